@@ -1,0 +1,226 @@
+//! What is wanted: the values that describe a container before any of it exists.
+//!
+//! Plan, then apply: these types are decided once (by the chapter binaries from flags, by the engine from a request, by the
+//! OCI runtime from a `config.json`), are sent to the program that makes the container as JSON, and are never changed by it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::mount::Mount;
+use crate::seccomp::Program;
+
+/// One container: which namespaces, which root, which process.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Container {
+    /// New, shared or joined: one answer per kind of namespace.
+    pub namespaces: Namespaces,
+    /// Host name inside the UTS namespace (sethostname(2)), at most 64 bytes.
+    pub hostname: Option<String>,
+    /// NIS domain name inside the UTS namespace (setdomainname(2)).
+    pub domainname: Option<String>,
+    /// The directory that becomes `/`.
+    pub root: RootFs,
+    /// Mounts in the order in which they are made: the kernel's file systems first, then binds.
+    pub mounts: Vec<Mount>,
+    /// Device nodes in `/dev`, besides the links that every container has.
+    pub devices: Vec<Device>,
+    /// Paths hidden behind `/dev/null` or an empty directory.
+    pub masked_paths: Vec<PathBuf>,
+    /// Paths made read-only.
+    pub readonly_paths: Vec<PathBuf>,
+    /// Kernel parameters, only those that belong to a namespace (sysctl(8)), by dotted name.
+    pub sysctls: BTreeMap<String, String>,
+    /// The program and what it may do.
+    pub process: Process,
+}
+
+/// One answer per kind of namespace (namespaces(7)). The default is a new one of each but user and time.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Namespaces {
+    /// Process ids: the program sees itself as pid 1.
+    pub pid: Namespace,
+    /// Mounts.
+    pub mount: Namespace,
+    /// Host and domain name.
+    pub uts: Namespace,
+    /// System V IPC and POSIX message queues.
+    pub ipc: Namespace,
+    /// Interfaces, routes, ports, rules. `Host` here also when a network stage joins one in its step.
+    pub net: Namespace,
+    /// The root that `/proc/self/cgroup` shows.
+    pub cgroup: Namespace,
+    /// User and group ids, capabilities.
+    pub user: Namespace,
+    /// Clocks since boot.
+    pub time: Namespace,
+    /// How user ids inside map to ids outside; used when `user` is new.
+    pub uid_map: Vec<IdMap>,
+    /// The same for groups.
+    pub gid_map: Vec<IdMap>,
+}
+
+impl Default for Namespaces {
+    fn default() -> Self {
+        use Namespace::{Host, New};
+        Self {
+            pid: New,
+            mount: New,
+            uts: New,
+            ipc: New,
+            net: New,
+            cgroup: New,
+            user: Host,
+            time: Host,
+            uid_map: Vec::new(),
+            gid_map: Vec::new(),
+        }
+    }
+}
+
+/// Where one namespace comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Namespace {
+    /// A new one, made by clone3(2).
+    New,
+    /// The one of the process that launches.
+    #[default]
+    Host,
+    /// An existing one, by a path like `/proc/PID/ns/net`.
+    Join(PathBuf),
+}
+
+/// A range of ids: `size` ids from `inside` are the ids from `outside` on the host (user_namespaces(7)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IdMap {
+    /// First id inside the namespace.
+    pub inside: u32,
+    /// First id outside.
+    pub outside: u32,
+    /// Number of ids.
+    pub size: u32,
+}
+
+/// The directory that becomes `/`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct RootFs {
+    /// On the host: the tree itself, or an empty directory that a stage (chapter 3) mounts on.
+    pub path: PathBuf,
+    /// Whether `/` is mounted read-only in the end.
+    pub readonly: bool,
+    /// How mounts travel between the host and the container's mount namespace.
+    pub propagation: Propagation,
+}
+
+/// Mount propagation (mount_namespaces(7)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Propagation {
+    /// Nothing travels either way.
+    #[default]
+    Private,
+    /// The host's new mounts appear inside; ours do not appear outside.
+    Slave,
+    /// Both ways.
+    Shared,
+    /// Nothing travels, and the mount cannot be bound elsewhere.
+    Unbindable,
+}
+
+/// A device node to make in `/dev` (mknod(2)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Device {
+    /// Absolute path inside the container.
+    pub path: PathBuf,
+    /// Character (`c`), block (`b`) or FIFO (`p`).
+    pub kind: char,
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Permission bits, such as 0o666.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+}
+
+/// The program and what it may do.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Process {
+    /// The program and its arguments. A name without `/` is looked up in the container's `PATH`.
+    pub args: Vec<String>,
+    /// `NAME=value` pairs. `HOME` is added from the image's passwd file when absent.
+    pub env: Vec<String>,
+    /// Working directory inside the container. Empty means `/`.
+    pub cwd: PathBuf,
+    /// Who runs it.
+    pub user: UserSpec,
+    /// Whether standard input, output and error are a pseudo-terminal (pty(7)).
+    pub terminal: bool,
+    /// Size of that terminal: columns, rows.
+    pub console_size: Option<(u16, u16)>,
+    /// The five capability sets (capabilities(7)).
+    pub capabilities: Capabilities,
+    /// Whether set-user-id programs and file capabilities give nothing (prctl(2), `PR_SET_NO_NEW_PRIVS`).
+    pub no_new_privileges: bool,
+    /// The compiled system call filter (seccomp(2)); `None` is unconfined.
+    pub seccomp: Option<Program>,
+    /// Resource limits (setrlimit(2)).
+    pub rlimits: Vec<Rlimit>,
+    /// Preference of the OOM killer, -1000 to 1000 (proc_pid_oom_score_adj(5)).
+    pub oom_score_adj: Option<i32>,
+    /// AppArmor profile to change to on exec, where that LSM is on.
+    pub apparmor: Option<String>,
+    /// File mode creation mask (umask(2)); `None` is 0o022.
+    pub umask: Option<u32>,
+    /// Inherited descriptors that stay open, besides 0, 1 and 2: the number of consecutive ones from 3.
+    pub preserve_fds: u32,
+}
+
+/// Who runs the program: `USER[:GROUP]` as docker writes it, resolved in the image's own passwd and group files.
+/// Digits are always ids, never names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UserSpec {
+    /// `root`, `1000`, `web:staff`, `1000:1000`; empty is `0:0` with root's groups.
+    pub user: String,
+    /// Additional groups, by name or number.
+    pub groups: Vec<String>,
+    /// Whether `groups` is the whole list (OCI), or adds to what the image's group file says of the user (docker).
+    pub exact_groups: bool,
+}
+
+/// The five capability sets by name without the `CAP_` prefix (capabilities(7)).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Capabilities {
+    /// The most that any later exec can have.
+    pub bounding: Vec<String>,
+    /// In force.
+    pub effective: Vec<String>,
+    /// May be made effective.
+    pub permitted: Vec<String>,
+    /// Kept over exec of a file that also allows it. Empty unless asked for (CVE-2022-24769).
+    pub inheritable: Vec<String>,
+    /// Kept over exec of an ordinary file. Empty unless asked for (CVE-2016-8867).
+    pub ambient: Vec<String>,
+}
+
+/// One resource limit (getrlimit(2)).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rlimit {
+    /// `NOFILE`, `NPROC`, … without the `RLIMIT_` prefix.
+    pub kind: String,
+    /// In force.
+    pub soft: u64,
+    /// The most the process may raise it to. `u64::MAX` is unlimited.
+    pub hard: u64,
+}

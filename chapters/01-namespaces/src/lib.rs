@@ -1,0 +1,33 @@
+//! # Chapter 1: namespaces
+//!
+//! A container is a process whose view of the machine was made smaller before its program began. This crate makes that
+//! process. Everything a later chapter adds (limits, layers, a network, volumes) is a [`Stage`] that takes its turn in
+//! the same launch.
+//!
+//! Read the files in this order:
+//!
+//! 1. `failure.rs`: what every fallible step of the engine returns: which step, on what, why, and what to do.
+//! 2. `container.rs`: the values that say what is wanted: [`Container`], its [`Namespaces`], its [`Process`].
+//! 3. `stage.rs`: the one trait of the engine, [`Stage`], and the [`Step`]s it gives to the child.
+//! 4. `launch.rs`: `clone3`, the dialogue of parent and child, and the end of both.
+//! 5. `steps/`: the child's own steps, in the order in which they run.
+//! 6. `root.rs`: how a path inside a container is resolved without ever leaving it.
+//! 7. `mount.rs`, `user.rs`, `capabilities.rs`, `seccomp/`, `terminal.rs`: one concept each.
+//! 8. `sys.rs`: the system calls that neither `nix` nor `rustix` has; the only `unsafe` of the chapter.
+
+mod container;
+mod failure;
+mod launch;
+pub mod mount;
+mod root;
+pub mod seccomp;
+mod stage;
+pub mod sys;
+
+pub use container::{
+    Capabilities, Container, Device, IdMap, Namespace, Namespaces, Process, Propagation, Rlimit, RootFs, UserSpec,
+};
+pub use failure::{Context, Failure, Result};
+pub use launch::{Launch, Running, Stdio, Timing, launch};
+pub use root::Root;
+pub use stage::{Check, Child, Fact, Phase, Requirement, Stage, Step};
