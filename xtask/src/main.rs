@@ -1,2 +1,77 @@
-//! Placeholder.
-fn main() {}
+//! `cargo xtask`: the workshop's tools. One file per tool, in the order in which a newcomer meets them:
+//!
+//! 1. `release.rs`: builds the static binaries; `cargo skiff …` runs the command line from them.
+//! 2. `packages.rs`: the Debian packages that tests need, installed by name.
+//! 3. `fixtures.rs`: the images that tests run, built once and kept outside the repository.
+//! 4. `suite.rs`: runs every test and counts them.
+//! 5. `tidy/`: what lints cannot check: lengths, docs, arrows between crates, reading orders.
+//! 6. `bench.rs`: start latency beside other engines, in one run.
+//! 7. `ci.rs`: all of the above in the order that fails soonest.
+
+mod bench;
+mod ci;
+mod fixtures;
+mod packages;
+mod release;
+mod shell;
+mod suite;
+mod tidy;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+
+/// The workshop's tools.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Xtask {
+    #[command(subcommand)]
+    tool: Tool,
+}
+
+#[derive(Subcommand)]
+enum Tool {
+    /// Build the static release binaries and run `skiff` with these arguments.
+    #[command(disable_help_flag = true)]
+    Skiff {
+        /// Arguments of `skiff`.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        args: Vec<String>,
+    },
+    /// Build the static release binaries and say where they are.
+    Build,
+    /// Install what the tests need, build the fixtures, run every test, build the book.
+    Test {
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Build the images that tests run, if they are missing.
+    Fixtures,
+    /// Check what lints cannot: lengths, docs, arrows between crates, reading orders.
+    Tidy,
+    /// Build the book into `book/build`.
+    Book,
+    /// Format, lints, tidy and all tests: what must pass before a change lands.
+    Ci,
+    /// Measure, beside the peers, in one run.
+    Bench {
+        /// What to measure.
+        #[command(subcommand)]
+        what: bench::Bench,
+    },
+}
+
+fn main() -> Result<()> {
+    match Xtask::parse().tool {
+        Tool::Skiff { args } => release::skiff(&args),
+        Tool::Build => release::build().map(|dir| println!("{}", dir.display())),
+        Tool::Test { filter } => suite::run(filter.as_deref()),
+        Tool::Fixtures => {
+            packages::install(packages::FIXTURES)?;
+            fixtures::build().map(|fixtures| println!("{}", fixtures.display()))
+        }
+        Tool::Tidy => tidy::run(),
+        Tool::Book => suite::book(),
+        Tool::Ci => ci::run(),
+        Tool::Bench { what } => bench::run(&what),
+    }
+}

@@ -1,0 +1,55 @@
+//! The includes of the book's pages: `{{#include FILE}}` and `{{#include FILE:ANCHOR}}`.
+//!
+//! An anchor is a region of a source file between the comments `ANCHOR: name` and `ANCHOR_END: name`.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+/// Every include of a page under `pages` whose file or anchor does not exist or is not closed, as `page:line: what`.
+pub(crate) fn missing(pages: &Path) -> Result<Vec<String>> {
+    let mut findings = Vec::new();
+    for entry in std::fs::read_dir(pages).with_context(|| format!("cannot read {}", pages.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            findings.extend(missing(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "md") {
+            let text = std::fs::read_to_string(&path)?;
+            for (number, line) in text.lines().enumerate() {
+                let problems = targets(line).filter_map(|target| problem(&path, target));
+                findings.extend(problems.map(|problem| format!("{}:{}: {problem}", path.display(), number + 1)));
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// What each include of a line points to.
+fn targets(line: &str) -> impl Iterator<Item = &str> {
+    line.split("{{#include ").skip(1).filter_map(|rest| rest.split("}}").next()).map(str::trim)
+}
+
+fn problem(page: &Path, target: &str) -> Option<String> {
+    let (file, anchor) = target.split_once(':').map_or((target, None), |(file, anchor)| (file, Some(anchor)));
+    let Ok(source) = std::fs::read_to_string(page.parent()?.join(file)) else {
+        return Some(format!("{file} does not exist"));
+    };
+    let anchor = anchor?;
+    let has = |mark: &str| source.lines().any(|line| line.trim_end().ends_with(&format!("{mark}: {anchor}")));
+    (!has("ANCHOR") || !has("ANCHOR_END")).then(|| format!("{file} has no closed anchor {anchor}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::missing;
+
+    #[test]
+    fn a_missing_file_and_an_open_anchor_are_found() {
+        let book = tempfile::tempdir().unwrap();
+        std::fs::write(book.path().join("a.rs"), "// ANCHOR: whole\nx\n// ANCHOR_END: whole\n// ANCHOR: open\n").unwrap();
+        let page = "{{#include a.rs:whole}}\n{{#include a.rs:open}}\n{{#include b.rs}}\n";
+        std::fs::write(book.path().join("page.md"), page).unwrap();
+        let found: Vec<_> = missing(book.path()).unwrap().iter().map(|line| line.rsplit("page.md:").next().unwrap().to_owned()).collect();
+        assert_eq!(found, ["2: a.rs has no closed anchor open", "3: b.rs does not exist"]);
+    }
+}
