@@ -1,0 +1,43 @@
+//! Where state is kept, and the few things that differ between two daemons side by side.
+
+use std::path::PathBuf;
+
+/// Everything the engine is told from outside. `skiffd` makes it from its flags, which are dockerd's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Config {
+    /// What survives a reboot: images, layers, records, volumes (`--data-root`).
+    pub data_root: PathBuf,
+    /// What need not: sockets and pid files (`--exec-root`).
+    pub exec_root: PathBuf,
+    /// The `skiff-runtime` program. `None` looks beside the running executable.
+    pub runtime: Option<PathBuf>,
+    /// Name of the default network's bridge, at most 15 bytes.
+    pub bridge: String,
+    /// Directory below each cgroup hierarchy under which the containers' own cgroups are made.
+    pub cgroup_parent: String,
+    /// Registries asked before the one an image names (`--registry-mirror`), as URLs.
+    pub registry_mirrors: Vec<String>,
+    /// Registries spoken to over plain HTTP (`--insecure-registry`), as `HOST[:PORT]`. Loopback always is.
+    pub insecure_registries: Vec<String>,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            data_root: PathBuf::from("/var/lib/skiff"),
+            exec_root: PathBuf::from("/run/skiff"),
+            runtime: None,
+            bridge: "skiff0".into(),
+            cgroup_parent: "skiff".into(),
+            registry_mirrors: Vec::new(),
+            insecure_registries: Vec::new(),
+        }
+    }
+}
+
+impl Config {
+    /// A configuration whose state is all below `data_root` and `exec_root`, defaults elsewhere.
+    pub fn at(data_root: impl Into<PathBuf>, exec_root: impl Into<PathBuf>) -> Self {
+        Self { data_root: data_root.into(), exec_root: exec_root.into(), ..Self::default() }
+    }
+}

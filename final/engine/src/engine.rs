@@ -1,0 +1,57 @@
+//! The engine: its parts, opened in the order in which they need each other.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use namespaces::Context;
+
+use crate::config::Config;
+use crate::containers::Containers;
+use crate::error::Result;
+use crate::events::Events;
+use crate::images::Images;
+use crate::networks::Networks;
+use crate::volumes::Volumes;
+
+/// The whole engine. Cheap to clone: each part is shared.
+#[derive(Debug, Clone)]
+pub struct Engine {
+    /// What it was told.
+    pub config: Arc<Config>,
+    /// What happened.
+    pub events: Arc<Events>,
+    /// Images and layers.
+    pub images: Arc<Images>,
+    /// Networks, addresses, ports.
+    pub networks: Arc<Networks>,
+    /// Named volumes.
+    pub volumes: Arc<Volumes>,
+    /// Containers and execs.
+    pub containers: Containers,
+}
+
+impl Engine {
+    /// Opens the state below the configured roots, makes what is missing, and puts right what changed while no engine
+    /// looked: containers that ended, claims of the dead. Must run inside a tokio runtime.
+    pub async fn open(config: Config) -> Result<Self> {
+        let config = Arc::new(config);
+        // The data of containers must not be reachable by other users (CVE-2021-41091); sockets neither (CVE-2020-15257).
+        directory(&config.data_root, 0o711)?;
+        directory(&config.exec_root, 0o711)?;
+        let events = Arc::new(Events::default());
+        let images = Arc::new(Images::open(&config, &events)?);
+        let networks = Arc::new(Networks::open(&config, &events)?);
+        let volumes = Arc::new(Volumes::open(&config, &events)?);
+        let containers = Containers::open(&config, &events, &images, &networks, &volumes).await?;
+        Ok(Self { config, events, images, networks, volumes, containers })
+    }
+}
+
+/// Makes a directory with a mode that the umask does not change.
+fn directory(path: &Path, mode: u32) -> Result<()> {
+    fs::create_dir_all(path).during("make the directory", path.display())?;
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).during("set the mode of", path.display())?;
+    Ok(())
+}

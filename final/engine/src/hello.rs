@@ -1,0 +1,1 @@
+//! The image `hello:latest`, which is always there.
