@@ -80,3 +80,12 @@ pub fn launch(container: &Container, stages: &mut [Box<dyn Stage>], options: Lau
     let _ = (container, stages, options);
     todo!()
 }
+
+/// An `exec`: a second process in a running container's namespaces, cgroup and root.
+///
+/// `pid` names the container's first process; `process` is the program; `stages` are asked for their
+/// [`Phase::Join`](crate::Phase::Join) steps only (cgroups).
+pub fn enter(pid: Pid, process: &crate::Process, stages: &mut [Box<dyn Stage>], options: Launch) -> Result<Running> {
+    let _ = (pid, process, stages, options);
+    todo!()
+}

@@ -28,6 +28,7 @@ pub use container::{
     Capabilities, Container, Device, IdMap, Namespace, Namespaces, Process, Propagation, Rlimit, RootFs, UserSpec,
 };
 pub use failure::{Context, Failure, Result};
-pub use launch::{Launch, Running, Stdio, Timing, launch};
+pub use launch::{Launch, Running, Stdio, Timing, enter, launch};
+pub use mount::Mount;
 pub use root::Root;
 pub use stage::{Check, Child, Fact, Phase, Requirement, Stage, Step};

@@ -1,1 +1,144 @@
 //! System calls that neither `nix` nor `rustix` has. The only `unsafe` of the chapter.
+//!
+//! Each function is as thin as its system call: numbers in, descriptors out. What a number means is said where it is used.
+
+use std::mem::size_of;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+/// The argument of clone3(2), as the kernel's `struct clone_args` of Linux 5.7 (88 bytes).
+#[repr(C)]
+#[derive(Debug, Default)]
+struct CloneArgs {
+    flags: u64,
+    pidfd: u64,
+    child_tid: u64,
+    parent_tid: u64,
+    exit_signal: u64,
+    stack: u64,
+    stack_size: u64,
+    tls: u64,
+    set_tid: u64,
+    set_tid_size: u64,
+    cgroup: u64,
+}
+
+/// What clone3(2) returned, once on each side.
+#[derive(Debug)]
+pub(crate) enum Cloned {
+    /// In the new process.
+    Child,
+    /// In the old process: the new one's id and a descriptor of it.
+    Parent(Pid, OwnedFd),
+}
+
+/// clone3(2) with `flags` (`CLONE_NEW*`), fork-like: the child runs on a copy of this stack and memory.
+///
+/// With `cgroup` the child begins in that cgroup v2 directory (`CLONE_INTO_CGROUP`, Linux 5.7). With `CLONE_PARENT` among
+/// the flags the child becomes a sibling. The process must have one thread; a lock that another thread holds would stay
+/// locked for ever in the copy. `EAGAIN` means a limit on processes, `ENOSPC` one on namespaces.
+pub(crate) fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned, Errno> {
+    const INTO_CGROUP: u64 = 0x2_0000_0000;
+    let mut pidfd: libc::c_int = -1;
+    let mut args = CloneArgs { flags: flags | libc::CLONE_PIDFD as u64, ..CloneArgs::default() };
+    args.pidfd = &raw mut pidfd as u64;
+    if flags & libc::CLONE_PARENT as u64 == 0 {
+        args.exit_signal = libc::SIGCHLD as u64;
+    }
+    if let Some(fd) = cgroup {
+        args.flags |= INTO_CGROUP;
+        args.cgroup = u64::from(fd.as_raw_fd().cast_unsigned());
+    }
+    // SAFETY: `args` has the layout of the kernel's structure and its size is passed along; `pidfd` outlives the call.
+    // No stack is given, so the child goes on with its own copy of this one.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw mut args, size_of::<CloneArgs>()) };
+    match i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        None => Ok(Cloned::Child),
+        Some(pid) if pid.as_raw_pid() > 0 => {
+            // SAFETY: the kernel has just made this descriptor for us, and nobody else knows its number.
+            Ok(Cloned::Parent(pid, unsafe { OwnedFd::from_raw_fd(pidfd) }))
+        }
+        Some(_) => Err(last_errno()),
+    }
+}
+
+/// _exit(2): ends this process without running destructors or flushing buffers, which belong to the process that it is
+/// a copy of.
+pub fn exit(status: i32) -> ! {
+    // SAFETY: has no preconditions and does not return.
+    unsafe { libc::_exit(status) }
+}
+
+/// The argument of mount_setattr(2), as the kernel's `struct mount_attr` of Linux 5.12 (32 bytes).
+#[repr(C)]
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct MountAttr {
+    /// `MOUNT_ATTR_*` to set.
+    pub set: u64,
+    /// `MOUNT_ATTR_*` to clear first.
+    pub clear: u64,
+    /// `MS_PRIVATE` and its relatives; 0 leaves it.
+    pub propagation: u64,
+    /// A user namespace whose maps the mount shall use, with `MOUNT_ATTR_IDMAP`.
+    pub userns_fd: u64,
+}
+
+/// mount_setattr(2) on the mount that `fd` is the root of (attached or not), and on all below it when `recursive`.
+///
+/// `EINVAL` when `fd` is not the root of a mount; `EPERM` when a flag to be cleared is locked by an outer user namespace.
+pub fn mount_setattr(fd: impl AsFd, recursive: bool, attr: MountAttr) -> Result<(), Errno> {
+    const AT_RECURSIVE: libc::c_int = 0x8000;
+    let flags = libc::AT_EMPTY_PATH | if recursive { AT_RECURSIVE } else { 0 };
+    let fd = fd.as_fd().as_raw_fd();
+    // SAFETY: the path is an empty C string; `attr` has the layout of the kernel's structure and its size is passed along.
+    let done = unsafe {
+        libc::syscall(libc::SYS_mount_setattr, fd, c"".as_ptr(), flags, &raw const attr, size_of::<MountAttr>())
+    };
+    check(done)
+}
+
+/// seccomp(2) `SECCOMP_SET_MODE_FILTER`: from now on this process and its children are filtered by the program.
+///
+/// Needs `no_new_privs` or `CAP_SYS_ADMIN` (`EACCES` otherwise). `EINVAL` when the kernel's checker refuses the program.
+pub fn seccomp(instructions: &[u64], flags: u32) -> Result<(), Errno> {
+    const SET_MODE_FILTER: libc::c_uint = 1;
+    let Ok(len) = libc::c_ushort::try_from(instructions.len()) else { return Err(Errno::INVAL) };
+    let program = libc::sock_fprog { len, filter: instructions.as_ptr().cast_mut().cast() };
+    // SAFETY: each u64 is the 8 bytes of one sock_filter, `len` counts them, and the kernel only reads them.
+    let done = unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const program) };
+    check(done)
+}
+
+/// close_range(2) with `CLOSE_RANGE_CLOEXEC`: every descriptor from `first` up is closed by the next execve(2).
+pub fn close_on_exec_from(first: u32) -> Result<(), Errno> {
+    const CLOEXEC: libc::c_int = 4;
+    // SAFETY: closes nothing now; it sets a flag on descriptors of this process.
+    check(unsafe { libc::syscall(libc::SYS_close_range, first, u32::MAX, CLOEXEC) })
+}
+
+/// Gives every signal its default disposition and unblocks all (signal(7)).
+///
+/// An ignored signal stays ignored over execve(2), and Rust's own start-up ignores `SIGPIPE`: without this, `yes | head`
+/// in a container would run for ever.
+pub fn reset_signals() {
+    // SAFETY: the default disposition runs no code of ours; the set is initialised by sigemptyset before it is used.
+    // Numbers that have no disposition (SIGKILL, SIGSTOP, those of the C library) are refused, which is harmless.
+    unsafe {
+        for signal in 1..=64 {
+            libc::signal(signal, libc::SIG_DFL);
+        }
+        let mut none = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&raw mut none);
+        libc::sigprocmask(libc::SIG_SETMASK, &raw const none, std::ptr::null_mut());
+    }
+}
+
+fn check(returned: libc::c_long) -> Result<(), Errno> {
+    if returned == -1 { Err(last_errno()) } else { Ok(()) }
+}
+
+fn last_errno() -> Errno {
+    Errno::from_io_error(&std::io::Error::last_os_error()).unwrap_or(Errno::IO)
+}
