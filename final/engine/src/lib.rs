@@ -9,7 +9,7 @@
 //! 1. `config.rs`: where state is kept, and the few things that differ between two daemons side by side.
 //! 2. `error.rs`: what went wrong, in docker's words, and the HTTP status that says the same.
 //! 3. `record.rs`: how a record is written so that a half-written one cannot exist.
-//! 4. `events.rs`: what happened, for everybody who listens.
+//! 4. `events.rs`: what happened, for everybody who listens; `filters.rs`: `--filter name=value` for every list.
 //! 5. `engine.rs`: [`Engine`], which opens the parts below in the order in which they need each other.
 //! 6. `images.rs`, `networks.rs`, `volumes.rs`: the chapters 6, 4 and 5 behind docker's nouns.
 //! 7. `containers/`: the heart. It has a reading order of its own in `containers/mod.rs`.
@@ -20,6 +20,7 @@ pub mod containers;
 pub mod engine;
 pub mod error;
 pub mod events;
+pub mod filters;
 pub mod hello;
 pub mod images;
 pub mod networks;
@@ -33,3 +34,4 @@ pub use containers::Containers;
 pub use engine::Engine;
 pub use error::{Error, Kind, Result};
 pub use events::Events;
+pub use filters::Filters;
