@@ -1,1 +1,26 @@
-//! TODO
+//! # Chapter 4: network
+//!
+//! A process in a new network namespace has no way to speak to anybody: not even its loopback is up. This crate gives it
+//! an interface, an address, a route, and the rules by which the world reaches it.
+//!
+//! Read the files in this order:
+//!
+//! 1. `network.rs`: the record of one [`Network`], and how a wish becomes one.
+//! 2. `pool.rs`, `ipam.rs`: which subnet a network gets, which address a container gets. Pure.
+//! 3. `port.rs`, `claim.rs`: `-p 8080:80` as a value, and who holds which port of the host.
+//! 4. `endpoint.rs`: what a container's record says of its network: [`Attachment`], [`Endpoint`].
+//! 5. `stage.rs`: the chapter's [`Stage`](namespaces::Stage): the namespace made, the veth in place, and their end.
+
+mod endpoint;
+mod ipam;
+mod network;
+mod pool;
+mod port;
+mod stage;
+
+pub use endpoint::{Attachment, Endpoint, Wish};
+pub use ipam::Ipam;
+pub use network::{Bridge, Driver, Network, Request};
+pub use pool::{Pool, choose_default_subnet, choose_subnet};
+pub use port::{PortRequest, Protocol, PublishedPort};
+pub use stage::NetworkStage;

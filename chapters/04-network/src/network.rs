@@ -1,0 +1,226 @@
+//! One network: the record that the engine keeps, and how a wish becomes one.
+//!
+//! A network of the `bridge` driver is a bridge interface on the host (a switch in the kernel, ip-link(8)), a subnet whose
+//! first address the bridge holds, and a few rules. `host` and `none` are networks in name only: they have nothing of
+//! their own, and are records so that they can be listed and asked for like the others.
+
+use std::collections::BTreeMap;
+
+use ipnet::Ipv4Net;
+use namespaces::{Failure, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::pool::{self, Pool};
+
+/// Interface names are at most 15 bytes: `IFNAMSIZ` is 16 with the closing zero (netdevice(7)).
+const INTERFACE_NAME_MAX: usize = 15;
+
+/// How a network connects its containers. Other drivers (macvlan, overlay) will come beside these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Driver {
+    /// A switch on the host, and a pair of virtual Ethernet interfaces to it for each container.
+    Bridge,
+    /// The host's own network namespace.
+    Host,
+    /// A namespace with a loopback and nothing else.
+    None,
+}
+
+impl Driver {
+    /// `bridge`, `host`, `none`: docker's names (`null` is what its API calls the last one).
+    pub fn parse(name: &str) -> Result<Self> {
+        match name {
+            "" | "bridge" => Ok(Self::Bridge),
+            "host" => Ok(Self::Host),
+            "none" | "null" => Ok(Self::None),
+            other => Err(Failure::new("find the network driver", "there is no such driver")
+                .on(other)
+                .hint("The drivers are bridge, host and none.")),
+        }
+    }
+
+    /// The name that docker's API shows: `bridge`, `host`, `null`.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Bridge => "bridge",
+            Self::Host => "host",
+            Self::None => "null",
+        }
+    }
+}
+
+/// One network: what is in its directory as JSON.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Network {
+    /// 64 hexadecimal digits.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// How it connects its containers.
+    pub driver: Driver,
+    /// The bridge interface on the host: `skiff0` for the default network, `br-` and 12 digits of the id for others.
+    /// `None` for `host` and `none`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
+    /// Its IPv4 addresses. `None` for `host` and `none`. (IPv6 would be a second field like this one.)
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv4: Option<Pool>,
+    /// Whether its containers reach each other only, and nothing outside.
+    #[serde(default)]
+    pub internal: bool,
+    /// Whether its containers may speak to each other (docker's `enable_icc`).
+    #[serde(default = "yes")]
+    pub icc: bool,
+    /// Whether what its containers send out carries the host's address (docker's `enable_ip_masquerade`).
+    #[serde(default = "yes")]
+    pub masquerade: bool,
+    /// Largest packet in bytes, for the bridge and its interfaces. `None` is the kernel's 1500.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+    /// What the user wrote on it.
+    #[serde(default)]
+    pub labels: BTreeMap<String, String>,
+    /// The driver's options as they were asked for, docker's names.
+    #[serde(default)]
+    pub options: BTreeMap<String, String>,
+    /// When it was made, RFC 3339.
+    pub created: String,
+}
+
+fn yes() -> bool {
+    true
+}
+
+/// What is asked of a new network, before anything is decided.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Request {
+    /// What people will call it.
+    pub name: String,
+    /// `bridge` when empty.
+    pub driver: String,
+    /// The bridge interface's name. `None` gives `br-` and 12 digits of the id.
+    pub interface: Option<String>,
+    /// `None` chooses one that is free.
+    pub subnet: Option<Ipv4Net>,
+    /// `None` is the subnet's first address.
+    pub gateway: Option<std::net::Ipv4Addr>,
+    /// Containers get addresses in this part of the subnet only, unless they ask for one.
+    pub ip_range: Option<Ipv4Net>,
+    /// See [`Network::internal`].
+    pub internal: bool,
+    /// See [`Network::labels`].
+    pub labels: BTreeMap<String, String>,
+    /// `com.docker.network.driver.mtu`, `com.docker.network.bridge.name`, `…enable_icc`, `…enable_ip_masquerade`.
+    pub options: BTreeMap<String, String>,
+}
+
+impl Network {
+    /// Decides what the network will be. `taken` are the subnets in use: other networks' and the host's routes.
+    /// Pure: nothing is made.
+    ///
+    /// # Errors
+    /// An unknown driver, an option that cannot be read, an interface name that is too long, a subnet that is taken or too
+    /// small, a gateway or range outside of it, or no free subnet.
+    pub fn plan(request: Request, id: &str, created: &str, taken: &[Ipv4Net]) -> Result<Self> {
+        let driver = Driver::parse(&request.driver)?;
+        let options = Options::parse(&request.options)?;
+        let (interface, ipv4) = match driver {
+            Driver::Bridge => {
+                let wanted = request.interface.clone().or(options.name);
+                let interface = wanted.unwrap_or_else(|| format!("br-{}", id.get(..12).unwrap_or(id)));
+                (Some(interface_name(interface)?), Some(pool::plan(&request, taken)?))
+            }
+            Driver::Host | Driver::None => (None, None),
+        };
+        Ok(Self {
+            id: id.to_owned(),
+            name: request.name,
+            driver,
+            interface,
+            ipv4,
+            internal: request.internal,
+            icc: options.icc,
+            masquerade: options.masquerade,
+            mtu: options.mtu,
+            labels: request.labels,
+            options: request.options,
+            created: created.to_owned(),
+        })
+    }
+
+    /// The facts of its bridge. `None` for `host` and `none`.
+    pub fn bridge(&self) -> Option<Bridge> {
+        let pool = self.ipv4.as_ref()?;
+        Some(Bridge {
+            interface: self.interface.clone()?,
+            address: pool.gateway_with_prefix(),
+            mtu: self.mtu,
+            internal: self.internal,
+            icc: self.icc,
+            masquerade: self.masquerade,
+        })
+    }
+}
+
+/// What must be known of a network to make its bridge and its rules, or to put them right.
+///
+/// It is part of every endpoint's record, so that a container can be attached or released without the network's own record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bridge {
+    /// The bridge interface on the host.
+    pub interface: String,
+    /// Its address, which is the containers' gateway, with the subnet's prefix: `172.17.0.1/16`.
+    pub address: Ipv4Net,
+    /// See [`Network::mtu`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+    /// See [`Network::internal`].
+    pub internal: bool,
+    /// See [`Network::icc`].
+    pub icc: bool,
+    /// See [`Network::masquerade`].
+    pub masquerade: bool,
+}
+
+/// The driver options that mean something here. Unknown ones are kept in the record and otherwise ignored, as docker does.
+struct Options {
+    name: Option<String>,
+    mtu: Option<u32>,
+    icc: bool,
+    masquerade: bool,
+}
+
+impl Options {
+    fn parse(options: &BTreeMap<String, String>) -> Result<Self> {
+        let flag =
+            |key: &str| match options.get(key).map(String::as_str) {
+                None | Some("" | "true" | "1") => Ok(true),
+                Some("false" | "0") => Ok(false),
+                Some(other) => Err(Failure::new("read the network option", "it is either true or false")
+                    .on(format_args!("{key}={other}"))),
+            };
+        let mtu = options.get("com.docker.network.driver.mtu").map(|text| match text.parse() {
+            Ok(mtu) if (68..=65535).contains(&mtu) => Ok(mtu),
+            _ => Err(Failure::new("read the network option", "an MTU is a number of bytes from 68 to 65535")
+                .on(format_args!("com.docker.network.driver.mtu={text}"))),
+        });
+        Ok(Self {
+            name: options.get("com.docker.network.bridge.name").filter(|name| !name.is_empty()).cloned(),
+            mtu: mtu.transpose()?,
+            icc: flag("com.docker.network.bridge.enable_icc")?,
+            masquerade: flag("com.docker.network.bridge.enable_ip_masquerade")?,
+        })
+    }
+}
+
+/// Refuses what the kernel would refuse as the name of an interface (`dev_valid_name`): it is also safe in nft's text.
+fn interface_name(name: String) -> Result<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    if name.is_empty() || name.len() > INTERFACE_NAME_MAX || !name.chars().all(plain) || name.starts_with('.') {
+        return Err(Failure::new("name a bridge", "an interface name has 1 to 15 letters, digits, dashes or dots")
+            .on(format_args!("{name:?}")));
+    }
+    Ok(name)
+}

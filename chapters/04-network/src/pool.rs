@@ -1,0 +1,86 @@
+//! Which subnet a network gets: a free one among those that docker also takes, or the one that was asked for.
+
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+use namespaces::{Failure, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::network::Request;
+
+/// The IPv4 addresses of one network.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pool {
+    /// All of them: `172.17.0.0/16`, no host bits set.
+    pub subnet: Ipv4Net,
+    /// The bridge's own, by default the first.
+    pub gateway: Ipv4Addr,
+    /// The part that containers get addresses from unless they ask for one. `None` is the whole subnet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub range: Option<Ipv4Net>,
+}
+
+impl Pool {
+    /// The gateway as the bridge holds it: `172.17.0.1/16`.
+    pub fn gateway_with_prefix(&self) -> Ipv4Net {
+        Ipv4Net::new_assert(self.gateway, self.subnet.prefix_len())
+    }
+
+    /// `address` as a container's interface holds it: `172.17.0.2/16`.
+    pub fn with_prefix(&self, address: Ipv4Addr) -> Ipv4Net {
+        Ipv4Net::new_assert(address, self.subnet.prefix_len())
+    }
+}
+
+/// A free subnet for a new network: 172.17.0.0/16 to 172.31.0.0/16, then 192.168.0.0/20 to 192.168.240.0/20.
+pub fn choose_subnet(taken: &[Ipv4Net]) -> Option<Ipv4Net> {
+    candidates().find(|candidate| !overlaps(*candidate, taken))
+}
+
+/// A free subnet for the default network. The same choice: docker's default network has simply been made first.
+pub fn choose_default_subnet(taken: &[Ipv4Net]) -> Option<Ipv4Net> {
+    choose_subnet(taken)
+}
+
+fn candidates() -> impl Iterator<Item = Ipv4Net> {
+    let large = (17..=31).map(|second| Ipv4Net::new_assert(Ipv4Addr::new(172, second, 0, 0), 16));
+    let small = (0..=240).step_by(16).map(|third| Ipv4Net::new_assert(Ipv4Addr::new(192, 168, third, 0), 20));
+    large.chain(small)
+}
+
+/// Two prefixes overlap when one contains the other. The default route (prefix length 0) is no claim on addresses.
+fn overlaps(subnet: Ipv4Net, taken: &[Ipv4Net]) -> bool {
+    taken.iter().any(|other| other.prefix_len() > 0 && (other.contains(&subnet) || subnet.contains(other)))
+}
+
+/// Decides the addresses of a new network.
+pub(crate) fn plan(request: &Request, taken: &[Ipv4Net]) -> Result<Pool> {
+    let subnet = match request.subnet {
+        Some(subnet) => wanted_subnet(subnet.trunc(), taken)?,
+        None => choose_subnet(taken).ok_or_else(|| {
+            Failure::new("choose a subnet", "all of 172.17.0.0/16 to 172.31.0.0/16 and 192.168.0.0/16 is in use")
+                .hint("Remove a network that is not needed, or give --subnet.")
+        })?,
+    };
+    let gateway = request.gateway.or_else(|| subnet.hosts().next()).unwrap_or(subnet.network());
+    if !subnet.contains(&gateway) || gateway == subnet.network() || gateway == subnet.broadcast() {
+        return Err(
+            Failure::new("use the gateway", format_args!("it is no address of the subnet {subnet}")).on(gateway)
+        );
+    }
+    if let Some(range) = request.ip_range.filter(|range| !subnet.contains(range)) {
+        return Err(Failure::new("use the address range", format_args!("it is not in the subnet {subnet}")).on(range));
+    }
+    Ok(Pool { subnet, gateway, range: request.ip_range.map(|range| range.trunc()) })
+}
+
+fn wanted_subnet(subnet: Ipv4Net, taken: &[Ipv4Net]) -> Result<Ipv4Net> {
+    let refuse = |cause: &str| Err(Failure::new("use the subnet", cause).on(subnet));
+    if subnet.prefix_len() > 30 {
+        return refuse("it has no room for a gateway and a container");
+    }
+    if overlaps(subnet, taken) {
+        return refuse("Pool overlaps with other one on this address space");
+    }
+    Ok(subnet)
+}

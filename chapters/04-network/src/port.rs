@@ -1,0 +1,159 @@
+//! `-p 8080:80` as a value.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use namespaces::{Failure, Result};
+use serde::{Deserialize, Serialize};
+
+/// What speaks through a port (protocols(5)).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// Streams.
+    Tcp,
+    /// Datagrams.
+    Udp,
+    /// Messages over associations.
+    Sctp,
+}
+
+impl Protocol {
+    /// Its number in an IP header (IANA protocol numbers).
+    pub fn number(self) -> u8 {
+        match self {
+            Self::Tcp => 6,
+            Self::Udp => 17,
+            Self::Sctp => 132,
+        }
+    }
+
+    fn parse(name: &str) -> Option<Self> {
+        match name.to_ascii_lowercase().as_str() {
+            "tcp" => Some(Self::Tcp),
+            "udp" => Some(Self::Udp),
+            "sctp" => Some(Self::Sctp),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Tcp => "tcp",
+            Self::Udp => "udp",
+            Self::Sctp => "sctp",
+        })
+    }
+}
+
+/// A port that is to be published: before it is known which port of the host it gets.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct PortRequest {
+    /// Address of the host. `None` is every address.
+    pub host_ip: Option<IpAddr>,
+    /// One of these ports of the host. `None` is any that is free.
+    pub host_ports: Option<RangeInclusive<u16>>,
+    /// Port inside the container.
+    pub container_port: u16,
+    /// What speaks through it.
+    pub protocol: Protocol,
+}
+
+/// A published port: this address and port of the host lead to that port of the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct PublishedPort {
+    /// Address of the host; unspecified (`0.0.0.0`) is every address.
+    pub host_ip: IpAddr,
+    /// Port of the host.
+    pub host_port: u16,
+    /// Port inside the container.
+    pub container_port: u16,
+    /// What speaks through it.
+    pub protocol: Protocol,
+}
+
+impl fmt::Display for PublishedPort {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { host_ip, host_port, container_port, protocol } = self;
+        let address = std::net::SocketAddr::new(*host_ip, *host_port);
+        write!(f, "{address}->{container_port}/{protocol}")
+    }
+}
+
+impl PortRequest {
+    /// Reads docker's `[HOST-IP:][HOST-PORT[-PORT]:]CONTAINER-PORT[-PORT][/PROTOCOL]`.
+    ///
+    /// A range on both sides is as many requests as it has ports. A range on the host's side for one port of the container
+    /// is one request for any of them.
+    pub fn parse(text: &str) -> Result<Vec<Self>> {
+        let (ports, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+        let (rest, container) = ports.rsplit_once(':').unwrap_or(("", ports));
+        let (host_ip, host) = match rest.rsplit_once(':') {
+            Some((ip, host)) => (ip, host),
+            None => ("", rest),
+        };
+        let request = || -> Result<Vec<Self>, &'static str> {
+            let protocol = Protocol::parse(protocol).ok_or("the protocol is tcp, udp or sctp")?;
+            let container = range(container)?.ok_or("no port of the container is given")?;
+            pair(address(host_ip)?, range(host)?, container, protocol)
+        };
+        request().map_err(|cause| invalid(cause, text))
+    }
+
+    /// Reads one entry of the `PortBindings` of docker's API: `"80/tcp": [{"HostIp": "127.0.0.1", "HostPort": "8080"}]`.
+    /// `host_port` may be empty or `0` (any), a port or a range.
+    pub fn from_binding(container_port: &str, host_ip: &str, host_port: &str) -> Result<Vec<Self>> {
+        let ip = if host_ip.contains(':') { format!("[{host_ip}]") } else { host_ip.to_owned() };
+        Self::parse(&format!("{ip}:{host_port}:{container_port}"))
+    }
+}
+
+fn pair(
+    host_ip: Option<IpAddr>,
+    host: Option<RangeInclusive<u16>>,
+    container: RangeInclusive<u16>,
+    protocol: Protocol,
+) -> Result<Vec<PortRequest>, &'static str> {
+    // Port 0 asks for any, as it does in bind(2).
+    let host = host.filter(|range| *range != (0..=0));
+    if container.contains(&0) || host.as_ref().is_some_and(|range| range.contains(&0)) {
+        return Err("a port is a number from 1 to 65535");
+    }
+    let one = |container_port, host_ports| PortRequest { host_ip, host_ports, container_port, protocol };
+    match host {
+        None => Ok(container.map(|port| one(port, None)).collect()),
+        Some(host) if container.len() == 1 => Ok(vec![one(*container.start(), Some(host))]),
+        Some(host) if container.len() == host.len() => {
+            Ok(container.zip(host).map(|(inside, outside)| one(inside, Some(outside..=outside))).collect())
+        }
+        Some(_) => Err("the two ranges have different lengths"),
+    }
+}
+
+fn address(text: &str) -> Result<Option<IpAddr>, &'static str> {
+    let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
+    if bare.is_empty() {
+        return Ok(None);
+    }
+    let ip: IpAddr = bare.parse().map_err(|_| "the host's address is not an IP address")?;
+    Ok((!ip.is_unspecified()).then_some(ip))
+}
+
+fn range(text: &str) -> Result<Option<RangeInclusive<u16>>, &'static str> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let port = |text: &str| text.parse::<u16>().map_err(|_| "a port is a number from 1 to 65535");
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    let range = port(first)?..=port(last)?;
+    if range.is_empty() { Err("the range ends before it begins") } else { Ok(Some(range)) }
+}
+
+fn invalid(cause: &str, text: &str) -> Failure {
+    Failure::new("publish", cause)
+        .on(text)
+        .hint("A port is published as [HOST-IP:][HOST-PORT:]CONTAINER-PORT[/PROTOCOL].")
+}
