@@ -1,1 +1,24 @@
-//! TODO
+//! # Chapter 3: unionfs
+//!
+//! An image is a stack of read-only layers, and a container adds one writable layer on top. The overlay file system shows
+//! the stack as one tree. This crate mounts it, keeps the layers on disk, and makes a layer of a tar archive.
+//!
+//! Read the files in this order:
+//!
+//! 1. `overlay.rs`: [`Overlay`] says which directories, [`OverlayStage`] mounts them for a container.
+//! 2. `digest.rs`: [`Digest`], a name made from content, and the chain id that names a layer's directory.
+//! 3. `layers.rs`: [`Layers`], the directory of unpacked layers, each whole or absent.
+//! 4. `unpack/`: [`apply_layer`], from a tar archive to a directory, whatever the archive tries.
+//! 5. `changes.rs`: [`changes()`], what a container has changed.
+
+mod changes;
+mod digest;
+mod layers;
+mod overlay;
+mod unpack;
+
+pub use changes::{Change, ChangeKind, changes};
+pub use digest::{Digest, Hashing, chain_id, chain_ids};
+pub use layers::{Layer, Layers, Unfinished};
+pub use overlay::{Overlay, OverlayStage, attach};
+pub use unpack::{Stats, apply_layer};
