@@ -1,0 +1,174 @@
+//! The image's configuration: what to run, and which layers.
+//!
+//! The format is the OCI image configuration (config.md of the image specification) with Docker's additions (`Healthcheck`,
+//! `Shell`, `OnBuild`). Fields that we do not know are kept, so that an image that was loaded and saved is the same image.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::{Map, Value};
+use unionfs::Digest;
+
+/// The configuration of an image. Its digest is the image's id.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ImageConfig {
+    /// When it was made, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// Who made it.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub author: String,
+    /// `amd64`, `arm64`, …: Go's name of the processor.
+    #[serde(deserialize_with = "or_default")]
+    pub architecture: String,
+    /// The processor's variant, such as `v8`.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub variant: String,
+    /// `linux`.
+    #[serde(deserialize_with = "or_default")]
+    pub os: String,
+    /// What a container of this image runs by default.
+    #[serde(deserialize_with = "or_default")]
+    pub config: RunConfig,
+    /// The layers.
+    #[serde(deserialize_with = "or_default")]
+    pub rootfs: RootFs,
+    /// What each step of a build did.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    pub history: Vec<History>,
+    /// What we do not know.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// What a container runs by default: Docker's `Config` object, with Docker's names.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct RunConfig {
+    /// `USER[:GROUP]`
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub user: String,
+    /// `80/tcp` and an empty object.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    pub exposed_ports: BTreeMap<String, Value>,
+    /// `NAME=value`
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    pub env: Vec<String>,
+    /// The program, in front of `cmd`.
+    pub entrypoint: Option<Vec<String>>,
+    /// The program, or its arguments when there is an entrypoint.
+    pub cmd: Option<Vec<String>>,
+    /// Paths that get a new volume, and an empty object each.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    pub volumes: BTreeMap<String, Value>,
+    /// Working directory.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub working_dir: String,
+    /// Labels.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "or_default")]
+    pub labels: BTreeMap<String, String>,
+    /// The signal that `stop` sends, by name or number.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub stop_signal: String,
+    /// Seconds that `stop` waits.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stop_timeout: Option<i64>,
+    /// How to ask whether the program is well (Docker).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub healthcheck: Option<Healthcheck>,
+    /// The shell that a Dockerfile's commands are given to (Docker).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub shell: Option<Vec<String>>,
+    /// Dockerfile instructions for whoever builds on this image (Docker).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub on_build: Option<Vec<String>>,
+    /// What we do not know.
+    #[serde(flatten)]
+    pub other: Map<String, Value>,
+}
+
+/// How to ask whether the program is well. Durations are nanoseconds; 0 means the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, rename_all = "PascalCase")]
+pub struct Healthcheck {
+    /// `["CMD", …]`, `["CMD-SHELL", command]` or `["NONE"]`.
+    #[serde(skip_serializing_if = "Vec::is_empty", deserialize_with = "or_default")]
+    pub test: Vec<String>,
+    /// Time between two checks.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub interval: i64,
+    /// Time that one check may take.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub timeout: i64,
+    /// Time after the start in which failures do not count.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub start_period: i64,
+    /// Time between two checks during the start period.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub start_interval: i64,
+    /// Failures in a row that make it unhealthy.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub retries: i64,
+}
+
+/// The layers of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RootFs {
+    /// Always `layers`.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Digest of each layer's tar archive, lowest layer first.
+    #[serde(default, deserialize_with = "or_default")]
+    pub diff_ids: Vec<Digest>,
+}
+
+impl Default for RootFs {
+    fn default() -> Self {
+        Self { kind: "layers".to_owned(), diff_ids: Vec::new() }
+    }
+}
+
+/// What one step of a build did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct History {
+    /// When, RFC 3339.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub created: Option<String>,
+    /// The instruction.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub created_by: String,
+    /// Who.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub author: String,
+    /// A remark.
+    #[serde(skip_serializing_if = "String::is_empty", deserialize_with = "or_default")]
+    pub comment: String,
+    /// Whether the step made no layer.
+    #[serde(skip_serializing_if = "std::ops::Not::not", deserialize_with = "or_default")]
+    pub empty_layer: bool,
+}
+
+impl ImageConfig {
+    /// The configuration of an image for this machine with these layers (lowest first), made now.
+    pub fn new(diff_ids: Vec<Digest>) -> Self {
+        Self {
+            created: Some(jiff::Timestamp::now().to_string()),
+            architecture: "amd64".to_owned(),
+            os: "linux".to_owned(),
+            rootfs: RootFs { diff_ids, ..RootFs::default() },
+            ..Self::default()
+        }
+    }
+}
+
+/// Docker writes `null` for what is empty.
+fn or_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(input: D) -> Result<T, D::Error> {
+    Ok(Option::deserialize(input)?.unwrap_or_default())
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+fn is_zero(number: &i64) -> bool {
+    *number == 0
+}
