@@ -1,0 +1,111 @@
+//! How the kernel writes numbers down: three shapes of text, read without ever failing. A line that is not understood is a
+//! line of a newer kernel and is skipped.
+
+use crate::stats::BlockIo;
+
+/// `KEY VALUE` per line: `memory.stat`, `cpu.stat`, `memory.events`.
+pub(crate) fn flat(text: &str) -> impl Iterator<Item = (&str, u64)> {
+    text.lines().filter_map(|line| {
+        let (key, value) = line.split_once(' ')?;
+        Some((key, value.trim().parse().ok()?))
+    })
+}
+
+/// The value of `key` in such a text; 0 when it is not there.
+pub(crate) fn flat_value(text: &str, key: &str) -> u64 {
+    flat(text).find(|(name, _)| *name == key).map_or(0, |(_, value)| value)
+}
+
+/// A single number. `max`, and the number that version 1 shows for it (close to 2^63), are `None`.
+pub(crate) fn single(text: &str) -> Option<u64> {
+    text.trim().parse().ok().filter(|value| *value < u64::MAX / 4)
+}
+
+/// Version 1's `MAJOR:MINOR OPERATION VALUE` lines, bytes in one file and requests in another, into one entry per device.
+pub(crate) fn block_v1(bytes: &str, requests: &str) -> Vec<BlockIo> {
+    let mut devices = Vec::new();
+    for (text, counts_bytes) in [(bytes, true), (requests, false)] {
+        for line in text.lines() {
+            let mut fields = line.split_whitespace();
+            let (Some(number), Some(operation), Some(value)) = (fields.next(), fields.next(), fields.next()) else {
+                continue;
+            };
+            let (Some((major, minor)), Ok(value)) = (device_number(number), value.parse::<u64>()) else { continue };
+            let device = entry(&mut devices, major, minor);
+            match (operation, counts_bytes) {
+                ("Read", true) => device.read_bytes += value,
+                ("Write", true) => device.write_bytes += value,
+                ("Read", false) => device.reads += value,
+                ("Write", false) => device.writes += value,
+                _ => {}
+            }
+        }
+    }
+    devices
+}
+
+/// Version 2's `MAJOR:MINOR rbytes=1 wbytes=2 rios=3 wios=4` lines.
+pub(crate) fn block_v2(text: &str) -> Vec<BlockIo> {
+    let mut devices = Vec::new();
+    for line in text.lines() {
+        let mut fields = line.split_whitespace();
+        let Some((major, minor)) = fields.next().and_then(device_number) else { continue };
+        let device = entry(&mut devices, major, minor);
+        for (key, value) in fields.filter_map(|field| field.split_once('=')) {
+            let value = value.parse().unwrap_or(0);
+            match key {
+                "rbytes" => device.read_bytes = value,
+                "wbytes" => device.write_bytes = value,
+                "rios" => device.reads = value,
+                "wios" => device.writes = value,
+                _ => {}
+            }
+        }
+    }
+    devices
+}
+
+fn device_number(text: &str) -> Option<(u32, u32)> {
+    let (major, minor) = text.split_once(':')?;
+    Some((major.parse().ok()?, minor.parse().ok()?))
+}
+
+fn entry(devices: &mut Vec<BlockIo>, major: u32, minor: u32) -> &mut BlockIo {
+    let at = devices.iter().position(|device| (device.major, device.minor) == (major, minor));
+    let at = at.unwrap_or_else(|| {
+        devices.push(BlockIo { major, minor, ..BlockIo::default() });
+        devices.len() - 1
+    });
+    &mut devices[at]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flat_texts() {
+        let text = "cache 9900032\nrss 13012992\nhierarchical_memory_limit 9223372036854771712\nodd line here\nempty \n";
+        assert_eq!(flat_value(text, "rss"), 13_012_992);
+        assert_eq!(flat_value(text, "nothing"), 0);
+        assert_eq!(flat(text).count(), 3);
+    }
+
+    #[test]
+    fn unlimited_has_two_spellings() {
+        assert_eq!(single("max\n"), None);
+        assert_eq!(single("9223372036854771712\n"), None);
+        assert_eq!(single("67108864\n"), Some(67_108_864));
+    }
+
+    #[test]
+    fn both_versions_say_the_same_of_a_disk() {
+        let v1 = block_v1(
+            "254:0 Read 4096\n254:0 Write 8192\n254:0 Sync 0\n254:0 Total 12288\nTotal 12288\n",
+            "254:0 Read 1\n254:0 Write 2\n",
+        );
+        let v2 = block_v2("254:0 rbytes=4096 wbytes=8192 rios=1 wios=2 dbytes=0 dios=0\n8:0\nnonsense\n");
+        assert_eq!(v1.first(), v2.first());
+        insta::assert_compact_debug_snapshot!(v1, @"");
+    }
+}

@@ -1,0 +1,54 @@
+//! What a person is told when the kernel refuses a limit. An errno alone (`EBUSY`, `EINVAL`) does not say which number was
+//! wrong or what the right ones are; the group's other files do.
+
+use namespaces::{Context as _, Failure};
+use rustix::io::Errno;
+
+use crate::cgroup::Cgroup;
+use crate::writes::Write;
+
+/// The failure of `write`, which the kernel answered with `errno`, with what can be done about it.
+pub(crate) fn explain(cgroup: &Cgroup, write: &Write, errno: Errno) -> Failure {
+    let what = format!("{} to {:?} for the cgroup /{}", write.file, write.value, cgroup.path().display());
+    let refused = Err::<(), _>(errno).during("set", what).err();
+    let mut failure = refused.unwrap_or_else(|| Failure::new("set", errno));
+    failure.hint = hint(cgroup, write, errno);
+    failure
+}
+
+fn hint(cgroup: &Cgroup, write: &Write, errno: Errno) -> Option<String> {
+    let says = |file: &str| cgroup.read(write.controller, file).ok().flatten().map(|text| text.trim().to_owned());
+    let controller = write.controller.name(cgroup.version()).unwrap_or("this");
+    match (write.file, errno) {
+        (_, Errno::NOENT) => Some(format!(
+            "This kernel has no {} here: the {controller} controller or this part of it is off. Leave the option out.",
+            write.file
+        )),
+        ("memory.limit_in_bytes", Errno::BUSY) => {
+            let used = says("memory.usage_in_bytes").unwrap_or_else(|| "more".to_owned());
+            Some(format!("The processes use {used} bytes now. Choose a limit above that, or end some of them first."))
+        }
+        ("memory.limit_in_bytes", Errno::INVAL) => Some(format!(
+            "The limit of memory and swap together is {} bytes. Set it at the same time, to at least the memory limit.",
+            says("memory.memsw.limit_in_bytes")?
+        )),
+        ("memory.memsw.limit_in_bytes", Errno::INVAL) => Some(format!(
+            "It is memory and swap together and cannot be below the memory limit, which is {} bytes.",
+            says("memory.limit_in_bytes")?
+        )),
+        ("cpuset.cpus" | "cpuset.mems", _) => {
+            let kind = if write.file == "cpuset.cpus" { "processors" } else { "memory nodes" };
+            let available = says(&format!("../{}", write.file)).filter(|list| !list.is_empty());
+            let available = available.or_else(|| says(&format!("../{}.effective", write.file)))?;
+            Some(format!("Requested {kind} are not available: asked for {}, there are {available}.", write.value))
+        }
+        ("cpu.cfs_quota_us" | "cpu.cfs_period_us" | "cpu.max", Errno::INVAL) => {
+            Some("Quota and period are in µs: the quota at least 1000, the period from 1000 to 1000000, and neither more than the parent group's.".to_owned())
+        }
+        ("devices.allow" | "devices.deny", Errno::PERM) => {
+            Some("The parent group does not have this device itself. Allow it there, or choose another parent.".to_owned())
+        }
+        (_, Errno::ACCESS | Errno::PERM) => Some("Only root may change this. Run the engine as root.".to_owned()),
+        _ => None,
+    }
+}

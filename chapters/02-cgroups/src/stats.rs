@@ -1,0 +1,194 @@
+//! What a group has used so far, in one pass over its files and in the same units for both versions.
+
+use std::collections::BTreeMap;
+
+use namespaces::Result;
+use serde::{Deserialize, Serialize};
+
+use crate::cgroup::Cgroup;
+use crate::counters::{block_v1, block_v2, flat, flat_value, single};
+use crate::hierarchy::{Controller, Version};
+
+/// What a group has used. What the machine does not count is 0, `None` or empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stats {
+    /// Processor time.
+    pub cpu: Cpu,
+    /// Memory.
+    pub memory: Memory,
+    /// Processes and threads.
+    pub pids: Pids,
+    /// Block devices, one entry each. Only requests that reached a device count, not those that the page cache answered.
+    pub block_io: Vec<BlockIo>,
+}
+
+/// Processor time in nanoseconds, growing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cpu {
+    /// All of it, on all processors.
+    pub usage_ns: u64,
+    /// In programs.
+    pub user_ns: u64,
+    /// In the kernel on their behalf.
+    pub system_ns: u64,
+    /// By processor; empty in version 2.
+    pub per_cpu_ns: Vec<u64>,
+    /// Accounting periods that passed while there was a quota.
+    pub periods: u64,
+    /// Those in which the quota was used up.
+    pub throttled_periods: u64,
+    /// Time spent waiting for the next period.
+    pub throttled_ns: u64,
+}
+
+/// Memory in bytes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Memory {
+    /// Now, page cache included.
+    pub usage: u64,
+    /// The most so far.
+    pub peak: u64,
+    /// `None` is unlimited.
+    pub limit: Option<u64>,
+    /// Swap now; `None` when it is not counted.
+    pub swap: Option<u64>,
+    /// How often the limit was reached, killed or not.
+    pub limit_hits: u64,
+    /// Processes killed for want of memory.
+    pub oom_kills: u64,
+    /// The kernel's own break-down (`memory.stat`), whose keys depend on the version.
+    pub stat: BTreeMap<String, u64>,
+}
+
+/// Processes and threads.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pids {
+    /// Now.
+    pub current: u64,
+    /// `None` is unlimited.
+    pub limit: Option<u64>,
+}
+
+/// One block device, growing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockIo {
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Bytes written.
+    pub write_bytes: u64,
+    /// Read requests.
+    pub reads: u64,
+    /// Write requests.
+    pub writes: u64,
+}
+
+impl Memory {
+    /// Memory that could not be had back by dropping clean page cache: what `docker stats` shows as usage.
+    pub fn working_set(&self) -> u64 {
+        let idle = self.stat.get("total_inactive_file").or_else(|| self.stat.get("inactive_file")).copied().unwrap_or(0);
+        self.usage.saturating_sub(idle)
+    }
+}
+
+impl Cgroup {
+    /// What the group has used so far.
+    pub fn stats(&self) -> Result<Stats> {
+        match self.version() {
+            Version::V1 => self.stats_v1(),
+            Version::V2 => self.stats_v2(),
+        }
+    }
+
+    /// How many of its processes were killed for want of memory.
+    pub fn oom_kills(&self) -> Result<u64> {
+        let file = match self.version() {
+            Version::V1 => "memory.oom_control",
+            Version::V2 => "memory.events",
+        };
+        Ok(flat_value(&self.text(Controller::Memory, file)?, "oom_kill"))
+    }
+
+    fn stats_v1(&self) -> Result<Stats> {
+        let memory = |file| self.text(Controller::Memory, file);
+        let number = |text: String| single(&text).unwrap_or(0);
+        let cpuacct = |file| self.text(Controller::Cpuacct, file);
+        let cpu = self.text(Controller::Cpu, "cpu.stat")?;
+        let usage = number(memory("memory.usage_in_bytes")?);
+        let with_swap = self.read(Controller::Memory, "memory.memsw.usage_in_bytes")?;
+        Ok(Stats {
+            cpu: Cpu {
+                usage_ns: number(cpuacct("cpuacct.usage")?),
+                user_ns: number(cpuacct("cpuacct.usage_user")?),
+                system_ns: number(cpuacct("cpuacct.usage_sys")?),
+                per_cpu_ns: cpuacct("cpuacct.usage_percpu")?.split_whitespace().filter_map(|n| n.parse().ok()).collect(),
+                periods: flat_value(&cpu, "nr_periods"),
+                throttled_periods: flat_value(&cpu, "nr_throttled"),
+                throttled_ns: flat_value(&cpu, "throttled_time"),
+            },
+            memory: Memory {
+                usage,
+                peak: number(memory("memory.max_usage_in_bytes")?),
+                limit: single(&memory("memory.limit_in_bytes")?),
+                swap: with_swap.map(|text| single(&text).unwrap_or(0).saturating_sub(usage)),
+                limit_hits: number(memory("memory.failcnt")?),
+                oom_kills: self.oom_kills()?,
+                stat: owned(&memory("memory.stat")?),
+            },
+            pids: self.pids()?,
+            block_io: block_v1(
+                &self.text(Controller::Blkio, "blkio.throttle.io_service_bytes_recursive")?,
+                &self.text(Controller::Blkio, "blkio.throttle.io_serviced_recursive")?,
+            ),
+        })
+    }
+
+    fn stats_v2(&self) -> Result<Stats> {
+        let memory = |file| self.text(Controller::Memory, file);
+        let number = |text: String| single(&text).unwrap_or(0);
+        let cpu = self.text(Controller::Cpu, "cpu.stat")?;
+        let events = memory("memory.events")?;
+        let nanoseconds = |key| flat_value(&cpu, key).saturating_mul(1_000);
+        Ok(Stats {
+            cpu: Cpu {
+                usage_ns: nanoseconds("usage_usec"),
+                user_ns: nanoseconds("user_usec"),
+                system_ns: nanoseconds("system_usec"),
+                per_cpu_ns: Vec::new(),
+                periods: flat_value(&cpu, "nr_periods"),
+                throttled_periods: flat_value(&cpu, "nr_throttled"),
+                throttled_ns: nanoseconds("throttled_usec"),
+            },
+            memory: Memory {
+                usage: number(memory("memory.current")?),
+                peak: number(memory("memory.peak")?),
+                limit: single(&memory("memory.max")?),
+                swap: self.read(Controller::Memory, "memory.swap.current")?.and_then(|text| single(&text)),
+                limit_hits: flat_value(&events, "max"),
+                oom_kills: flat_value(&events, "oom_kill"),
+                stat: owned(&memory("memory.stat")?),
+            },
+            pids: self.pids()?,
+            block_io: block_v2(&self.text(Controller::Blkio, "io.stat")?),
+        })
+    }
+
+    fn pids(&self) -> Result<Pids> {
+        Ok(Pids {
+            current: single(&self.text(Controller::Pids, "pids.current")?).unwrap_or(0),
+            limit: single(&self.text(Controller::Pids, "pids.max")?),
+        })
+    }
+
+    /// The text of a file, empty when there is none.
+    fn text(&self, controller: Controller, file: &str) -> Result<String> {
+        Ok(self.read(controller, file)?.unwrap_or_default())
+    }
+}
+
+fn owned(text: &str) -> BTreeMap<String, u64> {
+    flat(text).map(|(key, value)| (key.to_owned(), value)).collect()
+}
