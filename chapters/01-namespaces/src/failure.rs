@@ -58,6 +58,16 @@ impl Failure {
         self.errno == Some(errno.raw_os_error())
     }
 
+    /// The exit status of a program that prints this failure and ends, as docker's: 127 when the container's program was
+    /// not found, 126 when it could not be executed, 125 for everything else.
+    pub fn exit_status(&self) -> u8 {
+        match (self.step.as_str(), self.errno) {
+            ("execute", Some(libc::ENOENT)) => 127,
+            ("execute", _) => 126,
+            _ => 125,
+        }
+    }
+
     /// Keeps the first failure of a teardown and mentions how many followed it. `None` when nothing failed.
     pub fn collect(failures: Vec<Self>) -> Option<Self> {
         let more = failures.len().saturating_sub(1);

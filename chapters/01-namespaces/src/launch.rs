@@ -8,23 +8,38 @@
 //! stages: attach(pid)
 //! Go ────────────────────────────────────▶ steps in order
 //!        ◀──────────────── Console(fd) ─── (with a terminal: the pty's other end)
-//!        ◀──────────────── Timings ─────── (when asked)
-//!        ◀──────────────── Failure ─────── a step failed: it exits
+//!        ◀──────────────── Ready ───────── all steps are done (with their timings, when asked)
 //!        ◀──────────────── end of file ─── execve closed the socket: the program runs
+//!        ◀──────────────── Failed ──────── at any moment: a step failed, and the child exits
 //! ```
 //!
 //! The child is a copy of the launching process, so the launching process must have one thread (a lock held by another
 //! thread would stay locked for ever). `launch` checks that and refuses otherwise.
+//!
+//! Either side notices when the other dies, because the socket closes: the child exits, the parent reports how it ended.
 
-use std::os::fd::OwnedFd;
-use std::time::Duration;
+mod child;
+mod clone;
+mod dialogue;
+mod enter;
+mod idmap;
 
-use rustix::process::Pid;
+use std::os::fd::{AsFd, OwnedFd};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 use serde::{Deserialize, Serialize};
 
 use crate::container::Container;
-use crate::failure::Result;
-use crate::stage::Stage;
+use crate::failure::{Context, Failure, Result};
+use crate::stage::{Child, Stage};
+use crate::steps;
+use crate::sys::Cloned;
+
+pub(crate) use clone::open_namespace;
+pub(crate) use dialogue::{Dialogue, Message};
+pub(crate) use enter::Target;
+pub use enter::enter;
 
 /// What the program's standard input, output and error are.
 #[derive(Debug)]
@@ -77,15 +92,128 @@ pub struct Timing {
 ///
 /// On failure everything that was made is taken back: the child has ended and been reaped, the stages are released.
 pub fn launch(container: &Container, stages: &mut [Box<dyn Stage>], options: Launch) -> Result<Running> {
-    let _ = (container, stages, options);
-    todo!()
+    require_one_thread()?;
+    let mut stages = chosen(stages, &options.without);
+    steps::check_names(container, &stages, &options.without)?;
+    let started = start(container, &mut stages, &options);
+    started.map_err(|failure| {
+        let released = stages.iter_mut().rev().filter_map(|stage| stage.release().err());
+        let failures = std::iter::once(failure.clone()).chain(released).collect();
+        Failure::collect(failures).unwrap_or(failure)
+    })
 }
 
-/// An `exec`: a second process in a running container's namespaces, cgroup and root.
-///
-/// `pid` names the container's first process; `process` is the program; `stages` are asked for their
-/// [`Phase::Join`](crate::Phase::Join) steps only (cgroups).
-pub fn enter(pid: Pid, process: &crate::Process, stages: &mut [Box<dyn Stage>], options: Launch) -> Result<Running> {
-    let _ = (pid, process, stages, options);
-    todo!()
+/// [`launch`] without its undoing of the stages.
+fn start(container: &Container, stages: &mut [&mut Box<dyn Stage>], options: &Launch) -> Result<Running> {
+    let mut clock = Clock::new(options.timings);
+    for stage in &mut *stages {
+        let name = stage.name();
+        clock.time(|| format!("prepare {name}"), || stage.prepare())?;
+    }
+    let outer_net = steps::outer_net(container)?;
+    let (ours, theirs) = Dialogue::pair()?;
+    let cgroup = stages.iter().find_map(|stage| stage.cgroup());
+    let forked = clock.time(|| "clone3".to_owned(), || clone::fork(&container.namespaces, cgroup))?;
+    let Cloned::Parent(pid, pidfd) = forked else {
+        drop(ours);
+        let child = Child { outer_net, ..Child::new(container, options, &theirs) };
+        child::run(child, options, || steps::of_container(container, stages, &options.without));
+    };
+    drop(theirs);
+    let mut running = Running { pid, pidfd, console: None, timings: Vec::new() };
+    let ready = attach(container, stages, pid, &mut clock)
+        .and_then(|()| ours.send(&Message::Go, None))
+        .and_then(|()| listen(&ours, options, &mut running));
+    if let Err(failure) = ready {
+        return Err(bury(&running.pidfd, failure));
+    }
+    running.timings.splice(0..0, clock.timings);
+    Ok(running)
+}
+
+/// What is done to the waiting child from outside.
+fn attach(container: &Container, stages: &mut [&mut Box<dyn Stage>], pid: Pid, clock: &mut Clock) -> Result<()> {
+    idmap::write(&container.namespaces, pid)?;
+    for stage in stages {
+        let name = stage.name();
+        clock.time(|| format!("attach {name}"), || stage.attach(pid))?;
+    }
+    Ok(())
+}
+
+/// Hears the child out, until it runs its program or waits at the gate.
+fn listen(child: &Dialogue, options: &Launch, running: &mut Running) -> Result<()> {
+    let mut ready = false;
+    loop {
+        match child.recv()? {
+            Some((Message::Console, fd)) => running.console = fd,
+            Some((Message::Ready(timings), _)) => {
+                running.timings = timings;
+                ready = true;
+                if options.gate.is_some() {
+                    return Ok(());
+                }
+            }
+            Some((Message::Failed(failure), _)) => return Err(failure),
+            None if ready => return Ok(()),
+            None => return Err(Failure::new("start the container", "its process ended without a word")),
+            Some((unexpected, _)) => {
+                return Err(Failure::new("start the container", format!("the child said {unexpected:?}")));
+            }
+        }
+    }
+}
+
+/// Ends and reaps a child that did not become a container. When it died without a word, its status is the word.
+fn bury(pidfd: &OwnedFd, failure: Failure) -> Failure {
+    // Fails only when it has ended already.
+    let _ = rustix::process::pidfd_send_signal(pidfd, Signal::KILL);
+    let ended = rustix::process::waitid(WaitId::PidFd(pidfd.as_fd()), WaitIdOptions::EXITED);
+    let silent = failure.cause.as_deref().is_some_and(|cause| cause.ends_with("without a word"));
+    match ended.ok().flatten().and_then(|status| status.terminating_signal()) {
+        Some(signal) if silent => {
+            let name = nix::sys::signal::Signal::try_from(signal).map_or("an unknown signal", |signal| signal.as_str());
+            let cause = format!("{}, killed by {name}", failure.cause.unwrap_or_default());
+            Failure { cause: Some(cause), ..failure }
+        }
+        _ => failure,
+    }
+}
+
+/// The stages that were not left out.
+fn chosen<'s>(stages: &'s mut [Box<dyn Stage>], without: &[String]) -> Vec<&'s mut Box<dyn Stage>> {
+    stages.iter_mut().filter(|stage| without.iter().all(|name| name != stage.name())).collect()
+}
+
+/// The link count of `/proc/self/task` is the number of threads and two (one statx(2), where a listing would be many calls).
+fn require_one_thread() -> Result<()> {
+    let tasks = "/proc/self/task";
+    let links = rustix::fs::stat(tasks).during("count the threads in", tasks)?.st_nlink;
+    if links > 3 {
+        let cause = format!("this process has {} threads", links - 2);
+        return Err(Failure::new("fork the container's process", cause)
+            .hint("Launch from a process that has started no thread, such as a small program of its own."));
+    }
+    Ok(())
+}
+
+/// Measures the parent's part.
+struct Clock {
+    wanted: bool,
+    timings: Vec<Timing>,
+}
+
+impl Clock {
+    fn new(wanted: bool) -> Self {
+        Self { wanted, timings: Vec::new() }
+    }
+
+    fn time<T>(&mut self, name: impl FnOnce() -> String, work: impl FnOnce() -> T) -> T {
+        let began = Instant::now();
+        let done = work();
+        if self.wanted {
+            self.timings.push(Timing { name: name(), took: began.elapsed() });
+        }
+        done
+    }
 }

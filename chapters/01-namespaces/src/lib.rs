@@ -15,14 +15,21 @@
 //! 7. `mount.rs`, `user.rs`, `capabilities.rs`, `seccomp/`, `terminal.rs`: one concept each.
 //! 8. `sys.rs`: the system calls that neither `nix` nor `rustix` has; the only `unsafe` of the chapter.
 
+pub mod capabilities;
 mod container;
+pub mod defaults;
 mod failure;
+mod interpreter;
 mod launch;
 pub mod mount;
+mod namespaces;
 mod root;
 pub mod seccomp;
 mod stage;
+mod steps;
 pub mod sys;
+mod terminal;
+mod user;
 
 pub use container::{
     Capabilities, Container, Device, IdMap, Namespace, Namespaces, Process, Propagation, Rlimit, RootFs, UserSpec,
@@ -30,5 +37,8 @@ pub use container::{
 pub use failure::{Context, Failure, Result};
 pub use launch::{Launch, Running, Stdio, Timing, enter, launch};
 pub use mount::Mount;
+pub use namespaces::Kind;
 pub use root::Root;
 pub use stage::{Check, Child, Fact, Phase, Requirement, Stage, Step};
+pub use steps::of_container as steps;
+pub use user::User;

@@ -147,6 +147,17 @@ impl Root {
     /// Reads the regular file `path`, at most `limit` bytes; a FIFO, a device or a larger file is refused
     /// (CVE-2024-9676, CVE-2026-47262). `Ok(None)` when it does not exist.
     pub fn read(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>> {
+        let content = self.head(path, limit + 1)?;
+        match content {
+            Some(content) if content.len() as u64 > limit => {
+                Err(Failure::new("read", format!("it has more than {limit} bytes")).on(path.display()))
+            }
+            content => Ok(content),
+        }
+    }
+
+    /// The first `length` bytes of the regular file `path`, or all when it is shorter. `Ok(None)` when it does not exist.
+    pub fn head(&self, path: &Path, length: u64) -> Result<Option<Vec<u8>>> {
         let step = "read";
         let place = match self.try_open(path, OFlags::PATH, Mode::empty(), ResolveFlags::empty()) {
             Err(Errno::NOENT | Errno::NOTDIR) => return Ok(None),
@@ -158,10 +169,7 @@ impl Root {
         let file = self.open_at(path, flags, Mode::empty())?;
         refuse_unless_regular(&rustix::fs::fstat(&file).during(step, path.display())?, path)?;
         let mut content = Vec::new();
-        std::fs::File::from(file).take(limit + 1).read_to_end(&mut content).during(step, path.display())?;
-        if content.len() as u64 > limit {
-            return Err(Failure::new(step, format!("it has more than {limit} bytes")).on(path.display()));
-        }
+        std::fs::File::from(file).take(length).read_to_end(&mut content).during(step, path.display())?;
         Ok(Some(content))
     }
 

@@ -7,13 +7,16 @@
 //!  prepare ─ clone3 ─ attach ───▶ steps, sorted by phase ─ execve   …  exit ─ release
 //! ```
 
-use std::os::fd::BorrowedFd;
+use std::ffi::CString;
+use std::os::fd::{BorrowedFd, OwnedFd};
 
 use rustix::process::Pid;
 
 use crate::container::Container;
 use crate::failure::{Failure, Result};
+use crate::launch::{Dialogue, Launch};
 use crate::root::Root;
+use crate::user::User;
 
 /// One kernel feature, from before the process exists until after it has ended.
 ///
@@ -110,14 +113,36 @@ pub struct Child<'a> {
     pub container: &'a Container,
     /// The new root, from the end of [`Phase::Root`] on.
     pub(crate) root: Option<Root>,
+    /// How it is launched, besides what.
+    pub(crate) options: &'a Launch,
+    /// The way to the parent.
+    pub(crate) dialogue: &'a Dialogue,
+    /// The network namespace of the launching process, where sysctls have to know it.
+    pub(crate) outer_net: Option<u64>,
+    /// The container's side of the terminal, from the step that opens it on.
+    pub(crate) terminal: Option<OwnedFd>,
+    /// The user in numbers, from the step that looks it up on.
+    pub(crate) user: Option<User>,
+    /// The program's path, from the step that looks it up on.
+    pub(crate) program: Option<CString>,
 }
 
-impl Child<'_> {
+impl<'a> Child<'a> {
+    /// A child that has done nothing yet.
+    pub(crate) fn new(container: &'a Container, options: &'a Launch, dialogue: &'a Dialogue) -> Self {
+        Self { container, options, dialogue, root: None, outer_net: None, terminal: None, user: None, program: None }
+    }
+
     /// The new root file system. Paths inside the container are resolved through it and in no other way.
     pub fn root(&self) -> Result<&Root> {
         self.root.as_ref().ok_or_else(|| {
             Failure::new("use the new root", "no step has opened it yet").hint("Run this step after Phase::Root.")
         })
+    }
+
+    /// The user in numbers.
+    pub(crate) fn user(&self) -> Result<&User> {
+        self.user.as_ref().ok_or_else(|| Failure::new("use the user's ids", "no step has looked them up yet"))
     }
 }
 

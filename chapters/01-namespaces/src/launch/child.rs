@@ -1,0 +1,58 @@
+//! The child's side: wait for Go, run the steps, become the program. It never returns to the code it is a copy of.
+
+use std::convert::Infallible;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
+
+use rustix::fs::Mode;
+
+use super::dialogue::{Dialogue, Message};
+use super::{Launch, Timing};
+use crate::failure::{Context, Failure, Result};
+use crate::stage::{Child, Step};
+use crate::sys;
+
+/// Runs `steps` and becomes the program. A failure is told to the parent, and the process ends.
+pub(super) fn run<'a>(mut child: Child<'a>, options: &Launch, steps: impl FnOnce() -> Vec<Step<'a>>) -> ! {
+    let dialogue = child.dialogue;
+    // A panic must not unwind into the parent's half of the code.
+    let ended = catch_unwind(AssertUnwindSafe(|| live(&mut child, options, steps)));
+    let failure = match ended {
+        Ok(Err(failure)) => failure,
+        Ok(Ok(never)) => match never {},
+        Err(_) => Failure::new("start the container", "a bug: the child process panicked"),
+    };
+    let status = if failure.is(rustix::io::Errno::NOENT) { 127 } else { 126 };
+    let text = failure.to_string();
+    if dialogue.send(&Message::Failed(failure), None).is_err() {
+        // After the gate nobody listens any more; the container's own standard error is what is left.
+        let _ = rustix::io::write(rustix::stdio::stderr(), format!("{text}\n").as_bytes());
+    }
+    sys::exit(status)
+}
+
+fn live<'a>(child: &mut Child<'a>, options: &Launch, steps: impl FnOnce() -> Vec<Step<'a>>) -> Result<Infallible> {
+    wait_for_go(child.dialogue);
+    // Modes of what is made below are what they say; the program gets its own umask in a later step.
+    rustix::process::umask(Mode::empty());
+    let mut timings = Vec::new();
+    for step in steps() {
+        let began = Instant::now();
+        (step.run)(child)?;
+        if options.timings {
+            timings.push(Timing { name: step.name.to_owned(), took: began.elapsed() });
+        }
+    }
+    child.dialogue.send(&Message::Ready(timings), None)?;
+    if let Some(gate) = &options.gate {
+        rustix::io::retry_on_intr(|| rustix::io::read(gate, &mut [0_u8; 1])).step("wait at the gate")?;
+    }
+    crate::steps::execute(child)
+}
+
+/// The first word is the parent's. When it is silence instead, the parent has died and nobody wants this container.
+fn wait_for_go(dialogue: &Dialogue) {
+    if !matches!(dialogue.recv(), Ok(Some((Message::Go, _)))) {
+        sys::exit(1);
+    }
+}

@@ -1,0 +1,97 @@
+//! The fork: one clone3(2), with what a pid or user namespace needs around it.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::Path;
+
+use nix::sched::CloneFlags;
+use rustix::fs::{Mode, OFlags};
+use rustix::process::{WaitId, WaitIdOptions};
+
+use super::dialogue::{Dialogue, Message};
+use crate::container::{Namespace, Namespaces};
+use crate::failure::{Context, Failure, Result};
+use crate::sys::{self, Cloned};
+
+/// Forks into the namespaces that are new. Returns once in each process.
+pub(super) fn fork(wanted: &Namespaces, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned> {
+    let pid_namespace = match &wanted.pid {
+        Namespace::Join(path) => Some(open_namespace(path)?),
+        _ => None,
+    };
+    let pid_namespace = pid_namespace.as_ref().map(AsFd::as_fd);
+    match &wanted.user {
+        Namespace::Join(path) => through_user_namespace(path, wanted.clone_flags(), pid_namespace, cgroup),
+        _ => in_pid_namespace(pid_namespace, || clone(wanted.clone_flags(), cgroup)),
+    }
+}
+
+/// Forks a child into a pid namespace: setns(2) changes where the *next* children of a process are born, so the launching
+/// process goes there, forks, and comes back. One fork, and the child is its own.
+pub(super) fn in_pid_namespace(
+    target: Option<BorrowedFd<'_>>,
+    fork: impl FnOnce() -> Result<Cloned>,
+) -> Result<Cloned> {
+    let Some(target) = target else { return fork() };
+    let own = open_namespace(Path::new("/proc/self/ns/pid"))?;
+    nix::sched::setns(target, CloneFlags::CLONE_NEWPID).step("enter the pid namespace")?;
+    let cloned = fork();
+    if !matches!(cloned, Ok(Cloned::Child)) {
+        nix::sched::setns(own, CloneFlags::CLONE_NEWPID).step("leave the pid namespace")?;
+    }
+    cloned
+}
+
+/// Forks into an existing user namespace, with new namespaces that belong to it.
+///
+/// Whoever has entered a user namespace cannot come back, so an intermediate process goes there and forks with
+/// `CLONE_PARENT`: the child becomes the launcher's own, and the intermediate ends.
+fn through_user_namespace(
+    path: &Path,
+    flags: u64,
+    pid_namespace: Option<BorrowedFd<'_>>,
+    cgroup: Option<BorrowedFd<'_>>,
+) -> Result<Cloned> {
+    let (ours, theirs) = Dialogue::pair()?;
+    let Cloned::Parent(_, intermediate) = clone(0, None)? else {
+        drop(ours);
+        let forked = open_namespace(path).and_then(|user| {
+            nix::sched::setns(user, CloneFlags::CLONE_NEWUSER).during("enter the user namespace", path.display())?;
+            in_pid_namespace(pid_namespace, || clone(flags | libc::CLONE_PARENT as u64, cgroup))
+        });
+        let told = match forked {
+            Ok(Cloned::Child) => return Ok(Cloned::Child),
+            Ok(Cloned::Parent(pid, pidfd)) => theirs.send(&Message::Cloned(pid.as_raw_pid()), Some(pidfd.as_fd())),
+            Err(failure) => theirs.send(&Message::Failed(failure), None),
+        };
+        sys::exit(i32::from(told.is_err()));
+    };
+    drop(theirs);
+    let answer = ours.recv();
+    let ended = rustix::process::waitid(WaitId::PidFd(intermediate.as_fd()), WaitIdOptions::EXITED);
+    ended.step("wait for the intermediate process")?;
+    match answer? {
+        Some((Message::Cloned(pid), Some(pidfd))) => {
+            let pid = rustix::process::Pid::from_raw(pid).ok_or_else(|| Failure::new("fork", "no process id"))?;
+            Ok(Cloned::Parent(pid, pidfd))
+        }
+        Some((Message::Failed(failure), _)) => Err(failure),
+        _ => Err(Failure::new("fork into the user namespace", "the intermediate process ended without a word")),
+    }
+}
+
+pub(super) fn clone(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned> {
+    sys::clone3(flags, cgroup).step("make the container's process").map_err(|failure| {
+        let hint = match failure.errno {
+            Some(libc::EPERM) => "New namespaces need root (CAP_SYS_ADMIN), or a new user namespace with them.",
+            Some(libc::ENOSPC) => "A limit in /proc/sys/user/max_*_namespaces is reached.",
+            Some(libc::EAGAIN) => "A limit on processes is reached: see ulimit -u and pids.max.",
+            _ => return failure,
+        };
+        failure.hint(hint)
+    })
+}
+
+/// Opens a namespace by a path like `/proc/PID/ns/net`.
+pub(crate) fn open_namespace(path: &Path) -> Result<OwnedFd> {
+    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).during("open the namespace", path.display())
+}

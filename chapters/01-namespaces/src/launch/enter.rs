@@ -1,0 +1,106 @@
+//! `exec`: a second process in a running container's namespaces, cgroup and root.
+//!
+//! The child that enters is, until its execve, a process of the host inside the container. It must offer the container
+//! nothing to hold on to (CVE-2016-9962): it makes itself non-dumpable before it enters, so that nobody inside may trace it
+//! or read its `/proc/PID/fd`, and every descriptor it has is closed on exec.
+
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+
+use nix::sched::CloneFlags;
+use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::process::{Pid, PidfdFlags};
+
+use super::dialogue::{Dialogue, Message};
+use super::{Clock, Launch, Running, bury, child, chosen, clone, listen, require_one_thread};
+use crate::container::{Container, Process};
+use crate::failure::{Context, Failure, Result};
+use crate::namespaces::Kind;
+use crate::stage::{Child, Stage};
+use crate::steps;
+use crate::sys::Cloned;
+
+/// An `exec`: a second process in a running container's namespaces, cgroup and root.
+///
+/// `pid` names the container's first process; `process` is the program; `stages` are asked for their
+/// [`Phase::Join`](crate::Phase::Join) steps only (cgroups).
+pub fn enter(pid: Pid, process: &Process, stages: &mut [Box<dyn Stage>], options: Launch) -> Result<Running> {
+    require_one_thread()?;
+    let stages = chosen(stages, &options.without);
+    let container = Container { process: process.clone(), ..Container::default() };
+    let target = Target::open(pid)?;
+    let mut clock = Clock::new(options.timings);
+    let (ours, theirs) = Dialogue::pair()?;
+    let cgroup = stages.iter().find_map(|stage| stage.cgroup());
+    let forked = clock.time(|| "clone3".to_owned(), || target.fork(cgroup))?;
+    let Cloned::Parent(pid, pidfd) = forked else {
+        drop(ours);
+        let child = Child::new(&container, &options, &theirs);
+        child::run(child, &options, || steps::of_entry(&container, &target, &stages, &options.without));
+    };
+    drop(theirs);
+    let mut running = Running { pid, pidfd, console: None, timings: Vec::new() };
+    let ready = ours.send(&Message::Go, None).and_then(|()| listen(&ours, &options, &mut running));
+    if let Err(failure) = ready {
+        return Err(bury(&running.pidfd, failure));
+    }
+    running.timings.splice(0..0, clock.timings);
+    Ok(running)
+}
+
+/// The container to enter.
+pub(crate) struct Target {
+    /// Its first process. As a descriptor it cannot become another process's number in the meantime.
+    pidfd: OwnedFd,
+    /// The namespaces that differ from the launcher's.
+    different: CloneFlags,
+}
+
+impl Target {
+    fn open(pid: Pid) -> Result<Self> {
+        let step = "enter the container of process";
+        let number = pid.as_raw_pid();
+        let pidfd =
+            rustix::process::pidfd_open(pid, PidfdFlags::empty()).during(step, number).map_err(
+                |failure| match failure.is(rustix::io::Errno::SRCH) {
+                    true => failure.hint("The container is not running; start it first."),
+                    false => failure,
+                },
+            )?;
+        let mut different = CloneFlags::empty();
+        for (Kind { link, flag }, _) in Container::default().namespaces.answers() {
+            if namespace_id(number, link)? != namespace_id(0, link)? {
+                different |= flag;
+            }
+        }
+        // Looked at by number, opened by descriptor: still alive means that the number was its own all the time.
+        let mut ended = [PollFd::new(&pidfd, PollFlags::IN)];
+        if rustix::event::poll(&mut ended, Some(&Timespec::default())).during(step, number)? > 0 {
+            return Err(Failure::new(step, "it has just ended").on(number));
+        }
+        if !different.contains(CloneFlags::CLONE_NEWNS) {
+            return Err(Failure::new(step, "it has no mount namespace of its own").on(number));
+        }
+        Ok(Self { pidfd, different })
+    }
+
+    fn fork(&self, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned> {
+        let pid_namespace = self.different.contains(CloneFlags::CLONE_NEWPID).then(|| self.pidfd.as_fd());
+        clone::in_pid_namespace(pid_namespace, || clone::clone(0, cgroup))
+    }
+
+    /// Child side: joins everything that differs, in one setns(2) (Linux 5.8).
+    pub(crate) fn join(&self) -> Result<()> {
+        let flags = self.different - CloneFlags::CLONE_NEWPID;
+        nix::sched::setns(&self.pidfd, flags).step("enter the container's namespaces")?;
+        if self.different.contains(CloneFlags::CLONE_NEWUSER) {
+            steps::become_root()?;
+        }
+        Ok(())
+    }
+}
+
+/// The inode number that identifies a namespace; process 0 is this one.
+fn namespace_id(pid: i32, link: &str) -> Result<u64> {
+    let path = if pid == 0 { format!("/proc/self/ns/{link}") } else { format!("/proc/{pid}/ns/{link}") };
+    Ok(rustix::fs::stat(&path).during("look at the namespace", &path)?.st_ino)
+}

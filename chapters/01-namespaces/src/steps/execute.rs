@@ -1,0 +1,103 @@
+//! The end of the child: find the program, and become it.
+
+use std::convert::Infallible;
+use std::ffi::{CString, OsStr};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rustix::fs::{Access, AtFlags, CWD, FileType};
+use rustix::io::Errno;
+
+use crate::defaults::PATH;
+use crate::failure::{Cause, Failure, Result};
+use crate::interpreter;
+use crate::stage::Child;
+
+const STEP: &str = "execute";
+/// How much of a program is read to find out which interpreter it asks for.
+const HEAD: u64 = 64 << 10;
+
+/// Looks the program up as the user that will run it. A name with a `/` is a path; any other is looked for in `PATH`.
+pub(super) fn find_program(child: &mut Child<'_>) -> Result<()> {
+    let process = &child.container.process;
+    let Some(name) = process.args.first().filter(|name| !name.is_empty()) else {
+        return Err(Failure::new(STEP, "no program is given").hint("Say which program to run."));
+    };
+    let found = if name.contains('/') {
+        runnable(Path::new(name)).map(|()| PathBuf::from(name)).map_err(|errno| errno.failure(STEP).on(name))
+    } else {
+        let path = process.env.iter().rev().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(PATH);
+        look_up(name, path)
+    }?;
+    child.program = Some(c_string(found.as_os_str().as_bytes())?);
+    Ok(())
+}
+
+/// The first runnable file called `name` in the directories of `path`. A file that may not be run is remembered: it is the
+/// better answer when nothing else is found (environ(7), `PATH`).
+fn look_up(name: &str, path: &str) -> Result<PathBuf> {
+    let mut refused = None;
+    for directory in path.split(':') {
+        let candidate = Path::new(if directory.is_empty() { "." } else { directory }).join(name);
+        match runnable(&candidate) {
+            Ok(()) => return Ok(candidate),
+            Err(Errno::ACCESS) => refused = refused.or(Some(candidate)),
+            Err(_) => {}
+        }
+    }
+    let failure = Failure { errno: Some(libc::ENOENT), ..Failure::new(STEP, "executable file not found in $PATH") };
+    Err(match refused {
+        Some(candidate) => Errno::ACCESS.failure(STEP).on(candidate.display()),
+        None => failure.on(name).hint(format!("PATH is {path}; give the full path of the program, or another image.")),
+    })
+}
+
+/// Whether the effective user may execute the file. A directory may be "executed" too, so it is told apart.
+fn runnable(path: &Path) -> Result<(), Errno> {
+    rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)?;
+    match FileType::from_raw_mode(rustix::fs::stat(path)?.st_mode) {
+        FileType::RegularFile => Ok(()),
+        _ => Err(Errno::ACCESS),
+    }
+}
+
+/// execve(2). Returns only when it fails.
+pub(crate) fn execute(child: &Child<'_>) -> Result<Infallible> {
+    let process = &child.container.process;
+    let program = child.program.as_ref().ok_or_else(|| Failure::new(STEP, "no step has looked the program up yet"))?;
+    let arguments = process.args.iter().map(|text| c_string(text.as_bytes())).collect::<Result<Vec<_>>>()?;
+    let mut environment = process.env.iter().map(|text| c_string(text.as_bytes())).collect::<Result<Vec<_>>>()?;
+    if !process.env.iter().any(|variable| variable.starts_with("HOME=")) {
+        let home = child.user.as_ref().map_or("/", |user| &user.home);
+        environment.push(c_string(format!("HOME={home}").as_bytes())?);
+    }
+    let name = program.to_string_lossy();
+    let failure = match nix::unistd::execve(program, &arguments, &environment) {
+        Ok(never) => match never {},
+        Err(errno) => errno.failure(STEP).on(&name),
+    };
+    Err(explain(child, failure, Path::new(OsStr::from_bytes(program.as_bytes()))))
+}
+
+/// Why a file that is there could not be run: `ENOENT` then means its interpreter, `ENOEXEC` its format.
+fn explain(child: &Child<'_>, failure: Failure, path: &Path) -> Failure {
+    let head = child.root().and_then(|root| root.head(path, HEAD)).ok().flatten().unwrap_or_default();
+    match failure.errno {
+        Some(libc::ENOENT) => match interpreter::of(&head) {
+            Some(interpreter) => failure.hint(format!(
+                "The file is there, but the interpreter it asks for, {}, is not in the image.",
+                interpreter.display()
+            )),
+            None => failure,
+        },
+        Some(libc::ENOEXEC) => failure.hint(interpreter::why_not(&head)),
+        _ => failure,
+    }
+}
+
+fn c_string(bytes: &[u8]) -> Result<CString> {
+    CString::new(bytes).map_err(|_| {
+        let text = String::from_utf8_lossy(bytes).into_owned();
+        Failure::new(STEP, "an argument or variable has a zero byte in it").on(text.escape_debug())
+    })
+}

@@ -1,0 +1,120 @@
+//! [`Phase::Isolate`](crate::Phase::Isolate): make the view private.
+
+use std::path::Path;
+
+use nix::sched::CloneFlags;
+use rustix::fs::{CWD, Mode, OFlags};
+use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+use crate::container::{Namespace, Propagation};
+use crate::failure::{Context, Result};
+use crate::stage::Child;
+use crate::sys::{self, MountAttr};
+
+pub(super) fn new_cgroup_namespace(child: &mut Child<'_>) -> Result<()> {
+    match child.container.namespaces.cgroup {
+        Namespace::New => nix::sched::unshare(CloneFlags::CLONE_NEWCGROUP).step("make a cgroup namespace"),
+        _ => Ok(()),
+    }
+}
+
+/// sethostname(2).
+pub(super) fn set_hostname(child: &mut Child<'_>) -> Result<()> {
+    let Some(name) = &child.container.hostname else { return Ok(()) };
+    rustix::system::sethostname(name.as_bytes()).during("set the hostname to", name).map_err(|failure| {
+        match failure.is(Errno::INVAL) {
+            true => failure.hint("A hostname has at most 64 bytes."),
+            false => failure,
+        }
+    })
+}
+
+/// setdomainname(2).
+pub(super) fn set_domainname(child: &mut Child<'_>) -> Result<()> {
+    let Some(name) = &child.container.domainname else { return Ok(()) };
+    rustix::system::setdomainname(name.as_bytes()).during("set the domain name to", name)
+}
+
+/// Written through the host's own `/proc`, which is still in view and which no image can have tampered with.
+pub(super) fn adjust_oom_score(child: &mut Child<'_>) -> Result<()> {
+    let Some(score) = child.container.process.oom_score_adj else { return Ok(()) };
+    match write_own("/proc/self/oom_score_adj", &score.to_string()) {
+        // To become less likely to be chosen than the launcher takes CAP_SYS_RESOURCE. Without it things stay as they are.
+        Err(Errno::ACCESS | Errno::PERM) => Ok(()),
+        written => written.during("set the OOM score to", score),
+    }
+}
+
+/// The profile is changed to by the next execve(2). On a machine without AppArmor there is no such file, and no need.
+pub(super) fn choose_apparmor_profile(child: &mut Child<'_>) -> Result<()> {
+    let Some(profile) = child.container.process.apparmor.as_deref().filter(|name| !name.is_empty()) else {
+        return Ok(());
+    };
+    if !Path::new("/sys/kernel/security/apparmor").exists() {
+        return Ok(());
+    }
+    let text = format!("exec {profile}");
+    let written = match write_own("/proc/self/attr/apparmor/exec", &text) {
+        Err(Errno::NOENT) => write_own("/proc/self/attr/exec", &text),
+        written => written,
+    };
+    written.during("change to the AppArmor profile", profile)
+}
+
+fn write_own(path: &str, text: &str) -> Result<(), Errno> {
+    let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
+    rustix::io::write(file, text.as_bytes()).map(|_| ())
+}
+
+/// A new mount namespace is a copy whose mounts are still peers of the host's: what is mounted here would appear there
+/// (mount_namespaces(7)). With `Slave` and `Shared` the host's later mounts shall appear here; then only the mount that
+/// the root is on is cut off, because pivot_root(2) asks for that.
+pub(super) fn make_mounts_private(child: &mut Child<'_>) -> Result<()> {
+    let wanted = &child.container.root;
+    let travel = |mode: Propagation| MountAttr { propagation: mode.bits(), ..MountAttr::default() };
+    let everything = match wanted.propagation {
+        Propagation::Private | Propagation::Unbindable => Propagation::Private,
+        Propagation::Slave => Propagation::Slave,
+        Propagation::Shared => return cut_off(&wanted.path, travel(Propagation::Private)),
+    };
+    let top = rustix::fs::open("/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty()).during("open", "/")?;
+    sys::mount_setattr(top, true, travel(everything)).step("make the mounts private")
+}
+
+/// Applies `attr` to the mount that `path` is on: `EINVAL` says that a path is not the root of a mount, so its parent is
+/// asked next.
+fn cut_off(path: &Path, attr: MountAttr) -> Result<()> {
+    let step = "make private the mount of";
+    for ancestor in path.ancestors() {
+        let flags = OFlags::PATH | OFlags::CLOEXEC;
+        let fd = rustix::fs::openat(CWD, ancestor, flags, Mode::empty()).during(step, ancestor.display())?;
+        match sys::mount_setattr(fd, false, attr) {
+            Err(Errno::INVAL) => {}
+            done => return done.during(step, ancestor.display()),
+        }
+    }
+    Ok(())
+}
+
+/// Up to here the child is the launcher's user, who can reach the host's files; from here on it is user 0 of its own
+/// namespace, who owns what it makes.
+pub(super) fn become_root_of_namespace(child: &mut Child<'_>) -> Result<()> {
+    match child.container.namespaces.user {
+        Namespace::Host => Ok(()),
+        _ => become_root(),
+    }
+}
+
+/// Becomes user and group 0 of the user namespace. To drop the groups is not allowed where the namespace was made without
+/// privilege; then they stay.
+pub(crate) fn become_root() -> Result<()> {
+    let step = "become root of the user namespace";
+    set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT).step(step)?;
+    match set_thread_groups(&[]) {
+        Err(Errno::PERM) => {}
+        done => done.step(step)?,
+    }
+    set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).step(step)
+}

@@ -1,0 +1,23 @@
+//! [`Phase::Join`](crate::Phase::Join): join what exists, while the host's files are in view.
+
+use rustix::process::DumpableBehavior;
+
+use crate::failure::{Context, Result};
+use crate::launch::open_namespace;
+use crate::stage::Child;
+
+/// Nobody who shares a pid namespace with the container may trace this process while it has the host's descriptors
+/// (CVE-2016-9962). execve(2) makes a process dumpable again, when it is the program and nothing else.
+pub(super) fn hide(_: &mut Child<'_>) -> Result<()> {
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable).step("become non-dumpable")
+}
+
+/// Opens all first, then joins: after the first join a path may mean something else.
+pub(super) fn join_namespaces(child: &mut Child<'_>) -> Result<()> {
+    let joins = child.container.namespaces.joins();
+    let opened = joins.map(|(kind, path)| Ok((kind, path, open_namespace(path)?))).collect::<Result<Vec<_>>>()?;
+    for (kind, path, fd) in opened {
+        nix::sched::setns(fd, kind.flag).during("join the namespace", path.display())?;
+    }
+    Ok(())
+}

@@ -1,0 +1,171 @@
+//! The child's steps: the order in which a copy of the launching process becomes a container.
+//!
+//! Each step is a function of the [`Child`] in a file of its phase. [`of_container`] is the whole list, and
+//! `namespaces steps` prints it; [`of_entry`] is the shorter one of an `exec`.
+
+mod devices;
+mod execute;
+mod files;
+mod isolate;
+mod join;
+mod mounts;
+mod process;
+mod restrict;
+mod rights;
+mod root;
+mod sysctls;
+mod terminal;
+
+use crate::container::Container;
+use crate::failure::{Failure, Result};
+use crate::launch::Target;
+use crate::stage::{Phase, Stage, Step};
+
+pub(crate) use execute::execute;
+pub(crate) use isolate::become_root;
+pub(crate) use sysctls::outer_net;
+
+/// The steps of a new container with these stages, in the order in which they run.
+pub fn of_container<'a>(
+    container: &'a Container,
+    stages: &'a [&mut Box<dyn Stage>],
+    without: &[String],
+) -> Vec<Step<'a>> {
+    let of_stages: Vec<_> = stages.iter().flat_map(|stage| stage.steps()).collect();
+    let root_is_theirs = of_stages.iter().any(|step| step.phase == Phase::Root);
+    let mut steps = before_stages();
+    // A stage that mounts a root file system mounts it on RootFs::path; without one, what is at that path is the root.
+    steps.retain(|step| step.name != "bind-root" || !root_is_theirs);
+    steps.extend(of_stages);
+    steps.extend(after_stages(container));
+    arrange(steps, without)
+}
+
+/// The steps of an `exec`: the stages' [`Phase::Join`] steps, into the container, and the process as usual.
+pub(crate) fn of_entry<'a>(
+    container: &'a Container,
+    target: &'a Target,
+    stages: &'a [&mut Box<dyn Stage>],
+    without: &[String],
+) -> Vec<Step<'a>> {
+    let enter = "Join all namespaces of the container at once, by a descriptor of its first process.";
+    let mut steps = vec![
+        Step::new("hide", Phase::Join, HIDE, join::hide),
+        Step::new("adjust-oom-score", Phase::Join, OOM_SCORE, isolate::adjust_oom_score),
+        Step::new("choose-apparmor-profile", Phase::Join, APPARMOR, isolate::choose_apparmor_profile),
+    ];
+    steps.extend(stages.iter().flat_map(|stage| stage.steps()).filter(|step| step.phase == Phase::Join));
+    steps.push(Step::new("enter-namespaces", Phase::Isolate, enter, |_| target.join()));
+    steps.push(Step::new("open-root", Phase::Root, "Open the container's root directory.", root::open_entered));
+    steps.push(Step::new("open-terminal", Phase::Mounts, TERMINAL, terminal::open));
+    steps.extend(process_steps(container));
+    arrange(steps, without)
+}
+
+/// Whether every name in `without` is the name of a step or a stage.
+pub(crate) fn check_names(container: &Container, stages: &[&mut Box<dyn Stage>], without: &[String]) -> Result<()> {
+    if without.is_empty() {
+        return Ok(());
+    }
+    let known: Vec<_> = of_container(container, stages, &[]).iter().map(|step| step.name).collect();
+    // The stages among the names have been left out already, so whatever is unknown here may be one of those.
+    match without.iter().find(|name| name.contains('-') && !known.contains(&name.as_str())) {
+        Some(name) => Err(Failure::new("leave out", "no step has this name").on(name).hint(known.join(" "))),
+        None => Ok(()),
+    }
+}
+
+/// Sorts by phase, keeping the given order within one, and leaves out what is not wanted.
+fn arrange<'a>(mut steps: Vec<Step<'a>>, without: &[String]) -> Vec<Step<'a>> {
+    steps.retain(|step| without.iter().all(|name| name != step.name));
+    steps.sort_by_key(|step| step.phase);
+    steps
+}
+
+const HIDE: &str = "Become non-dumpable, so that nobody inside can trace this process or read its descriptors.";
+const OOM_SCORE: &str = "Tell the OOM killer how gladly to choose this process.";
+const APPARMOR: &str = "Ask for the AppArmor profile that execve changes to.";
+const TERMINAL: &str = "Make a pseudo-terminal in the container's own devpts, and hand its other end to the parent.";
+
+/// This chapter's steps that come before the stages' steps of the same phase.
+fn before_stages<'a>() -> Vec<Step<'a>> {
+    use Phase::{Isolate, Join, Mounts, Root};
+    vec![
+        Step::new("hide", Join, HIDE, join::hide),
+        Step::new("join-namespaces", Join, "Join the namespaces that already exist.", join::join_namespaces),
+        Step::new(
+            "new-cgroup-namespace",
+            Isolate,
+            "Make the cgroups joined so far the root of what /proc/self/cgroup shows.",
+            isolate::new_cgroup_namespace,
+        ),
+        Step::new("set-hostname", Isolate, "Name the machine.", isolate::set_hostname),
+        Step::new("set-domainname", Isolate, "Name its NIS domain.", isolate::set_domainname),
+        Step::new("adjust-oom-score", Isolate, OOM_SCORE, isolate::adjust_oom_score),
+        Step::new("choose-apparmor-profile", Isolate, APPARMOR, isolate::choose_apparmor_profile),
+        Step::new(
+            "make-mounts-private",
+            Isolate,
+            "Cut the mount namespace off, so that no mount made here appears on the host.",
+            isolate::make_mounts_private,
+        ),
+        Step::new("bind-root", Root, "Bind the root directory on itself: only a mount can become /.", root::bind),
+        Step::new("become-root", Mounts, "In a new user namespace, become its user 0.", |child| {
+            isolate::become_root_of_namespace(child)
+        }),
+        Step::new("mount", Mounts, "Mount /proc, /dev, /sys and what else is asked for, in order.", mounts::mount),
+        Step::new("make-devices", Mounts, "Make the device nodes in /dev.", devices::make),
+        Step::new("link-devices", Mounts, "Make the links that /dev has everywhere: fd, stdin, ptmx.", devices::link),
+    ]
+}
+
+/// This chapter's steps that come after the stages' steps of the same phase.
+fn after_stages(container: &Container) -> Vec<Step<'_>> {
+    use Phase::{Mounts, Pivot, Restrict, Root};
+    let mut steps = vec![
+        Step::new("open-root", Root, "Open the new root; from here on every path is resolved inside it.", root::open),
+        Step::new("open-terminal", Mounts, TERMINAL, terminal::open_with_console),
+        Step::new("set-sysctls", Mounts, "Set kernel parameters of the new namespaces.", sysctls::set),
+        Step::new("pivot-root", Pivot, "Make the new root / and let go of the host's mounts.", root::pivot),
+        Step::new("propagate-root", Restrict, "Let mounts travel in and out, if asked for.", root::propagate),
+        Step::new("protect-root", Restrict, "Make / read-only, if asked for.", restrict::protect_root),
+        Step::new("mask-paths", Restrict, "Hide what tells too much about the host.", restrict::mask_paths),
+        Step::new("protect-paths", Restrict, "Make read-only what lets the kernel be told.", restrict::protect_paths),
+    ];
+    steps.extend(process_steps(container));
+    steps
+}
+
+/// The steps of [`Phase::Process`]. A system call filter comes as late as it can: after it, only what it allows works.
+/// To load one takes `CAP_SYS_ADMIN` or a process that can gain no privileges, so it is the last step with the second and
+/// the last but one with the first.
+fn process_steps(container: &Container) -> Vec<Step<'_>> {
+    use Phase::Process;
+    let mut steps = vec![
+        Step::new("new-session", Process, "Leave the launcher's session and terminal.", process::new_session),
+        Step::new("connect-stdio", Process, "Put standard input, output and error in place.", process::connect_stdio),
+        Step::new("set-limits", Process, "Set the resource limits.", process::set_limits),
+        Step::new("find-user", Process, "Look the user up in the image's passwd and group.", rights::find_user),
+        Step::new("give-stdio", Process, "Make the user the owner of its pipes or terminal.", process::give_stdio),
+        Step::new("enter-directory", Process, "Go to the working directory.", process::enter_directory),
+        Step::new("drop-bounding-set", Process, "Drop capabilities for good.", rights::drop_bounding_set),
+        Step::new("become-user", Process, "Become the user, with its groups.", rights::become_user),
+        Step::new("find-program", Process, "Look the program up in the container's PATH.", execute::find_program),
+        Step::new("reset-signals", Process, "Undo what the launcher does about signals, and set the umask.", |child| {
+            process::reset(child)
+        }),
+        Step::new("close-files", Process, "Mark every descriptor but the wanted ones close-on-exec.", files::close),
+    ];
+    let filter = Step::new("load-seccomp", Process, "Load the system call filter.", rights::load_seccomp);
+    let set = Step::new("set-capabilities", Process, "Reduce the capabilities to those asked for.", |child| {
+        rights::set_capabilities(child)
+    });
+    if container.process.no_new_privileges {
+        let about = "Let no set-user-id program give anything.";
+        steps.push(Step::new("forbid-new-privileges", Process, about, rights::forbid_new_privileges));
+        steps.extend([set, filter]);
+    } else {
+        steps.extend([filter, set]);
+    }
+    steps
+}

@@ -1,0 +1,70 @@
+//! [`Phase::Process`](crate::Phase::Process), the rights: user, capabilities, system call filter.
+
+use rustix::io::Errno;
+use rustix::process::{Gid, Uid};
+use rustix::thread::{set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+
+use crate::capabilities;
+use crate::failure::{Context, Result};
+use crate::stage::Child;
+use crate::sys;
+use crate::user::User;
+
+pub(super) fn find_user(child: &mut Child<'_>) -> Result<()> {
+    child.user = Some(User::find(&child.container.process.user, child.root()?)?);
+    Ok(())
+}
+
+/// While `CAP_SETPCAP` is still there.
+pub(super) fn drop_bounding_set(child: &mut Child<'_>) -> Result<()> {
+    child.container.process.capabilities.drop_bounding()
+}
+
+/// Groups, group, user, in this order: a user who is not root may change no group. The capabilities are kept, because two
+/// steps are still to come that need them; the last of those reduces them.
+pub(super) fn become_user(child: &mut Child<'_>) -> Result<()> {
+    let user = child.user()?;
+    let step = "become the user";
+    let name = format!("{}:{}", user.uid, user.gid);
+    let groups: Vec<_> = user.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
+    match set_thread_groups(&groups) {
+        // A user namespace made without privilege has given up changing groups.
+        Err(Errno::PERM) if rustix::fs::access("/proc/self/setgroups", rustix::fs::Access::READ_OK).is_ok() => {}
+        done => done.during("take the groups of", &name)?,
+    }
+    let gid = Gid::from_raw(user.gid);
+    set_thread_res_gid(gid, gid, gid).during(step, &name).map_err(unmapped)?;
+    if user.uid == 0 && rustix::process::getuid().is_root() {
+        return Ok(());
+    }
+    set_keep_capabilities(true).step("keep the capabilities over the change of user")?;
+    let uid = Uid::from_raw(user.uid);
+    set_thread_res_uid(uid, uid, uid).during(step, &name).map_err(unmapped)?;
+    capabilities::raise()
+}
+
+fn unmapped(failure: crate::Failure) -> crate::Failure {
+    match failure.is(Errno::INVAL) {
+        true => failure.hint("The user namespace maps no such id; extend its id maps."),
+        false => failure,
+    }
+}
+
+pub(super) fn set_capabilities(child: &mut Child<'_>) -> Result<()> {
+    child.container.process.capabilities.apply()
+}
+
+/// `PR_SET_NO_NEW_PRIVS` (prctl(2)). For good: no execve(2) of any descendant gains anything.
+pub(super) fn forbid_new_privileges(_: &mut Child<'_>) -> Result<()> {
+    rustix::thread::set_no_new_privs(true).step("forbid new privileges")
+}
+
+pub(super) fn load_seccomp(child: &mut Child<'_>) -> Result<()> {
+    let Some(program) = &child.container.process.seccomp else { return Ok(()) };
+    sys::seccomp(&program.instructions, program.flags).step("load the system call filter").map_err(|failure| {
+        match failure.is(Errno::ACCESS) {
+            true => failure.hint("Without CAP_SYS_ADMIN a filter needs no_new_privileges."),
+            false => failure,
+        }
+    })
+}

@@ -1,0 +1,69 @@
+//! [`Phase::Root`](crate::Phase::Root) and [`Phase::Pivot`](crate::Phase::Pivot): the directory becomes `/`.
+
+use rustix::fs::CWD;
+use rustix::io::Errno;
+use rustix::mount::{OpenTreeFlags, UnmountFlags};
+
+use crate::container::Propagation;
+use crate::failure::{Context, Failure, Result};
+use crate::mount;
+use crate::root::Root;
+use crate::stage::Child;
+use crate::sys::{self, MountAttr};
+
+/// Binds the directory on itself, with what is mounted below: pivot_root(2) takes only the root of a mount.
+pub(super) fn bind(child: &mut Child<'_>) -> Result<()> {
+    let path = &child.container.root.path;
+    let step = "bind the root directory";
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
+    let tree = rustix::mount::open_tree(CWD, path, flags).during(step, path.display()).map_err(explain)?;
+    let place = Root::open(path).map_err(explain)?;
+    mount::attach(&tree, &place).during(step, path.display())?;
+    child.root = Some(Root::from_fd(tree));
+    Ok(())
+}
+
+/// Opens what a stage has mounted. Where `bind` ran, the tree it made is open already.
+pub(super) fn open(child: &mut Child<'_>) -> Result<()> {
+    if child.root.is_none() {
+        child.root = Some(Root::open(&child.container.root.path).map_err(explain)?);
+    }
+    Ok(())
+}
+
+/// Inside, `/` is the root.
+pub(super) fn open_entered(child: &mut Child<'_>) -> Result<()> {
+    child.root = Some(Root::open("/".as_ref())?);
+    Ok(())
+}
+
+/// pivot_root(2) with `.` twice: the old root ends up mounted on top of the new one, from where it is unmounted. Nothing of
+/// the host is left to go back to, which chroot(2) could not promise.
+pub(super) fn pivot(child: &mut Child<'_>) -> Result<()> {
+    let step = "make / of the root directory";
+    let path = child.container.root.path.display();
+    rustix::process::fchdir(child.root()?).during(step, &path)?;
+    rustix::process::pivot_root(".", ".").during(step, &path).map_err(|failure| match failure.is(Errno::INVAL) {
+        true => failure.hint("It must be a mount whose parent is private; the host's / must not be an initramfs."),
+        false => failure,
+    })?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH).step("let go of the host's mounts")?;
+    rustix::process::chdir("/").step("go to the new root")
+}
+
+/// A shared or slave root was private until now, because pivot_root(2) refuses a shared one.
+pub(super) fn propagate(child: &mut Child<'_>) -> Result<()> {
+    let wanted = child.container.root.propagation;
+    if wanted == Propagation::Private {
+        return Ok(());
+    }
+    let attr = MountAttr { propagation: wanted.bits(), ..MountAttr::default() };
+    sys::mount_setattr(child.root()?, true, attr).step("set the propagation of the root")
+}
+
+fn explain(failure: Failure) -> Failure {
+    match failure.errno {
+        Some(libc::ENOENT | libc::ENOTDIR) => failure.hint("The root file system must be an existing directory."),
+        _ => failure,
+    }
+}
