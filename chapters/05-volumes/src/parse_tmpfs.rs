@@ -1,0 +1,87 @@
+//! `--tmpfs TARGET[:OPTIONS]`, with the options of mount(8).
+
+use namespaces::{Failure, Result};
+
+use crate::request::{Kind, Tmpfs, VolumeMount};
+
+/// Reads `--tmpfs /run:rw,size=64k,mode=1777`.
+pub fn parse_tmpfs(spec: &str) -> Result<VolumeMount> {
+    let (target, options) = spec.split_once(':').unwrap_or((spec, ""));
+    parse_tmpfs_options(target, options)
+}
+
+/// The same in two parts, as the map `HostConfig.Tmpfs` has them.
+///
+/// ```
+/// let mount = volumes::parse_tmpfs_options("/run", "size=64k").unwrap();
+/// assert!(!mount.readonly);
+/// ```
+///
+/// # Errors
+/// An option that tmpfs does not have, or a value that cannot be read, by name.
+pub fn parse_tmpfs_options(target: &str, options: &str) -> Result<VolumeMount> {
+    let mut tmpfs = Tmpfs::default();
+    let mut readonly = false;
+    for option in options.split(',').filter(|option| !option.is_empty()) {
+        let refused = |cause: &str| {
+            Failure::new("mount a tmpfs at", format!("the option {option:?} {cause}"))
+                .on(target)
+                .hint("It has size=64m, mode=1777, uid, gid, nr_inodes, ro, rw and exec, suid, dev or their opposites.")
+        };
+        match option.split_once('=').unwrap_or((option, "")) {
+            ("ro", "") => readonly = true,
+            ("rw", "") => readonly = false,
+            ("exec", "") => tmpfs.exec = true,
+            ("noexec", "") => tmpfs.exec = false,
+            ("suid", "") => tmpfs.suid = true,
+            ("nosuid", "") => tmpfs.suid = false,
+            ("dev", "") => tmpfs.dev = true,
+            ("nodev", "") => tmpfs.dev = false,
+            // What every mount does anyway.
+            ("defaults" | "async" | "relatime" | "diratime", "") => {}
+            ("size", value) if value.ends_with('%') => tmpfs.options.push(option.to_owned()),
+            ("size", value) => {
+                tmpfs.size = Some(cgroups::parse_size(value).map_err(|_| refused("is not a size"))?);
+            }
+            ("mode", value) => tmpfs.mode = Some(octal_mode(value).ok_or_else(|| refused("is not an octal mode"))?),
+            ("uid" | "gid", value) if value.parse::<u32>().is_ok() => tmpfs.options.push(option.to_owned()),
+            ("nr_inodes" | "nr_blocks" | "mpol" | "huge", value) if !value.is_empty() => {
+                tmpfs.options.push(option.to_owned());
+            }
+            _ => return Err(refused("is unknown or has a wrong value")),
+        }
+    }
+    VolumeMount::new(target, readonly, Kind::Tmpfs(tmpfs))
+}
+
+/// `1777` and `0o1777` as permission bits.
+pub(crate) fn octal_mode(text: &str) -> Option<u32> {
+    u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options() {
+        let mount = parse_tmpfs("/run:rw,size=64k,mode=1770,exec,uid=7,nr_inodes=10").unwrap();
+        let expected = Tmpfs {
+            size: Some(65_536),
+            mode: Some(0o1770),
+            options: vec!["uid=7".into(), "nr_inodes=10".into()],
+            exec: true,
+            ..Tmpfs::default()
+        };
+        assert_eq!(mount.kind, Kind::Tmpfs(expected));
+        assert!(parse_tmpfs("/run:ro").unwrap().readonly);
+        assert_eq!(parse_tmpfs("/run").unwrap().kind, Kind::Tmpfs(Tmpfs::default()));
+    }
+
+    #[test]
+    fn the_bad_option_is_named() {
+        let specs = ["run", "/run:size=x", "/run:mode=999", "/run:uid=root", "/run:ro=1", "/run:lowerdir=/etc", "/:size=1m"];
+        let shown = specs.map(|spec| parse_tmpfs(spec).unwrap_err().to_string());
+        insta::assert_snapshot!(shown.join("\n"), @"");
+    }
+}

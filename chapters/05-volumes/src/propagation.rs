@@ -1,0 +1,84 @@
+//! Which mounts of the host may travel: a bind can be `shared` or `slave` only if the mount below its source is.
+
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::Path;
+
+use namespaces::{Context as _, Failure, Propagation, Result};
+
+/// Checks that what `source` is on can travel as `wanted` says. The kernel does not refuse: the mounts just never arrive.
+pub(crate) fn check(source: &Path, wanted: Propagation) -> Result<()> {
+    if !matches!(wanted, Propagation::Shared | Propagation::Slave) {
+        return Ok(());
+    }
+    let table = std::fs::read("/proc/self/mountinfo").during("read", "/proc/self/mountinfo")?;
+    let source = source.canonicalize().during("find the source of the bind mount", source.display())?;
+    check_in(&table, &source, wanted)
+}
+
+/// The pure part: `table` is the text of a mountinfo file (proc_pid_mountinfo(5)), `source` has no links in it.
+fn check_in(table: &[u8], source: &Path, wanted: Propagation) -> Result<()> {
+    let lines = table.split(|byte| *byte == b'\n').filter_map(Line::parse);
+    // The longest mount point above the source; of several at one point, the last one is the one in view.
+    let below = lines.filter(|line| line.is_above(source)).max_by_key(|line| line.mount_point.len());
+    let Some(line) = below else { return Ok(()) };
+    let (travels, word) = match wanted {
+        Propagation::Shared => (line.shared, "shared"),
+        _ => (line.shared || line.slave, "shared or slave"),
+    };
+    if travels {
+        return Ok(());
+    }
+    let mount_point = String::from_utf8_lossy(line.mount_point).into_owned();
+    Err(Failure::new("let mounts travel through the bind of", format!("it is on the mount {mount_point}, which is not {word}"))
+        .on(source.display())
+        .hint(format!("Make it so first: mount --make-shared {mount_point}.")))
+}
+
+/// What matters of one line.
+struct Line<'a> {
+    mount_point: &'a [u8],
+    shared: bool,
+    slave: bool,
+}
+
+impl<'a> Line<'a> {
+    /// `36 35 98:0 /mnt1 /mnt2 rw,noatime shared:1 master:2 - ext3 …`: fields from the seventh to the dash are optional.
+    fn parse(line: &'a [u8]) -> Option<Self> {
+        let mut fields = line.split(|byte| *byte == b' ');
+        let mount_point = fields.nth(4)?;
+        let optional: Vec<&[u8]> = fields.skip(1).take_while(|field| *field != b"-").collect();
+        let has = |prefix: &[u8]| optional.iter().any(|field| field.starts_with(prefix));
+        Some(Self { mount_point, shared: has(b"shared:"), slave: has(b"master:") })
+    }
+
+    fn is_above(&self, path: &Path) -> bool {
+        let rest = path.as_os_str().as_bytes().strip_prefix(self.mount_point);
+        self.mount_point == b"/" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TABLE: &[u8] = b"\
+27 1 254:0 / / rw,relatime - ext4 /dev/vda rw
+42 27 254:0 /a /srv rw,relatime shared:1 - ext4 /dev/vda rw
+43 42 0:50 / /srv/inner rw master:1 - tmpfs tmpfs rw
+44 27 0:51 / /srvx rw - tmpfs tmpfs rw
+";
+
+    #[test]
+    fn the_nearest_mount_above_decides() {
+        let check = |source: &str, wanted| check_in(TABLE, Path::new(source), wanted).is_ok();
+        assert!(check("/srv", Propagation::Shared));
+        assert!(check("/srv/www/deep", Propagation::Slave));
+        assert!(check("/srv/inner/x", Propagation::Slave));
+        assert!(!check("/srv/inner/x", Propagation::Shared));
+        assert!(!check("/srvx/y", Propagation::Slave));
+        assert!(!check("/etc", Propagation::Shared));
+        let failure = check_in(TABLE, Path::new("/etc"), Propagation::Slave).unwrap_err();
+        insta::assert_snapshot!(failure, @"");
+        assert!(failure.hint.unwrap().contains("--make-shared"));
+    }
+}

@@ -1,0 +1,144 @@
+//! The chapter's turn in the launch.
+
+use std::fs::DirBuilder;
+use std::os::fd::AsRawFd as _;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+
+use namespaces::mount::Source;
+use namespaces::{Check, Context as _, Fact, Failure, Mount, Phase, Requirement, Result, Root, Stage, Step};
+use rustix::io::Errno;
+use rustix::process::Pid;
+
+use crate::attachment::{Attachment, Origin};
+use crate::copy_up::copy_up;
+use crate::propagation;
+
+/// Mounts volumes, binds and memory into the container.
+#[derive(Debug)]
+pub struct VolumesStage {
+    attachments: Vec<Attachment>,
+}
+
+impl VolumesStage {
+    /// `attachments` in the order of [`crate::in_mount_order`].
+    pub fn new(attachments: Vec<Attachment>) -> Self {
+        Self { attachments }
+    }
+}
+
+impl Stage for VolumesStage {
+    fn name(&self) -> &'static str {
+        "volumes"
+    }
+
+    fn requirements(&self) -> Vec<Requirement> {
+        vec![
+            Requirement {
+                what: "mount attributes (mount_setattr)",
+                check: Check::Kernel(5, 12),
+                remedy: "Use Linux 5.12 or later: read-only binds are made with it.",
+            },
+            Requirement {
+                what: "the tmpfs file system",
+                check: Check::FileSystem("tmpfs"),
+                remedy: "Use a kernel with CONFIG_TMPFS.",
+            },
+        ]
+    }
+
+    /// Looks for every source, and makes those that may be made: what is missing is said before anything is started.
+    fn prepare(&mut self) -> Result<()> {
+        self.attachments.iter().try_for_each(Attachment::prepare)
+    }
+
+    fn steps(&self) -> Vec<Step<'_>> {
+        if self.attachments.is_empty() {
+            return Vec::new();
+        }
+        let about = "Mount volumes, directories of the host and memory into the new root; fill empty volumes from the image.";
+        vec![Step::new("mount-volumes", Phase::Mounts, about, |child| {
+            let root = child.root()?;
+            self.attachments.iter().try_for_each(|attachment| attachment.apply(root))
+        })]
+    }
+
+    /// The container's own mount table, line by line for each target (proc_pid_mountinfo(5)).
+    fn probe(&self, pid: Pid) -> Result<Vec<Fact>> {
+        let source = format!("/proc/{pid}/mountinfo");
+        let table = std::fs::read_to_string(&source).during("read", &source)?;
+        let at_target = |line: &&str| {
+            let place = line.split(' ').nth(4).map(Path::new);
+            self.attachments.iter().any(|attachment| Some(attachment.mount.target.as_path()) == place)
+        };
+        Ok(table.lines().filter(at_target).map(|line| Fact { source: source.clone(), value: line.to_owned() }).collect())
+    }
+}
+
+impl Attachment {
+    /// Host side.
+    fn prepare(&self) -> Result<()> {
+        let Source::Bind { path, .. } = &self.mount.source else { return Ok(()) };
+        match (path.try_exists().during("look at", path.display())?, &self.origin) {
+            (true, _) => {}
+            (false, Origin::Host { create: true }) => {
+                let made = DirBuilder::new().recursive(true).mode(0o755).create(path);
+                made.during("make the source of the bind mount", path.display())?;
+            }
+            (false, origin) => return Err(self.missing(path, origin)),
+        }
+        let wanted = self.mount.attributes.propagation;
+        wanted.map_or(Ok(()), |wanted| propagation::check(path, wanted))
+    }
+
+    fn missing(&self, path: &Path, origin: &Origin) -> Failure {
+        let gone = |step| Failure { errno: Some(Errno::NOENT.raw_os_error()), ..Failure::new(step, "it does not exist") };
+        match origin {
+            Origin::Volume { name, .. } => {
+                gone("find the data of the volume").on(path.display()).hint(format!("Make the volume {name} again."))
+            }
+            _ => gone("find the source of the bind mount at")
+                .on(format!("{} on the host: {}", self.mount.target.display(), path.display()))
+                .hint("Make it first, or use -v, which makes a missing directory."),
+        }
+    }
+
+    /// Child side.
+    fn apply(&self, root: &Root) -> Result<()> {
+        match (&self.origin, &self.mount.source) {
+            (Origin::Volume { subpath: Some(subpath), .. }, Source::Bind { path, .. }) => {
+                self.mount_subpath(root, path, subpath)
+            }
+            (Origin::Volume { copy: true, .. }, Source::Bind { path, .. }) => {
+                copy_up(root, &self.mount.target, path)?;
+                self.mount.apply(root)
+            }
+            (Origin::Memory { mode_of_image: true }, Source::New { kind, options }) => {
+                let mode = mode_in_image(root, &self.mount.target);
+                let options = mode.into_iter().chain(options.iter().cloned()).collect();
+                let source = Source::New { kind: kind.clone(), options };
+                Mount { source, ..self.mount.clone() }.apply(root)
+            }
+            _ => self.mount.apply(root),
+        }
+    }
+
+    /// The part is found inside the volume and held by a descriptor: a link in the volume cannot lead out of it
+    /// (CVE-2017-1002101), and a container that has the volume mounted cannot swap it meanwhile.
+    fn mount_subpath(&self, root: &Root, data: &Path, subpath: &Path) -> Result<()> {
+        let step = "find the subpath of the volume";
+        let part = Root::open(data)?.resolve(subpath).map_err(|failure| {
+            let hint = "It must exist inside the volume; links are followed inside it only.";
+            Failure { step: step.to_owned(), ..failure }.on(data.join(subpath).display()).hint(hint)
+        })?;
+        let path = PathBuf::from(format!("/proc/self/fd/{}", part.as_raw_fd()));
+        let Source::Bind { recursive, .. } = self.mount.source else { return Ok(()) };
+        Mount { source: Source::Bind { path, recursive }, ..self.mount.clone() }.apply(root)
+    }
+}
+
+/// `mode=755` if the image has a directory there: memory over `/tmp` stays writable for all, over `/root` it does not become so.
+fn mode_in_image(root: &Root, target: &Path) -> Option<String> {
+    let stat = rustix::fs::fstat(root.resolve(target).ok()?).ok()?;
+    Some(format!("mode={:o}", stat.st_mode & 0o7777))
+}
