@@ -1,9 +1,25 @@
-//! What a container changed, read from its upper directory alone.
+//! What a container changed, read from its upper directory: the list behind `docker diff`.
+//!
+//! The upper directory has everything that differs, so only it is walked, and the layers below are asked about the names
+//! found there. Three things have to be understood (overlayfs.rst): a character device 0:0 is a whiteout; a directory with
+//! `trusted.overlay.opaque` shows nothing from below; and a directory is copied up, unchanged, as soon as something in it
+//! changes.
 
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
-use namespaces::Result;
+use namespaces::{Context, Failure, Result};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fgetxattr, openat, statat};
+use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
+
+/// How deep a tree is followed. Each level keeps descriptors open.
+const DEPTH: usize = 1000;
+/// Directories are opened with this: a container may have put links anywhere.
+const OPEN: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
 /// One changed path.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -27,6 +43,143 @@ pub enum ChangeKind {
 
 /// The changes of `upper` against the layers below (top one first), sorted by path.
 pub fn changes(upper: &Path, lowers: &[PathBuf]) -> Result<Vec<Change>> {
-    let _ = (upper, lowers);
-    todo!()
+    let open = |path: &PathBuf| openat(CWD, path, OPEN, Mode::empty()).during("open the layer", path.display());
+    let below = lowers.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let mut walk = Walk { found: Vec::new() };
+    let level = Level { upper: open(&upper.to_owned())?, below, hidden: false };
+    walk.directory(Path::new("/"), &level, 0)?;
+    walk.found.sort();
+    Ok(walk.found)
+}
+
+/// One directory, in all layers that have it.
+struct Level {
+    upper: OwnedFd,
+    /// Top one first. Those that another one hides are not here.
+    below: Vec<OwnedFd>,
+    /// Whether `upper`, or a directory above it, is opaque: what is below has been deleted.
+    hidden: bool,
+}
+
+struct Walk {
+    found: Vec<Change>,
+}
+
+impl Walk {
+    fn directory(&mut self, path: &Path, level: &Level, depth: usize) -> Result<()> {
+        if depth > DEPTH {
+            return Err(Failure::new("follow the directories in", "they are nested too deeply").on(path.display()));
+        }
+        let names = names(&level.upper)?;
+        for name in &names {
+            self.entry(&path.join(name), name, level, depth)
+                .map_err(|failure| failure.on(path.join(name).display()))?;
+        }
+        if level.hidden {
+            for name in level.below.iter().map(self::names).collect::<Result<Vec<_>>>()?.into_iter().flatten() {
+                if !names.contains(&name) && visible(&level.below, &name)?.is_some() {
+                    self.note(&path.join(&name), ChangeKind::Deleted);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, path: &Path, name: &OsStr, level: &Level, depth: usize) -> Result<()> {
+        let Some(now) = look(&level.upper, name)? else { return Ok(()) };
+        let before = visible(&level.below, name)?;
+        match before {
+            None if is_whiteout(&now) => {}
+            None => self.note(path, ChangeKind::Added),
+            Some(_) if is_whiteout(&now) => self.note(path, ChangeKind::Deleted),
+            Some(before) if is_directory(&now) && same(&now, &before) => {}
+            Some(_) => self.note(path, ChangeKind::Changed),
+        }
+        if is_directory(&now) {
+            let upper = openat(&level.upper, name, OPEN, Mode::empty()).step("open")?;
+            let hidden = level.hidden || is_opaque(&upper)?;
+            let next = Level { below: below(level, name)?, upper, hidden };
+            self.directory(path, &next, depth + 1)?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, path: &Path, kind: ChangeKind) {
+        let change = Change { path: path.to_owned(), kind };
+        if !self.found.contains(&change) {
+            self.found.push(change);
+        }
+    }
+}
+
+/// The directory `name` in the layers below: down to the first that has something else there, or hides the rest.
+fn below(level: &Level, name: &OsStr) -> Result<Vec<OwnedFd>> {
+    let mut found = Vec::new();
+    for layer in &level.below {
+        match openat(layer, name, OPEN, Mode::empty()) {
+            Ok(directory) => {
+                let last = is_opaque(&directory)?;
+                found.push(directory);
+                if last {
+                    break;
+                }
+            }
+            Err(Errno::NOENT) => {}
+            Err(Errno::NOTDIR | Errno::LOOP) => break,
+            Err(errno) => return Err(errno).step("open"),
+        }
+    }
+    Ok(found)
+}
+
+/// What the layers below show under this name.
+fn visible(layers: &[OwnedFd], name: &OsStr) -> Result<Option<Stat>> {
+    for layer in layers {
+        if let Some(stat) = look(layer, name)? {
+            return Ok((!is_whiteout(&stat)).then_some(stat));
+        }
+    }
+    Ok(None)
+}
+
+fn look(directory: &OwnedFd, name: &OsStr) -> Result<Option<Stat>> {
+    match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(None),
+        answer => answer.map(Some).step("look at"),
+    }
+}
+
+fn names(directory: &OwnedFd) -> Result<BTreeSet<OsString>> {
+    let mut names = BTreeSet::new();
+    for entry in Dir::read_from(directory).step("list")? {
+        let entry = entry.step("list")?;
+        let name = OsStr::from_bytes(entry.file_name().to_bytes());
+        if name != "." && name != ".." {
+            names.insert(name.to_owned());
+        }
+    }
+    Ok(names)
+}
+
+fn is_directory(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::Directory
+}
+
+fn is_whiteout(stat: &Stat) -> bool {
+    FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
+}
+
+fn is_opaque(directory: &OwnedFd) -> Result<bool> {
+    let mut value = [0u8; 1];
+    match fgetxattr(directory, "trusted.overlay.opaque", &mut value) {
+        Ok(_) => Ok(value == *b"y"),
+        Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::RANGE) => Ok(false),
+        Err(errno) => Err(errno).step("look at"),
+    }
+}
+
+/// Whether a directory was copied up and nothing else: copying up keeps its mode, owner and time.
+fn same(now: &Stat, before: &Stat) -> bool {
+    let facts = |stat: &Stat| (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_mtime, stat.st_mtime_nsec);
+    is_directory(before) && facts(now) == facts(before)
 }

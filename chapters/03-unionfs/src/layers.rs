@@ -2,7 +2,6 @@
 //!
 //! ```text
 //! layers/
-//!   .lock-free: nothing here is changed once it has its final name
 //!   CHAIN-ID-HEX/
 //!     diff/          the layer's files: a lower directory of overlays
 //!     layer.json     what it is; written last
@@ -13,6 +12,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -50,7 +50,10 @@ impl Layers {
     ///
     /// Only one process may use it at a time; the image store's lock sees to that (chapter 6).
     pub fn open(directory: &Path) -> Result<Self> {
-        fs::create_dir_all(directory).during("make the directory", directory.display())?;
+        // Images have set-user-id programs. No other user of the machine may reach them here (CVE-2021-41091).
+        let private = fs::create_dir_all(directory)
+            .and_then(|()| fs::set_permissions(directory, fs::Permissions::from_mode(0o700)));
+        private.during("make the directory", directory.display())?;
         let layers = Self { directory: directory.to_owned(), next: AtomicU64::new(0) };
         for name in layers.names()?.into_iter().filter(|name| name.starts_with(UNFINISHED)) {
             remove(&directory.join(name))?;

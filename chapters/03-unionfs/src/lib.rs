@@ -8,15 +8,18 @@
 //! 1. `overlay.rs`: [`Overlay`] says which directories, [`OverlayStage`] mounts them for a container.
 //! 2. `digest.rs`: [`Digest`], a name made from content, and the chain id that names a layer's directory.
 //! 3. `layers.rs`: [`Layers`], the directory of unpacked layers, each whole or absent.
-//! 4. `unpack/`: [`apply_layer`], from a tar archive to a directory, whatever the archive tries.
-//! 5. `changes.rs`: [`changes()`], what a container has changed.
+//! 4. `archive/`: [`Archive`], a tar archive read member by member.
+//! 5. `unpack/`: [`apply_layer`], from an archive to a directory, whatever the archive tries.
+//! 6. `changes.rs`: [`changes()`], what a container has changed.
 
+mod archive;
 mod changes;
 mod digest;
 mod layers;
 mod overlay;
 mod unpack;
 
+pub use archive::{Archive, Member, MemberKind, Segment};
 pub use changes::{Change, ChangeKind, changes};
 pub use digest::{Digest, Hashing, chain_id, chain_ids};
 pub use layers::{Layer, Layers, Unfinished};

@@ -131,9 +131,8 @@ fn explain(failure: Failure) -> Failure {
              the kernel is older than 6.8. Use a data directory on ext4, xfs, btrfs or tmpfs.",
         );
     }
-    if failure.is(Errno::LOOP) || failure.is(Errno::BUSY) {
-        return failure
-            .hint("Another overlay uses the same upper or work directory. Is this container already running?");
+    if failure.is(Errno::LOOP) {
+        return failure.hint("One of the directories is inside another. Keep layers, upper and work apart.");
     }
     failure
 }

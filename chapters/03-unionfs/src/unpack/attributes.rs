@@ -1,0 +1,77 @@
+//! Owner, mode, extended attributes, time: in this order, because a change of the owner takes away set-user-id bits and
+//! file capabilities, and everything changes the time.
+
+use std::ffi::OsStr;
+use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::PathBuf;
+
+use namespaces::{Context, Failure, Result};
+use rustix::fs::{
+    AtFlags, Gid, Mode, Timespec, Timestamps, Uid, XattrFlags, chownat, fchmod, fchown, fsetxattr, futimens, lsetxattr,
+    utimensat,
+};
+use rustix::io::Errno;
+
+use crate::archive::Member;
+
+/// The overlay file system keeps its own notes in attributes with this prefix. An image must not write them: they can
+/// point to other files of other layers.
+const OVERLAY: &[u8] = b"trusted.overlay.";
+
+/// For a file or directory that is open.
+pub(super) fn set(fd: &OwnedFd, member: &Member) -> Result<()> {
+    let (uid, gid) = owner(member)?;
+    fchown(fd, Some(uid), Some(gid)).step("set the owner of")?;
+    fchmod(fd, Mode::from_raw_mode(member.mode)).step("set the mode of")?;
+    for (name, value) in wanted(member) {
+        tolerate(fsetxattr(fd, OsStr::from_bytes(name), value, XattrFlags::empty()), name)?;
+    }
+    futimens(fd, &times(member)).step("set the time of")
+}
+
+/// For what cannot be opened without doing something to it: links, devices, FIFOs. `name` is one component.
+pub(super) fn set_at(directory: BorrowedFd<'_>, name: &OsStr, member: &Member, has_mode: bool) -> Result<()> {
+    let (uid, gid) = owner(member)?;
+    let nofollow = AtFlags::SYMLINK_NOFOLLOW;
+    chownat(directory, name, Some(uid), Some(gid), nofollow).step("set the owner of")?;
+    if has_mode {
+        // We have just made it, so it is no link, which is what fchmodat(2) would follow.
+        rustix::fs::chmodat(directory, name, Mode::from_raw_mode(member.mode), AtFlags::empty())
+            .step("set the mode of")?;
+    }
+    let path = PathBuf::from(format!("/proc/self/fd/{}", directory.as_raw_fd())).join(name);
+    for (attribute, value) in wanted(member) {
+        tolerate(lsetxattr(&path, OsStr::from_bytes(attribute), value, XattrFlags::empty()), attribute)?;
+    }
+    utimensat(directory, name, &times(member), nofollow).step("set the time of")
+}
+
+/// Both times are the modification time: an unpacked layer then does not depend on when it was unpacked.
+pub(super) fn times(member: &Member) -> Timestamps {
+    let time = Timespec { tv_sec: member.mtime.0, tv_nsec: i64::from(member.mtime.1) };
+    Timestamps { last_access: time, last_modification: time }
+}
+
+fn wanted(member: &Member) -> impl Iterator<Item = (&[u8], &[u8])> {
+    let all = member.xattrs.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
+    all.filter(|(name, _)| !name.starts_with(OVERLAY))
+}
+
+/// A file system that cannot keep an attribute (`user.` on a link, SELinux labels without SELinux) is no reason to give
+/// up: Docker does the same.
+fn tolerate(answer: Result<(), Errno>, name: &[u8]) -> Result<()> {
+    match answer {
+        Err(Errno::OPNOTSUPP) => Ok(()),
+        Err(Errno::PERM) if name.starts_with(b"user.") => Ok(()),
+        answer => answer.step(&format!("set the attribute {} of", super::shown(name))),
+    }
+}
+
+/// Ids are 32 bits; the last one means "leave it" to chown(2).
+fn owner(member: &Member) -> Result<(Uid, Gid)> {
+    let id = |number| u32::try_from(number).ok().filter(|id| *id < u32::MAX);
+    let ids = id(member.uid).zip(id(member.gid));
+    let (uid, gid) = ids.ok_or_else(|| Failure::new("set the owner of", "a user or group id is out of range"))?;
+    Ok((Uid::from_raw(uid), Gid::from_raw(gid)))
+}

@@ -1,0 +1,257 @@
+//! How orders are carried out on disk, with descriptors only.
+
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{self, ErrorKind, Read, Seek as _, SeekFrom, Write as _};
+use std::os::fd::{AsFd as _, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use namespaces::{Context, Failure, Result, Root};
+use rustix::fs::{
+    AtFlags, FileType, Mode, OFlags, Stat, Timestamps, XattrFlags, fsetxattr, ftruncate, linkat, makedev, mkdirat,
+    mknodat, openat, statat, symlinkat, unlinkat, utimensat,
+};
+use rustix::io::Errno;
+
+use super::attributes;
+use super::orders::{Order, Place, from_top};
+use crate::archive::{Archive, Member, MemberKind};
+
+/// overlayfs.rst: a directory with this attribute shows nothing of the layers below.
+const OPAQUE: &str = "trusted.overlay.opaque";
+/// Bytes of names of directories whose times are set at the end.
+const NAMES: usize = 64 << 20;
+/// How data is copied.
+const BUFFER: usize = 1 << 17;
+
+const OPEN_DIRECTORY: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+const NEW_FILE: OFlags =
+    OFlags::WRONLY.union(OFlags::CREATE).union(OFlags::EXCL).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// A directory that is being filled.
+pub(super) struct Tree<'a> {
+    root: &'a Root,
+    /// The directory of the last order. Archives go directory by directory, so the next one is usually there as well.
+    here: Option<(PathBuf, OwnedFd)>,
+    /// Directories get their times at the end, because each file that is put into one changes it.
+    times: Vec<(Place, Timestamps)>,
+    names: usize,
+    top: Option<Timestamps>,
+    buffer: Vec<u8>,
+}
+
+impl<'a> Tree<'a> {
+    pub(super) fn new(root: &'a Root) -> Self {
+        Self { root, here: None, times: Vec::new(), names: 0, top: None, buffer: vec![0; BUFFER] }
+    }
+
+    /// Does what the order says. `data` gives the content of a file.
+    pub(super) fn carry_out(&mut self, order: &Order, member: &Member, data: &mut Archive<impl Read>) -> Result<()> {
+        match order {
+            Order::File { at } => self.file(at, member, data),
+            Order::Directory { at: Some(at) } => self.directory(at, member),
+            Order::Directory { at: None } => self.top(member),
+            Order::Symlink { at } => {
+                let target = OsStr::from_bytes(&member.link);
+                self.make(at, |parent, name| symlinkat(target, parent, name))?;
+                attributes::set_at(self.enter(&at.directory)?, &at.name, member, false)
+            }
+            Order::HardLink { at, of } => self.hard_link(at, of),
+            Order::Node { at } => {
+                self.make(at, |parent, name| node(parent, name, member))?;
+                attributes::set_at(self.enter(&at.directory)?, &at.name, member, true)
+            }
+            Order::Whiteout { at } => self.whiteout(at),
+            Order::Opaque { directory } => hide_below(self.enter(directory)?),
+            Order::Skip => Ok(()),
+        }
+    }
+
+    /// Sets the times of directories.
+    pub(super) fn finish(self) -> Result<()> {
+        for (place, times) in &self.times {
+            // It may have been replaced since, or the way to it; then there is nothing to set.
+            let Ok((parent, name)) = self.root.parent(&from_top(&place.path())) else { continue };
+            if kind_at(parent.as_fd(), &name)?.is_some_and(|kind| kind == FileType::Directory) {
+                utimensat(&parent, &name, times, AtFlags::SYMLINK_NOFOLLOW)
+                    .during("set the time of", name.display())?;
+            }
+        }
+        if let Some(times) = &self.top {
+            utimensat(self.root, ".", times, AtFlags::empty()).step("set the time of the top directory")?;
+        }
+        Ok(())
+    }
+
+    fn file(&mut self, at: &Place, member: &Member, data: &mut Archive<impl Read>) -> Result<()> {
+        let mode = Mode::from_raw_mode(0o600);
+        let fd = self.make(at, |parent, name| openat(parent, name, NEW_FILE, mode))?;
+        let mut file = File::from(fd);
+        for segment in member.sparse.iter().flatten() {
+            file.seek(SeekFrom::Start(segment.offset)).step("unpack")?;
+            self.copy(&mut data.by_ref().take(segment.length), &mut file)?;
+        }
+        if member.sparse.is_some() {
+            ftruncate(&file, member.size).step("unpack")?;
+        } else {
+            self.copy(data, &mut file)?;
+        }
+        attributes::set(&file.into(), member)
+    }
+
+    /// Merges with a directory that is there; takes the place of anything else.
+    fn directory(&mut self, at: &Place, member: &Member) -> Result<()> {
+        let parent = self.enter(&at.directory)?;
+        let there = kind_at(parent, &at.name)?;
+        let hidden = there == Some(FileType::CharacterDevice);
+        if there != Some(FileType::Directory) {
+            self.make(at, |parent, name| mkdirat(parent, name, Mode::RWXU))?;
+        }
+        let parent = self.enter(&at.directory)?;
+        let fd = openat(parent, &at.name, OPEN_DIRECTORY, Mode::empty()).step("unpack")?;
+        attributes::set(&fd, member)?;
+        if hidden {
+            // A whiteout and then a directory of that name: the old one is gone, with all that was in it.
+            hide_below(fd.as_fd())?;
+        }
+        self.names += at.directory.as_os_str().len() + at.name.len();
+        if self.names > NAMES {
+            return Err(Failure::new("unpack the archive", "the names of its directories are too long together"));
+        }
+        self.times.push((at.clone(), attributes::times(member)));
+        // What follows is usually in it.
+        self.here = Some((at.path(), fd));
+        Ok(())
+    }
+
+    fn top(&mut self, member: &Member) -> Result<()> {
+        let fd = self.root.open_at(Path::new("/"), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
+        self.top = Some(attributes::times(member));
+        attributes::set(&fd, member)
+    }
+
+    /// The other name must lead to a member of the same archive: a layer has no access to the layers below.
+    fn hard_link(&mut self, at: &Place, of: &Place) -> Result<()> {
+        let (source, name) = self.root.parent(&from_top(&of.path()))?;
+        let target = of.path().display().to_string();
+        let wanted = statat(&source, &name, AtFlags::SYMLINK_NOFOLLOW).during("hard-link to", &target)?;
+        if FileType::from_raw_mode(wanted.st_mode) == FileType::Directory {
+            return Err(Failure::new("hard-link to", "it is a directory").on(target));
+        }
+        if let Some(there) = stat_at(self.enter(&at.directory)?, &at.name)?
+            && (there.st_dev, there.st_ino) == (wanted.st_dev, wanted.st_ino)
+        {
+            return Ok(());
+        }
+        self.make(at, |parent, new| linkat(&source, &name, parent, new, AtFlags::empty()))
+    }
+
+    /// A character device 0:0 is what the overlay file system takes for a whiteout. Something of that name in this very
+    /// layer is not what is meant (layer.md: whiteouts are about lower layers), but what is below it is.
+    fn whiteout(&mut self, at: &Place) -> Result<()> {
+        let parent = self.enter(&at.directory)?;
+        match kind_at(parent, &at.name)? {
+            Some(FileType::Directory) => {
+                hide_below(openat(parent, &at.name, OPEN_DIRECTORY, Mode::empty()).step("unpack")?.as_fd())
+            }
+            Some(_) => Ok(()),
+            None => mknodat(parent, &at.name, FileType::CharacterDevice, Mode::empty(), 0).step("make the whiteout"),
+        }
+    }
+
+    /// Makes something new at a place, and first removes what is there.
+    fn make<T>(&mut self, at: &Place, make: impl Fn(BorrowedFd<'_>, &OsStr) -> Result<T, Errno>) -> Result<T> {
+        match make(self.enter(&at.directory)?, &at.name) {
+            Err(Errno::EXIST) => {}
+            answer => return answer.step("unpack"),
+        }
+        remove(self.enter(&at.directory)?, &at.name).step("replace")?;
+        // The descriptor that we keep may be of a directory that has just gone.
+        self.here = None;
+        make(self.enter(&at.directory)?, &at.name).step("unpack")
+    }
+
+    /// The directory, open; made when no member has made it, which archives may leave out.
+    fn enter(&mut self, directory: &Path) -> Result<BorrowedFd<'_>> {
+        if self.here.as_ref().is_none_or(|(path, _)| path != directory) {
+            let path = from_top(directory);
+            let flags = OFlags::RDONLY | OFlags::DIRECTORY;
+            let fd = match self.root.open_at(&path, flags, Mode::empty()) {
+                Err(failure) if failure.is(Errno::NOENT) => {
+                    self.root.create_dir_all(&path, Mode::from_raw_mode(0o755))?;
+                    self.root.open_at(&path, flags, Mode::empty())?
+                }
+                answer => answer?,
+            };
+            refuse_too_deep(&fd)?;
+            self.here = Some((directory.to_owned(), fd));
+        }
+        let here = self.here.as_ref().map(|(_, fd)| fd.as_fd());
+        here.ok_or_else(|| Failure::new("unpack", "no directory is open"))
+    }
+
+    fn copy(&mut self, data: &mut impl Read, file: &mut File) -> Result<()> {
+        loop {
+            match data.read(&mut self.buffer) {
+                Ok(0) => return Ok(()),
+                Ok(length) => file.write_all(self.buffer.get(..length).unwrap_or_default()).step("unpack")?,
+                Err(error) if error.kind() == ErrorKind::Interrupted => {}
+                Err(error) => return Err(error).step("unpack"),
+            }
+        }
+    }
+}
+
+/// Links in an archive can lead deeper and deeper, to a tree that nobody can remove again. The kernel can say where a
+/// descriptor is as long as that fits into `PATH_MAX`, about 2000 levels.
+fn refuse_too_deep(directory: &OwnedFd) -> Result<()> {
+    match rustix::fs::readlink(format!("/proc/self/fd/{}", directory.as_raw_fd()), Vec::new()) {
+        Err(Errno::NAMETOOLONG) => Err(Failure::new("unpack", "its directories are nested too deeply")),
+        _ => Ok(()),
+    }
+}
+
+/// Hides what the layers below have in this directory.
+fn hide_below(directory: BorrowedFd<'_>) -> Result<()> {
+    fsetxattr(directory, OPAQUE, b"y", XattrFlags::empty())
+        .step("make the directory opaque")
+        .map_err(|failure| failure.hint("The data directory's file system must have trusted extended attributes."))
+}
+
+fn node(parent: BorrowedFd<'_>, name: &OsStr, member: &Member) -> Result<(), Errno> {
+    let kind = match member.kind {
+        MemberKind::CharDevice => FileType::CharacterDevice,
+        MemberKind::BlockDevice => FileType::BlockDevice,
+        _ => FileType::Fifo,
+    };
+    mknodat(parent, name, kind, Mode::RWXU, makedev(member.device.0, member.device.1))
+}
+
+fn kind_at(parent: BorrowedFd<'_>, name: &OsStr) -> Result<Option<FileType>> {
+    Ok(stat_at(parent, name)?.map(|stat| FileType::from_raw_mode(stat.st_mode)))
+}
+
+fn stat_at(parent: BorrowedFd<'_>, name: &OsStr) -> Result<Option<Stat>> {
+    match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => Ok(None),
+        answer => answer.map(Some).step("look at"),
+    }
+}
+
+/// Removes a file, or a directory with everything in it, without following anything.
+fn remove(parent: BorrowedFd<'_>, name: &OsStr) -> io::Result<()> {
+    match unlinkat(parent, name, AtFlags::empty()) {
+        Err(Errno::ISDIR) => {}
+        answer => return Ok(answer?),
+    }
+    let directory = openat(parent, name, OPEN_DIRECTORY, Mode::empty())?;
+    for entry in rustix::fs::Dir::read_from(&directory)? {
+        let entry = entry?;
+        let child = OsStr::from_bytes(entry.file_name().to_bytes());
+        if child != "." && child != ".." {
+            remove(directory.as_fd(), child)?;
+        }
+    }
+    Ok(unlinkat(parent, name, AtFlags::REMOVEDIR)?)
+}

@@ -1,0 +1,12 @@
+//! Chapter 3 against the real kernel, as root: owners, devices, trusted attributes and mounts are real.
+//!
+//! - `archives.rs`: archives made byte by byte, so that they can say what no honest program writes.
+//! - `unpack.rs`: honest and hostile archives, unpacked.
+//! - `overlay.rs`: overlays, layer directories, changes.
+//! - `program.rs`: the chapter's binary.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod archives;
+mod overlay;
+mod unpack;

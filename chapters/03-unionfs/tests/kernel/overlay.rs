@@ -1,0 +1,206 @@
+//! Overlays of the real kernel. Each test takes a mount namespace of its own, in its own thread.
+
+use std::fs;
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::archives::{archive, directory, file};
+use namespaces::Root;
+use nix::sched::CloneFlags;
+use rustix::mount::{MountPropagationFlags, mount_change};
+use unionfs::{ChangeKind, Layers, Overlay, apply_layer, attach, chain_id, changes};
+
+/// The mounts that the process outside of the test's thread sees.
+fn host_mounts() -> String {
+    fs::read_to_string("/proc/self/mountinfo").unwrap()
+}
+
+fn own_namespace() {
+    nix::sched::unshare(CloneFlags::CLONE_NEWNS | CloneFlags::CLONE_FS).unwrap();
+    mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
+}
+
+fn overlay(place: &Path, lowers: Vec<PathBuf>) -> Overlay {
+    Overlay {
+        lowers,
+        upper: place.join("upper"),
+        work: place.join("work"),
+        target: place.join("root"),
+        volatile: false,
+    }
+}
+
+/// Unpacks each archive into a directory of its own; returns them top first.
+fn layers(place: &Path, archives: &[Vec<Vec<u8>>]) -> Vec<PathBuf> {
+    let unpack = |(number, members): (usize, &Vec<Vec<u8>>)| {
+        let layer = place.join(format!("layer{number}"));
+        fs::create_dir(&layer).unwrap();
+        apply_layer(archive(members).as_slice(), &Root::open(&layer).unwrap()).unwrap();
+        layer
+    };
+    let mut layers: Vec<_> = archives.iter().enumerate().map(unpack).collect();
+    layers.reverse();
+    layers
+}
+
+#[test]
+fn any_number_of_layers() {
+    let before = host_mounts();
+    let place = tempfile::tempdir().unwrap();
+    for count in [1, 60, 128] {
+        let place = place.path().join(count.to_string());
+        let lowers: Vec<_> = (0..count).map(|number| place.join(format!("{}{number}", "long".repeat(30)))).collect();
+        for (number, lower) in lowers.iter().enumerate() {
+            fs::create_dir_all(lower).unwrap();
+            fs::write(lower.join(format!("file{number}")), "").unwrap();
+            fs::write(lower.join("same"), number.to_string()).unwrap();
+        }
+        let overlay = overlay(&place, lowers);
+        overlay.make_directories().unwrap();
+        // Made before the namespace is, as the launch does it.
+        let mount = overlay.mount().unwrap();
+        std::thread::spawn(move || {
+            own_namespace();
+            attach(&mount, &overlay.target).unwrap();
+            assert_eq!(fs::read_dir(&overlay.target).unwrap().count(), count + 1);
+            assert_eq!(fs::read_to_string(overlay.target.join("same")).unwrap(), "0", "the first lower is the top one");
+            fs::write(overlay.target.join("new"), "x").unwrap();
+            assert!(overlay.upper.join("new").exists());
+        })
+        .join()
+        .unwrap();
+    }
+    assert_eq!(host_mounts(), before, "the machine's mount table has changed");
+}
+
+#[test]
+fn an_image_without_layers_is_an_empty_root() {
+    let place = tempfile::tempdir().unwrap();
+    let mut overlay = overlay(place.path(), Vec::new());
+    overlay.volatile = true;
+    std::thread::spawn(move || {
+        own_namespace();
+        // Twice: the mark of a volatile mount must not be in the way of the next.
+        for turn in 0..2 {
+            overlay.make_directories().unwrap();
+            let mount = overlay.mount().unwrap();
+            attach(&mount, &overlay.target).unwrap();
+            assert_eq!(fs::read_dir(&overlay.target).unwrap().count(), turn);
+            assert_eq!(fs::metadata(&overlay.target).unwrap().mode() & 0o7777, 0o755);
+            fs::write(overlay.target.join("kept"), "x").unwrap();
+            rustix::mount::unmount(&overlay.target, rustix::mount::UnmountFlags::DETACH).unwrap();
+        }
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn a_missing_layer_is_named() {
+    let place = tempfile::tempdir().unwrap();
+    let overlay = overlay(place.path(), Vec::new());
+    overlay.make_directories().unwrap();
+    let missing = Overlay { lowers: vec![place.path().join("no-such-layer")], ..overlay.clone() };
+    let failure = missing.mount().unwrap_err().to_string();
+    assert!(failure.ends_with("no-such-layer: No such file or directory"), "{failure}");
+}
+
+#[test]
+fn whiteouts_and_changes() {
+    let place = tempfile::tempdir().unwrap();
+    let lowers = layers(
+        place.path(),
+        &[
+            vec![
+                directory("etc/"),
+                file("etc/passwd", "root"),
+                file("etc/motd", "hi"),
+                directory("usr/"),
+                file("usr/a", ""),
+            ],
+            vec![
+                directory("etc/"),
+                file("etc/.wh.motd", ""),
+                directory("usr/"),
+                file("usr/.wh..wh..opq", ""),
+                file("usr/b", ""),
+            ],
+            vec![
+                directory("var/"),
+                file("var/x", "1"),
+                directory("var/log/"),
+                file("var/log/y", "2"),
+                directory("srv/"),
+            ],
+        ],
+    );
+    let overlay = overlay(place.path(), lowers);
+    overlay.make_directories().unwrap();
+    let mount = overlay.mount().unwrap();
+    let mounted = overlay.clone();
+    std::thread::spawn(move || {
+        let root = &mounted.target;
+        own_namespace();
+        attach(&mount, root).unwrap();
+        assert!(root.join("etc/passwd").exists() && !root.join("etc/motd").exists());
+        assert!(root.join("usr/b").exists() && !root.join("usr/a").exists());
+        fs::write(root.join("etc/passwd"), "changed").unwrap();
+        fs::write(root.join("etc/new"), "").unwrap();
+        fs::remove_dir_all(root.join("var")).unwrap();
+        fs::create_dir(root.join("var")).unwrap();
+        fs::write(root.join("var/x"), "again").unwrap();
+        fs::remove_dir(root.join("srv")).unwrap();
+        fs::create_dir_all(root.join("opt/app")).unwrap();
+    })
+    .join()
+    .unwrap();
+    let letter = |kind| match kind {
+        ChangeKind::Added => 'A',
+        ChangeKind::Changed => 'C',
+        ChangeKind::Deleted => 'D',
+    };
+    let found = changes(&overlay.upper, &overlay.lowers).unwrap();
+    let lines: Vec<_> =
+        found.iter().map(|change| format!("{} {}", letter(change.kind), change.path.display())).collect();
+    insta::assert_snapshot!(lines.join("\n"), @"
+    C /etc
+    A /etc/new
+    C /etc/passwd
+    A /opt
+    A /opt/app
+    D /srv
+    C /var
+    D /var/log
+    C /var/x
+    ");
+}
+
+#[test]
+fn a_layer_is_whole_or_absent() {
+    let place = tempfile::tempdir().unwrap();
+    let directory = place.path().join("layers");
+    let layers = Layers::open(&directory).unwrap();
+    let [diff, other] = [unionfs::Digest::of(b"diff"), unionfs::Digest::of(b"other")];
+    drop(layers.begin().unwrap());
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 0, "a layer that was given up leaves nothing");
+    let unfinished = layers.begin().unwrap();
+    apply_layer(archive(&[file("a", "12345")]).as_slice(), &unfinished.root().unwrap()).unwrap();
+    assert_eq!(layers.get(&diff), None);
+    let layer = unfinished.finish(None, diff, 5).unwrap();
+    assert_eq!(layers.get(&diff), Some(layer.clone()));
+    assert_eq!(fs::read_to_string(layers.diff(&diff).join("a")).unwrap(), "12345");
+    // The same layer a second time: the first one stays.
+    assert_eq!(layers.begin().unwrap().finish(None, diff, 5).unwrap(), layer);
+    assert!(layers.diff(&diff).join("a").exists());
+    let above = layers.begin().unwrap().finish(Some(diff), other, 0).unwrap();
+    assert_eq!((above.chain_id, above.parent), (chain_id(Some(diff), other), Some(diff)));
+    // A crash in the middle.
+    std::mem::forget(layers.begin().unwrap());
+    assert_eq!(fs::read_dir(&directory).unwrap().count(), 3);
+    let layers = Layers::open(&directory).unwrap();
+    assert_eq!((fs::read_dir(&directory).unwrap().count(), layers.list().unwrap().len()), (2, 2));
+    layers.remove(&diff).unwrap();
+    layers.remove(&diff).unwrap();
+    assert_eq!((fs::read_dir(&directory).unwrap().count(), layers.get(&diff)), (1, None));
+    assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700, "set-user-id files are in there");
+}
