@@ -47,10 +47,19 @@ impl Engine {
         let containers = Containers::open(&config, &events, &images, &networks, &volumes).await?;
         Ok(Self { config, events, images, networks, volumes, containers })
     }
+
+    /// Runs `work` on a thread that may wait for the disk or the kernel.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Self) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let engine = self.clone();
+        tokio::task::spawn_blocking(move || work(&engine)).await?
+    }
 }
 
 /// Makes a directory with a mode that the umask does not change.
-fn directory(path: &Path, mode: u32) -> Result<()> {
+pub(crate) fn directory(path: &Path, mode: u32) -> Result<()> {
     fs::create_dir_all(path).during("make the directory", path.display())?;
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).during("set the mode of", path.display())?;
     Ok(())

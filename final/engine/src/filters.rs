@@ -2,6 +2,9 @@
 
 use std::collections::HashMap;
 
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp, civil};
+
 use crate::error::{Error, Result};
 
 /// Values by the name of a filter, as `docker ps --filter status=exited --filter label=a` gives them.
@@ -44,6 +47,11 @@ impl Filters {
         self.get("label").iter().all(holds) && !self.get("label!").iter().any(holds)
     }
 
+    /// `until=24h`, `until=2026-01-31`, `until=1700000000`: older than this.
+    pub fn until(&self) -> Result<Option<Timestamp>> {
+        self.get("until").first().map(|text| moment(text)).transpose()
+    }
+
     /// A filter that is true or false, such as `dangling`.
     pub fn flag(&self, name: &str) -> Result<Option<bool>> {
         let Some(value) = self.get(name).first() else { return Ok(None) };
@@ -55,9 +63,82 @@ impl Filters {
     }
 }
 
+/// A moment as docker's filters write it: seconds since 1970, a date, or how long ago (`10m`, `1h30m`).
+fn moment(text: &str) -> Result<Timestamp> {
+    let ago = || Timestamp::now().checked_sub(text.parse::<SignedDuration>().ok()?).ok();
+    let seconds = || text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let date = || text.parse::<Timestamp>().ok();
+    let day =
+        || TimeZone::UTC.to_timestamp(text.parse::<civil::Date>().ok()?.to_datetime(civil::Time::midnight())).ok();
+    seconds().or_else(date).or_else(day).or_else(ago).ok_or_else(|| {
+        Error::invalid(format!("invalid filter 'until={text}'"))
+            .hint("Give seconds since 1970, a date such as 2026-01-31T12:00:00Z, or how long ago, such as 24h.")
+    })
+}
+
+/// Whether `text` fits a shell's pattern (glob(7)): `*` is anything but a slash, `?` one character, `[a-z]` one of these.
+pub fn glob(pattern: &str, text: &str) -> bool {
+    let (pattern, text): (Vec<char>, Vec<char>) = (pattern.chars().collect(), text.chars().collect());
+    fits(&pattern, &text)
+}
+
+fn fits(pattern: &[char], text: &[char]) -> bool {
+    match (pattern, text) {
+        ([], text) => text.is_empty(),
+        (['*', pattern @ ..], _) => {
+            let reach = text.iter().position(|&c| c == '/').unwrap_or(text.len());
+            (0..=reach).any(|taken| fits(pattern, text.split_at(taken).1))
+        }
+        (['[', rest @ ..], [first, text @ ..]) => match rest.iter().position(|&c| c == ']') {
+            Some(end) => {
+                let (set, rest) = rest.split_at(end);
+                in_set(set, *first) && fits(rest.split_at(1).1, text)
+            }
+            None => false,
+        },
+        (['?', pattern @ ..], [first, text @ ..]) => *first != '/' && fits(pattern, text),
+        ([wanted, pattern @ ..], [first, text @ ..]) => wanted == first && fits(pattern, text),
+        (_, []) => false,
+    }
+}
+
+/// `a-z_` or `!0-9`.
+fn in_set(set: &[char], c: char) -> bool {
+    match set {
+        ['!' | '^', set @ ..] => !in_set(set, c),
+        [from, '-', to, rest @ ..] => (*from..=*to).contains(&c) || (!rest.is_empty() && in_set(rest, c)),
+        [one, rest @ ..] => *one == c || in_set(rest, c),
+        [] => false,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn patterns_fit_as_in_a_shell() {
+        for (pattern, text) in
+            [("busy*", "busybox"), ("*:1.?", "a:1.3"), ("a/*", "a/b"), ("[a-c]x", "bx"), ("[!a]", "b"), ("*", "")]
+        {
+            assert!(glob(pattern, text), "{pattern} {text}");
+        }
+        for (pattern, text) in
+            [("busy", "busybox"), ("*", "a/b"), ("[a-c", "a"), ("[!a]", "a"), ("?", ""), ("a*b", "ac")]
+        {
+            assert!(!glob(pattern, text), "{pattern} {text}");
+        }
+    }
+
+    #[test]
+    fn until_is_a_date_or_how_long_ago() {
+        let moment = |text| filters(&[("until", &[text])]).until().map(Option::unwrap);
+        assert_eq!(moment("1700000000"), moment("2023-11-14T22:13:20Z"));
+        assert_eq!(moment("2023-11-14").unwrap().as_second(), 1_699_920_000);
+        let hour = Timestamp::now().as_second() - moment("1h").unwrap().as_second();
+        assert!((3600..3610).contains(&hour), "{hour}");
+        assert_eq!(moment("soon").unwrap_err().message, "invalid filter 'until=soon'");
+    }
 
     fn filters(pairs: &[(&str, &[&str])]) -> Filters {
         let values = |values: &&[&str]| values.iter().map(|&value| value.to_owned()).collect();

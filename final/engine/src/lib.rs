@@ -13,7 +13,8 @@
 //! 5. `engine.rs`: [`Engine`], which opens the parts below in the order in which they need each other.
 //! 6. `images.rs`, `networks.rs`, `volumes.rs`: the chapters 6, 4 and 5 behind docker's nouns.
 //! 7. `containers/`: the heart. It has a reading order of its own in `containers/mod.rs`.
-//! 8. `system.rs`, `hello.rs`: `version`, `info`, and the image that is always there.
+//! 8. `uses.rs`: who uses what, for those who remove; `system.rs`, `hello.rs`: `version`, `info`, and the image that is
+//!    always there.
 
 pub mod config;
 pub mod containers;
@@ -26,6 +27,7 @@ pub mod images;
 pub mod networks;
 pub mod record;
 pub mod system;
+mod uses;
 pub mod volumes;
 
 pub use bollard_stubs::models;

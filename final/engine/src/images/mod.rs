@@ -1,0 +1,92 @@
+//! Images and layers (chapter 6), behind docker's nouns.
+//!
+//! Read the files in this order:
+//!
+//! 1. `mod.rs`: [`Images`], the store opened, and what the containers ask of it.
+//! 2. `view.rs`: list, inspect, history: images as the API shows them.
+//! 3. `transfer.rs`: pull, load, import, save: images coming and going, told as a stream of [`Progress`].
+//! 4. `names.rs`: tag, remove, prune.
+//!
+//! The chapter's calls block, and some of them for minutes, so each one that does more than look into memory runs on a
+//! thread of its own.
+
+mod names;
+mod transfer;
+mod view;
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use ::images::{Image, RegistryOptions, Store};
+use bollard_stubs::models::EventMessageTypeEnum;
+
+pub use self::transfer::{Archive, Detail, ErrorDetail, Import, Progress, Telling};
+use crate::config::Config;
+use crate::error::{Error, Kind, Result};
+use crate::events::Events;
+
+/// All images.
+#[derive(Debug)]
+pub struct Images {
+    store: Arc<Store>,
+    registries: RegistryOptions,
+    events: Arc<Events>,
+}
+
+impl Images {
+    /// Opens the store below the data root and sees to it that `hello:latest` is there.
+    pub fn open(config: &Config, events: &Arc<Events>) -> Result<Self> {
+        let store = Store::open(&config.data_root)?;
+        crate::hello::ensure(&store)?;
+        let registries =
+            RegistryOptions { mirrors: config.registry_mirrors.clone(), insecure: config.insecure_registries.clone() };
+        Ok(Self { store: Arc::new(store), registries, events: Arc::clone(events) })
+    }
+
+    /// The image that `name` means: a reference (`busybox`, `busybox:1.36`), an id, or the beginning of an id. Looks into
+    /// memory only.
+    ///
+    /// # Errors
+    /// 404 `No such image: NAME`, in docker's words, on which clients pull.
+    pub fn find(&self, name: &str) -> Result<Image> {
+        Ok(self.store.resolve(name)?)
+    }
+
+    /// The image's layers as directories, the top one first, as an overlay wants them.
+    pub fn lowers(&self, image: &Image) -> Vec<PathBuf> {
+        self.store.lowers(image)
+    }
+
+    /// How many there are.
+    pub fn count(&self) -> usize {
+        self.store.list().len()
+    }
+
+    /// Bytes of all layers, each counted once however many images have it.
+    pub(crate) fn layers_size(&self) -> Result<i64> {
+        let bytes = self.store.layers().list()?.iter().map(|layer| layer.size).sum::<u64>();
+        Ok(i64::try_from(bytes).unwrap_or(i64::MAX))
+    }
+
+    /// An event of an image: `name` is what it was called, `id` what it is.
+    fn tell(&self, action: &str, id: &str, name: &str) {
+        let attributes = HashMap::from([("name".to_owned(), name.to_owned())]);
+        self.events.emit(EventMessageTypeEnum::IMAGE, action, id, attributes);
+    }
+}
+
+/// The chapter's kinds as HTTP statuses, as docker answers them: a registry that refuses is a 404, because it does not tell
+/// whether the image exists; one that does not answer is our own 500.
+impl From<::images::Error> for Error {
+    fn from(error: ::images::Error) -> Self {
+        use ::images::Kind as Of;
+        let kind = match error.kind() {
+            Of::NotFound | Of::Denied => Kind::NotFound,
+            Of::Invalid => Kind::Invalid,
+            Of::Conflict => Kind::Conflict,
+            Of::NoSpace | Of::Unavailable | Of::System => Kind::Internal,
+        };
+        Self { kind, message: error.to_string(), hint: error.hint().map(str::to_owned) }
+    }
+}

@@ -1,0 +1,218 @@
+//! A request of the API becomes a network; removal.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::str::FromStr;
+
+use ::network::{Network, Request};
+use bollard_stubs::models::{
+    EventMessageTypeEnum, IpamConfig, NetworkCreateRequest, NetworkCreateResponse, NetworkPruneResponse,
+};
+use jiff::Timestamp;
+use namespaces::{Context, Failure};
+
+use super::view::is_dangling;
+use super::{Held, Networks, is_default, new_id, taken};
+use crate::engine::Engine;
+use crate::error::{Error, Kind, Result};
+use crate::filters::Filters;
+
+impl Engine {
+    /// Makes a network. Its bridge comes with its first container.
+    ///
+    /// # Errors
+    /// A name that is taken (409) or one of the three (403), an unknown driver, a subnet that is in use (403).
+    pub async fn create_network(&self, request: NetworkCreateRequest) -> Result<NetworkCreateResponse> {
+        let networks = &self.networks;
+        let (id, warning) = (new_id()?, unused(&request));
+        let wish = wish(request)?;
+        let mut state = networks.lock();
+        if state.networks.values().any(|held| held.network.name == wish.name) {
+            return Err(Error::conflict(format!("network with name {} already exists", wish.name)));
+        }
+        let network =
+            Network::plan(wish, &id, &Timestamp::now().to_string(), &taken(&state, None)?).map_err(refusal)?;
+        networks.tell("create", &network, None);
+        networks.keep(&mut state, network)?;
+        Ok(NetworkCreateResponse { id, warning })
+    }
+
+    /// Removes a network that nobody is on.
+    ///
+    /// # Errors
+    /// 404, or 403 when it is one of the three or has containers.
+    pub async fn remove_network(&self, name: &str) -> Result<()> {
+        let networks = std::sync::Arc::clone(&self.networks);
+        let name = name.to_owned();
+        tokio::task::spawn_blocking(move || networks.remove(&name)).await?
+    }
+
+    /// Removes the networks that nobody is on. Filters: `label`, `until`.
+    pub async fn prune_networks(&self, filters: &Filters) -> Result<NetworkPruneResponse> {
+        filters.only(&["label", "label!", "until"])?;
+        let until = filters.until()?;
+        let dangling = |held: &&Held| {
+            let labels: HashMap<_, _> = held.network.labels.clone().into_iter().collect();
+            let created = held.network.created.parse().unwrap_or(Timestamp::MAX);
+            is_dangling(held) && filters.labels(&labels) && until.is_none_or(|until| created < until)
+        };
+        let names: Vec<_> =
+            self.networks.lock().networks.values().filter(dangling).map(|held| held.network.name.clone()).collect();
+        for name in &names {
+            self.remove_network(name).await?;
+        }
+        Ok(NetworkPruneResponse { networks_deleted: Some(names) })
+    }
+}
+
+impl Networks {
+    fn remove(&self, name: &str) -> Result<()> {
+        let mut state = self.lock();
+        let id = state.find(name)?;
+        let held = state.held(&id)?;
+        if is_default(&held.network) {
+            let name = &held.network.name;
+            return Err(Error::forbidden(format!("{name} is a pre-defined network and cannot be removed")));
+        }
+        if !held.endpoints.is_empty() {
+            let holders: Vec<_> = held.endpoints.keys().map(|id| id.get(..12).unwrap_or(id)).collect();
+            return Err(Error::forbidden(format!(
+                "error while removing network: network {name} has active endpoints ({})",
+                holders.join(", ")
+            ))
+            .hint("Stop these containers or disconnect them first."));
+        }
+        // The link first: a record without its bridge is removed again, a bridge without its record is forgotten.
+        if let Some(bridge) = held.network.bridge() {
+            bridge.remove(&self.firewall)?;
+        }
+        let network = held.network.clone();
+        let directory = self.directory(&id);
+        std::fs::remove_dir_all(&directory).during("remove the record of the network", directory.display())?;
+        state.networks.remove(&id);
+        drop(state);
+        self.tell("destroy", &network, None);
+        Ok(())
+    }
+
+    /// An event of a network, with the container that it is about.
+    pub(super) fn tell(&self, action: &str, network: &Network, container: Option<&str>) {
+        let mut attributes = HashMap::from([
+            ("name".to_owned(), network.name.clone()),
+            ("type".to_owned(), network.driver.as_str().to_owned()),
+        ]);
+        attributes.extend(container.map(|id| ("container".to_owned(), id.to_owned())));
+        self.events.emit(EventMessageTypeEnum::NETWORK, action, &network.id, attributes);
+    }
+}
+
+/// The API's request as the chapter's.
+fn wish(request: NetworkCreateRequest) -> Result<Request> {
+    if request.name.trim().is_empty() {
+        return Err(Error::invalid("invalid network name: the name is empty"));
+    }
+    if matches!(request.name.as_str(), "bridge" | "host" | "none" | "default") {
+        return Err(Error::forbidden(format!("operation is not permitted on predefined {} network", request.name)));
+    }
+    for (asked, what) in [
+        (request.enable_ipv6 == Some(true), "IPv6"),
+        (request.enable_ipv4 == Some(false), "a network without IPv4"),
+        (request.config_only == Some(true), "a configuration without a network (--config-only)"),
+        (request.ingress == Some(true), "the swarm's ingress network"),
+        (request.scope.as_deref() == Some("swarm"), "a network of the scope swarm"),
+    ] {
+        if asked {
+            return Err(Error::unsupported(format!("network {}: {what} is not supported yet", request.name)));
+        }
+    }
+    let mut addresses = request.ipam.and_then(|ipam| ipam.config).unwrap_or_default().into_iter();
+    let config = addresses.next().unwrap_or_default();
+    if addresses.next().is_some() {
+        return Err(Error::unsupported(format!("network {}: more than one subnet is not supported yet", request.name)));
+    }
+    Ok(Request {
+        name: request.name,
+        driver: request.driver.unwrap_or_default(),
+        interface: None,
+        subnet: address(&config, "subnet", config.subnet.as_deref())?,
+        gateway: address(&config, "gateway", config.gateway.as_deref())?,
+        ip_range: address(&config, "ip-range", config.ip_range.as_deref())?,
+        internal: request.internal.unwrap_or_default(),
+        labels: request.labels.unwrap_or_default().into_iter().collect(),
+        options: request.options.unwrap_or_default().into_iter().collect(),
+    })
+}
+
+/// An IPv4 address or prefix of the request; an empty text is none.
+fn address<T: FromStr>(config: &IpamConfig, what: &str, text: Option<&str>) -> Result<Option<T>> {
+    let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
+    text.parse().map(Some).map_err(|_| {
+        let six = text.split('/').next().is_some_and(|address| matches!(address.parse(), Ok(IpAddr::V6(_))));
+        let subnet = config.subnet.as_deref().unwrap_or_default();
+        match six {
+            true => Error::unsupported(format!("--{what} {text}: IPv6 is not supported yet")),
+            false => {
+                Error::invalid(format!("invalid --{what} {text:?} (subnet {subnet:?}): not an IPv4 address or prefix"))
+                    .hint("Write it as in --subnet 10.1.0.0/16 --gateway 10.1.0.1.")
+            }
+        }
+    })
+}
+
+/// What was asked for and means nothing here.
+fn unused(request: &NetworkCreateRequest) -> String {
+    let ipam = request.ipam.as_ref().and_then(|ipam| ipam.driver.as_deref()).unwrap_or("default");
+    match ipam {
+        "" | "default" => String::new(),
+        other => format!("there is no IPAM driver {other}; the default one is used"),
+    }
+}
+
+/// A plan that cannot be: docker answers 403 for addresses and 400 for the rest.
+fn refusal(failure: Failure) -> Error {
+    let kind = if failure.step.contains("subnet") { Kind::Forbidden } else { Kind::Invalid };
+    let error = Error::new(kind, failure.to_string());
+    match failure.hint {
+        Some(hint) => error.hint(hint),
+        None => error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(json: &str) -> NetworkCreateRequest {
+        serde_json::from_str(json).unwrap()
+    }
+
+    /// What docker 28.2.2 sends for `docker network create --subnet 10.1.0.0/16 foo`.
+    #[test]
+    fn the_docker_clients_request_is_understood() {
+        let wish = wish(request(
+            r#"{"Driver":"bridge","Scope":"","IPAM":{"Driver":"default","Options":{},"Config":[{"Subnet":"10.1.0.0/16"}]},
+            "Internal":false,"Attachable":false,"Ingress":false,"ConfigOnly":false,"ConfigFrom":null,"Options":{},
+            "Labels":{},"Name":"foo"}"#,
+        ))
+        .unwrap();
+        assert_eq!(wish.subnet.unwrap().to_string(), "10.1.0.0/16");
+        assert_eq!((wish.name.as_str(), wish.driver.as_str(), wish.internal), ("foo", "bridge", false));
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused_by_name() {
+        let refused: Vec<_> = [
+            r#"{"Name":" "}"#,
+            r#"{"Name":"host"}"#,
+            r#"{"Name":"a","EnableIPv6":true}"#,
+            r#"{"Name":"a","IPAM":{"Config":[{"Subnet":"fd00::/64"}]}}"#,
+            r#"{"Name":"a","IPAM":{"Config":[{"Subnet":"10.1.0.0/33"}]}}"#,
+            r#"{"Name":"a","IPAM":{"Config":[{},{}]}}"#,
+        ]
+        .into_iter()
+        .map(|json| wish(request(json)).unwrap_err())
+        .map(|error| format!("{} {}", error.kind.status(), error.message))
+        .collect();
+        insta::assert_snapshot!(refused.join("\n"));
+    }
+}

@@ -1,0 +1,177 @@
+//! Networks, addresses and ports (chapter 4), behind docker's nouns.
+//!
+//! Read the files in this order:
+//!
+//! 1. `mod.rs`: [`Networks`]: the records, and the networks that are always there.
+//! 2. `create.rs`: a request of the API becomes a network; removal.
+//! 3. `claim.rs`: what a starting container gets, an address and ports, and how it gives them back.
+//! 4. `settle.rs`: the bridge of a network, made when its first container comes.
+//! 5. `view.rs`: networks and endpoints as the API shows them.
+//!
+//! What is claimed is kept in memory only: the record of a container says what it holds, and [`Networks::adopt`] takes that in
+//! again when the engine starts. A network's own record says what was asked for and which subnet it got.
+
+mod claim;
+mod create;
+mod settle;
+mod view;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use ::network::{Firewall, Ipam, Network, Request, netlink};
+use ipnet::Ipv4Net;
+use jiff::Timestamp;
+use namespaces::Context;
+
+pub use self::claim::Asked;
+pub use self::view::settings;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::events::Events;
+use crate::record::{self, Durability};
+
+/// The record's name in a network's directory.
+const RECORD: &str = "network.json";
+
+/// All networks.
+#[derive(Debug)]
+pub struct Networks {
+    root: PathBuf,
+    /// Name of the default network's bridge.
+    bridge: String,
+    /// The rules of this engine, in a table named like the bridge: two engines side by side differ in it.
+    firewall: Firewall,
+    events: Arc<Events>,
+    state: Mutex<State>,
+}
+
+/// What is known, and who holds what.
+#[derive(Debug, Default)]
+struct State {
+    networks: BTreeMap<String, Held>,
+}
+
+/// A network and what is claimed of it.
+#[derive(Debug)]
+struct Held {
+    network: Network,
+    /// `None` for `host` and `none`.
+    ipam: Option<Ipam>,
+    /// Endpoints by the id of their container.
+    endpoints: BTreeMap<String, ::network::Endpoint>,
+    /// Whether its bridge and its rules are known to be there. What the fast path of a start looks at.
+    ready: bool,
+}
+
+impl Held {
+    fn new(network: Network) -> Self {
+        let ipam = network.ipv4.map(Ipam::new);
+        Self { network, ipam, endpoints: BTreeMap::new(), ready: false }
+    }
+}
+
+impl Networks {
+    /// Reads the records below the data root, and makes those of the three networks that are always there.
+    pub fn open(config: &Config, events: &Arc<Events>) -> Result<Self> {
+        let root = config.data_root.join("networks");
+        crate::engine::directory(&root, 0o700)?;
+        let networks = record::scan::<Network>(&root, RECORD)?
+            .into_iter()
+            .map(|(_, network)| (network.id.clone(), Held::new(network)))
+            .collect();
+        let state = Mutex::new(State { networks });
+        let opened = Self {
+            root,
+            bridge: config.bridge.clone(),
+            firewall: Firewall::new(&config.bridge),
+            events: Arc::clone(events),
+            state,
+        };
+        for name in ["bridge", "host", "none"] {
+            opened.ensure_default(name)?;
+        }
+        Ok(opened)
+    }
+
+    /// One of `bridge`, `host` and `none`. The name is that of the driver as well.
+    fn ensure_default(&self, name: &str) -> Result<()> {
+        let mut state = self.lock();
+        if state.networks.values().any(|held| held.network.name == name) {
+            return Ok(());
+        }
+        let request = Request {
+            name: name.to_owned(),
+            driver: name.to_owned(),
+            interface: (name == "bridge").then(|| self.bridge.clone()),
+            ..Request::default()
+        };
+        let taken = taken(&state, None)?;
+        let network = Network::plan(request, &new_id()?, &Timestamp::now().to_string(), &taken)?;
+        self.keep(&mut state, network)
+    }
+
+    /// Writes a network's record, then remembers it.
+    fn keep(&self, state: &mut State, network: Network) -> Result<()> {
+        let directory = self.directory(&network.id);
+        crate::engine::directory(&directory, 0o700)?;
+        record::write(&directory.join(RECORD), &network, Durability::Power)?;
+        state.networks.insert(network.id.clone(), Held::new(network));
+        Ok(())
+    }
+
+    fn directory(&self, id: &str) -> PathBuf {
+        self.root.join(id)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    /// The id of the network that `name` means: its name, its id, or the beginning of its id, in this order.
+    fn find(&self, name: &str) -> Result<String> {
+        let name = if name == "default" { "bridge" } else { name };
+        if let Some(held) = self.networks.values().find(|held| held.network.name == name) {
+            return Ok(held.network.id.clone());
+        }
+        if self.networks.contains_key(name) {
+            return Ok(name.to_owned());
+        }
+        let mut ids = self.networks.keys().filter(|id| !name.is_empty() && id.starts_with(name));
+        match (ids.next(), ids.next()) {
+            (Some(id), None) => Ok(id.clone()),
+            (Some(_), Some(_)) => {
+                Err(Error::invalid(format!("network {name} is ambiguous: several ids begin with it")))
+            }
+            (None, _) => Err(Error::not_found(format!("network {name} not found"))),
+        }
+    }
+
+    fn held(&mut self, id: &str) -> Result<&mut Held> {
+        self.networks.get_mut(id).ok_or_else(|| Error::not_found(format!("network {id} not found")))
+    }
+}
+
+/// Subnets that a network must not overlap: those of the other networks (than `but`), and those that the host has routes to.
+fn taken(state: &State, but: Option<&str>) -> Result<Vec<Ipv4Net>> {
+    let others = state.networks.values().map(|held| &held.network).filter(|network| Some(network.id.as_str()) != but);
+    let mut taken: BTreeSet<Ipv4Net> = others.filter_map(|network| Some(network.ipv4?.subnet)).collect();
+    taken.extend(netlink::host_subnets(&mut netlink::Socket::route()?)?);
+    Ok(taken.into_iter().collect())
+}
+
+/// 64 hexadecimal digits that nobody has had before.
+fn new_id() -> Result<String> {
+    let mut bytes = [0; 32];
+    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
+        .during("ask the kernel for", "random bytes")?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Whether a network is one of the three that are always there.
+fn is_default(network: &Network) -> bool {
+    matches!(network.name.as_str(), "bridge" | "host" | "none")
+}
