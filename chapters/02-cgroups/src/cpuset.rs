@@ -21,13 +21,15 @@ pub fn parse_cpuset(list: &str) -> Result<Vec<(u32, u32)>> {
     };
     let number = |text: &str| -> Result<u32> {
         let digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-        let value = digits.then(|| text.parse().unwrap_or(u32::MAX)).ok_or_else(|| wrong(format!("{text:?} is not a number")))?;
+        let value = digits
+            .then(|| text.parse().unwrap_or(u32::MAX))
+            .ok_or_else(|| wrong(format!("{text:?} is not a number")))?;
         if value < BOUND { Ok(value) } else { Err(wrong(format!("{text} is more than any machine has"))) }
     };
     let range = |part: &str| -> Result<(u32, u32)> {
-        let (first, last) = part.split_once('-').unwrap_or((part, part));
-        let (first, last) = (number(first)?, number(last)?);
-        if first <= last { Ok((first, last)) } else { Err(wrong(format!("the range {part} is backwards"))) }
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        let (from, to) = (number(from)?, number(to)?);
+        if from <= to { Ok((from, to)) } else { Err(wrong(format!("the range {part} is backwards"))) }
     };
     list.trim().split(',').map(|part| range(part.trim())).collect()
 }
@@ -46,7 +48,21 @@ mod tests {
 
     #[test]
     fn hostile_lists() {
-        for list in ["", ",", "0,", "-1", "1-", "3-1", "a", "1-4294967295", "8192", "99999999999999999999", "0-1-2", "+1", "0x1"] {
+        for list in [
+            "",
+            ",",
+            "0,",
+            "-1",
+            "1-",
+            "3-1",
+            "a",
+            "1-4294967295",
+            "8192",
+            "99999999999999999999",
+            "0-1-2",
+            "+1",
+            "0x1",
+        ] {
             assert!(parse_cpuset(list).is_err(), "{list}");
         }
     }

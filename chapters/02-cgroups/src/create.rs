@@ -80,7 +80,8 @@ fn refuse_occupied(dir: BorrowedFd<'_>, full: &Path) -> Result<()> {
 
 /// Makes the directories above the group, from the top. They stay when the group goes: other containers share them.
 fn make_parents(version: Version, hierarchy: &Hierarchy, path: &Path) -> Result<()> {
-    let mut ancestors: Vec<&Path> = path.ancestors().skip(1).filter(|ancestor| !ancestor.as_os_str().is_empty()).collect();
+    let mut ancestors: Vec<&Path> =
+        path.ancestors().skip(1).filter(|ancestor| !ancestor.as_os_str().is_empty()).collect();
     ancestors.reverse();
     for ancestor in ancestors {
         let full = hierarchy.mount_point.join(ancestor);
@@ -137,7 +138,8 @@ fn fill_cpuset(mount_point: &Path, path: &Path, dir: BorrowedFd<'_>) -> Result<(
 /// A group above that has processes of its own passes nothing on (EBUSY, "no internal processes", cgroups(7)). That is no
 /// failure here: what it means for a limit is said when the limit is written.
 fn enable_controllers(hierarchy: &Hierarchy, path: &Path, dir: BorrowedFd<'_>) -> Result<()> {
-    let names = |text: Option<String>| text.unwrap_or_default().split_whitespace().map(str::to_owned).collect::<Vec<_>>();
+    let names =
+        |text: Option<String>| text.unwrap_or_default().split_whitespace().map(str::to_owned).collect::<Vec<_>>();
     let root = open_dir(&hierarchy.mount_point)?;
     let offered = names(read_at(root.as_fd(), "cgroup.controllers").during("read cgroup.controllers of", "the root")?);
     let ours = hierarchy.controllers.iter().filter_map(|controller| controller.name(Version::V2));

@@ -46,16 +46,8 @@ pub enum Controller {
 
 impl Controller {
     /// All of them, in the order in which limits are written.
-    pub const ALL: [Self; 8] = [
-        Self::Cpuset,
-        Self::Cpu,
-        Self::Cpuacct,
-        Self::Memory,
-        Self::Pids,
-        Self::Blkio,
-        Self::Devices,
-        Self::Freezer,
-    ];
+    pub const ALL: [Self; 8] =
+        [Self::Cpuset, Self::Cpu, Self::Cpuacct, Self::Memory, Self::Pids, Self::Blkio, Self::Devices, Self::Freezer];
 
     /// The kernel's name in `version`; `None` where that version has no such controller.
     pub fn name(self, version: Version) -> Option<&'static str> {
@@ -219,23 +211,35 @@ mod tests {
 
     #[test]
     fn hybrid_machine_uses_version_1_and_the_first_mount_of_each() {
-        insta::assert_snapshot!(shown(HYBRID), @"");
+        insta::assert_snapshot!(shown(HYBRID), @r#"
+        V1
+        /sys/fs/cgroup/cpu cpu
+        /sys/fs/cgroup/cpuacct cpuacct
+        /sys/fs/cgroup/memory memory
+        "#);
     }
 
     #[test]
     fn paired_controllers_and_escaped_paths() {
-        insta::assert_snapshot!(shown(PAIRED), @"");
+        insta::assert_snapshot!(shown(PAIRED), @r#"
+        V1
+        /sys/fs/cgroup/cpu,cpuacct cpu,cpuacct
+        /sys/fs/cgroup/my pids pids
+        "#);
     }
 
     #[test]
     fn unified_machine_is_version_2() {
-        insta::assert_snapshot!(shown(UNIFIED), @"");
+        insta::assert_snapshot!(shown(UNIFIED), @r#"
+        V2
+        /sys/fs/cgroup cpuset,cpu,memory,pids,io
+        "#);
     }
 
     #[test]
     fn no_cgroups_at_all_says_how_to_mount_them() {
         let failure = Hierarchies::parse(b"27 1 254:0 / / rw - ext4 /dev/vda rw\n\nnonsense\n").unwrap_err();
-        insta::assert_snapshot!(failure, @"");
+        insta::assert_snapshot!(failure, @"cannot find the cgroup file system /sys/fs/cgroup: it is not mounted");
         assert!(failure.hint.unwrap().contains("mount -t cgroup2"));
     }
 

@@ -21,8 +21,8 @@
 
 mod cgroup;
 mod counters;
-mod create;
 mod cpuset;
+mod create;
 mod devices;
 mod hierarchy;
 mod limits;

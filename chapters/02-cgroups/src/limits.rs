@@ -112,14 +112,21 @@ impl Limits {
             (None, Some(swap)) if swap > 0 => Err(refused("memory and swap limit", swap, "there is no memory limit")
                 .hint("Set the memory limit too: this value is memory and swap together.")),
             (Some(memory), Some(swap)) if swap > 0 && u64::try_from(swap).is_ok_and(|swap| swap < memory) => {
-                Err(refused("memory and swap limit", swap, "it is below the memory limit")
-                    .hint("It is memory and swap together; equal to the memory limit it means no swap, -1 unlimited swap."))
+                Err(refused("memory and swap limit", swap, "it is below the memory limit").hint(
+                    "It is memory and swap together; equal to the memory limit it means no swap, -1 unlimited swap.",
+                ))
             }
-            (_, Some(swap)) if swap < -1 => Err(refused("memory and swap limit", swap, "only -1 is negative: unlimited")),
+            (_, Some(swap)) if swap < -1 => {
+                Err(refused("memory and swap limit", swap, "only -1 is negative: unlimited"))
+            }
             _ => match (memory, self.memory_reservation) {
                 (Some(memory), Some(reservation)) if reservation > memory => {
                     let (reservation, memory) = (format_size(reservation), format_size(memory));
-                    Err(refused("memory reservation", reservation, &format!("it is above the memory limit of {memory}")))
+                    Err(refused(
+                        "memory reservation",
+                        reservation,
+                        &format!("it is above the memory limit of {memory}"),
+                    ))
                 }
                 _ => Ok(()),
             },

@@ -54,8 +54,8 @@ impl Cgroup {
     /// Kills every process with SIGKILL, frozen ones too, and returns when none is left. A process that forks faster than
     /// one can list cannot get away.
     pub fn kill(&self) -> Result<()> {
-        let whole_group = self.version() == Version::V2
-            && self.any_dir().is_ok_and(|dir| write_at(dir, "cgroup.kill", "1").is_ok());
+        let whole_group =
+            self.version() == Version::V2 && self.any_dir().is_ok_and(|dir| write_at(dir, "cgroup.kill", "1").is_ok());
         let deadline = Instant::now() + PATIENCE;
         while !self.processes()?.is_empty() {
             if Instant::now() > deadline {
@@ -139,7 +139,9 @@ fn explain_join(errno: Errno) -> Failure {
     let refused = Err::<(), _>(errno).step("join the cgroup").err();
     let failure = refused.unwrap_or_else(|| Failure::new("join the cgroup", errno));
     match errno {
-        Errno::NOSPC => failure.hint("The cpuset has no processors or no memory nodes: write cpuset.cpus and cpuset.mems."),
+        Errno::NOSPC => {
+            failure.hint("The cpuset has no processors or no memory nodes: write cpuset.cpus and cpuset.mems.")
+        }
         Errno::AGAIN => failure.hint("The group has reached its limit of processes."),
         Errno::NODEV => failure.hint("The group was removed meanwhile: the container has ended."),
         _ => failure,
@@ -154,10 +156,11 @@ fn list_processes(dir: BorrowedFd<'_>, found: &mut Vec<Pid>) -> std::io::Result<
     };
     let ids = text.iter().flat_map(|text| text.lines()).filter_map(|line| line.parse().ok());
     found.extend(ids.filter_map(Pid::from_raw));
-    let readable = match rustix::fs::openat(dir, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
-        Err(Errno::NOENT) => return Ok(()),
-        readable => readable?,
-    };
+    let readable =
+        match rustix::fs::openat(dir, ".", OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty()) {
+            Err(Errno::NOENT) => return Ok(()),
+            readable => readable?,
+        };
     for entry in rustix::fs::Dir::read_from(&readable)? {
         let entry = entry?;
         if entry.file_type() != FileType::Directory || matches!(entry.file_name().to_bytes(), b"." | b"..") {

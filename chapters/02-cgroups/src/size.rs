@@ -3,7 +3,8 @@
 use namespaces::{Failure, Result};
 
 /// Units and their weight in bytes. Powers of 1024: memory is sold and limited in those.
-const UNITS: [(char, u64); 6] = [('b', 1), ('k', 1 << 10), ('m', 1 << 20), ('g', 1 << 30), ('t', 1 << 40), ('p', 1 << 50)];
+const UNITS: [(char, u64); 6] =
+    [('b', 1), ('k', 1 << 10), ('m', 1 << 20), ('g', 1 << 30), ('t', 1 << 40), ('p', 1 << 50)];
 
 /// Bytes of a size in docker's notation: a number, then one of `b k m g t p` in either case, which may be followed by
 /// `b` or `ib`. Without a unit the number is bytes. A fraction is allowed (`0.5g`) and rounded down.
@@ -26,7 +27,8 @@ pub fn parse_size(text: &str) -> Result<u64> {
     let weight = unit_weight(unit.trim()).ok_or_else(|| wrong("it has an unknown unit"))?;
     let (whole, fraction) = number.split_once('.').unwrap_or((number, "0"));
     let whole: u64 = whole.parse().map_err(|_| wrong("it is not a number"))?;
-    let bytes = u128::from(whole) * u128::from(weight) + fraction_of(fraction, weight).ok_or_else(|| wrong("it is not a number"))?;
+    let bytes = u128::from(whole) * u128::from(weight)
+        + fraction_of(fraction, weight).ok_or_else(|| wrong("it is not a number"))?;
     u64::try_from(bytes).ok().filter(|bytes| i64::try_from(*bytes).is_ok()).ok_or_else(|| wrong("it is too large"))
 }
 
@@ -75,16 +77,25 @@ mod tests {
 
     #[test]
     fn docker_notation() {
-        for (text, bytes) in
-            [("0", 0), ("1", 1), ("1b", 1), ("2k", 2048), ("2KB", 2048), ("3 MiB", 3 << 20), ("1G", 1 << 30), ("0.5t", 1 << 39)]
-        {
+        for (text, bytes) in [
+            ("0", 0),
+            ("1", 1),
+            ("1b", 1),
+            ("2k", 2048),
+            ("2KB", 2048),
+            ("3 MiB", 3 << 20),
+            ("1G", 1 << 30),
+            ("0.5t", 1 << 39),
+        ] {
             assert_eq!(parse_size(text), Ok(bytes), "{text}");
         }
     }
 
     #[test]
     fn nonsense_is_refused_with_the_text_in_it() {
-        for text in ["", "m", "-1", "1.2.3m", "64 bananas", "bb", "1bb", "9223372036854775808", "99999999999p", "1e3", "0x10"] {
+        for text in
+            ["", "m", "-1", "1.2.3m", "64 bananas", "bb", "1bb", "9223372036854775808", "99999999999p", "1e3", "0x10"]
+        {
             let failure = parse_size(text).unwrap_err();
             assert_eq!(failure.target.as_deref(), Some(text));
             assert!(failure.hint.is_some());

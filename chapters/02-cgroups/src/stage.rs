@@ -63,11 +63,7 @@ impl Stage for CgroupStage {
                 check: Check::Path("/sys/fs/cgroup"),
                 remedy: "Mount it: mount -t cgroup2 none /sys/fs/cgroup.",
             },
-            Requirement {
-                what: "the right to make cgroups",
-                check: Check::Root,
-                remedy: "Run the engine as root.",
-            },
+            Requirement { what: "the right to make cgroups", check: Check::Root, remedy: "Run the engine as root." },
         ]
     }
 

@@ -52,7 +52,7 @@ pub struct Memory {
     pub limit: Option<u64>,
     /// Swap now; `None` when it is not counted.
     pub swap: Option<u64>,
-    /// How often the limit was reached, killed or not.
+    /// How often the limit was reached, killed or not. Recent kernels count it in version 1 only while swap could help.
     pub limit_hits: u64,
     /// Processes killed for want of memory.
     pub oom_kills: u64,
@@ -89,7 +89,8 @@ pub struct BlockIo {
 impl Memory {
     /// Memory that could not be had back by dropping clean page cache: what `docker stats` shows as usage.
     pub fn working_set(&self) -> u64 {
-        let idle = self.stat.get("total_inactive_file").or_else(|| self.stat.get("inactive_file")).copied().unwrap_or(0);
+        let idle =
+            self.stat.get("total_inactive_file").or_else(|| self.stat.get("inactive_file")).copied().unwrap_or(0);
         self.usage.saturating_sub(idle)
     }
 }
@@ -124,7 +125,10 @@ impl Cgroup {
                 usage_ns: number(cpuacct("cpuacct.usage")?),
                 user_ns: number(cpuacct("cpuacct.usage_user")?),
                 system_ns: number(cpuacct("cpuacct.usage_sys")?),
-                per_cpu_ns: cpuacct("cpuacct.usage_percpu")?.split_whitespace().filter_map(|n| n.parse().ok()).collect(),
+                per_cpu_ns: cpuacct("cpuacct.usage_percpu")?
+                    .split_whitespace()
+                    .filter_map(|n| n.parse().ok())
+                    .collect(),
                 periods: flat_value(&cpu, "nr_periods"),
                 throttled_periods: flat_value(&cpu, "nr_throttled"),
                 throttled_ns: flat_value(&cpu, "throttled_time"),

@@ -1,5 +1,7 @@
 //! From limits to writes: pure, so that what both versions are told can be read, compared and tested without a kernel.
 
+use std::fmt::Display;
+
 use serde::Serialize;
 
 use crate::devices::DeviceRule;
@@ -22,7 +24,7 @@ pub struct Write {
 }
 
 impl Write {
-    fn new(controller: Controller, file: &'static str, value: impl ToString) -> Self {
+    fn new(controller: Controller, file: &'static str, value: impl Display) -> Self {
         Self { controller, file, fallback: None, value: value.to_string(), optional: false }
     }
 
@@ -38,7 +40,10 @@ impl Write {
 /// What to write, in this order, into a new group.
 pub fn plan_writes(limits: &Limits, version: Version) -> Vec<Write> {
     match version {
-        Version::V1 => [cpuset(limits), cpu_v1(limits), memory_v1(limits), pids(limits), blkio_v1(limits), devices_v1(limits)].concat(),
+        Version::V1 => {
+            [cpuset(limits), cpu_v1(limits), memory_v1(limits), pids(limits), blkio_v1(limits), devices_v1(limits)]
+                .concat()
+        }
         Version::V2 => [cpuset(limits), cpu_v2(limits), memory_v2(limits), pids(limits), io_v2(limits)].concat(),
     }
 }
@@ -51,7 +56,9 @@ pub fn plan_update(limits: &Limits, version: Version) -> Vec<Write> {
     let lift_ceiling = match (version, limits.memory) {
         // Version 1 insists on memory <= memory and swap at every moment. Raising both starts from above, lowering both
         // from below; lifting the second out of the way first makes one order right for either.
-        (Version::V1, Some(_)) => Some(Write::new(Controller::Memory, "memory.memsw.limit_in_bytes", -1).optional(true)),
+        (Version::V1, Some(_)) => {
+            Some(Write::new(Controller::Memory, "memory.memsw.limit_in_bytes", -1).optional(true))
+        }
         _ => None,
     };
     let writes = plan_writes(&Limits { devices: None, ..limits.clone() }, version);
@@ -229,8 +236,16 @@ mod tests {
             cpuset_mems: Some("0".into()),
             pids_max: Some(100),
             blkio_weight: Some(500),
-            throttles: vec![Throttle { major: 8, read_bps: Some(1 << 20), write_iops: Some(10), ..Throttle::default() }],
-            devices: Some(vec![DeviceRule::character(1, 3), DeviceRule { minor: None, ..DeviceRule::character(136, 0) }]),
+            throttles: vec![Throttle {
+                major: 8,
+                read_bps: Some(1 << 20),
+                write_iops: Some(10),
+                ..Throttle::default()
+            }],
+            devices: Some(vec![
+                DeviceRule::character(1, 3),
+                DeviceRule { minor: None, ..DeviceRule::character(136, 0) },
+            ]),
         }
     }
 
@@ -272,8 +287,18 @@ mod tests {
             cpu_quota: Some(-1),
             ..Limits::default()
         };
-        insta::assert_snapshot!(shown(&plan_writes(&limits, Version::V1)), @"");
-        insta::assert_snapshot!(shown(&plan_writes(&limits, Version::V2)), @"");
+        insta::assert_snapshot!(shown(&plan_writes(&limits, Version::V1)), @r#"
+        Cpu: cpu.cfs_quota_us = -1
+        Memory: memory.limit_in_bytes = 1073741824
+        Memory: memory.memsw.limit_in_bytes = -1
+        Pids: pids.max = max
+        "#);
+        insta::assert_snapshot!(shown(&plan_writes(&limits, Version::V2)), @r#"
+        Cpu: cpu.max = max 100000
+        Memory: memory.max = 1073741824
+        Memory: memory.swap.max = max
+        Pids: pids.max = max
+        "#);
     }
 
     #[test]
@@ -285,7 +310,7 @@ mod tests {
     #[test]
     fn the_defaults_meet_in_the_weight() {
         let pairs: Vec<_> = [0, 2, 100, 512, 1024, 2048, 262_144, u64::MAX].map(|s| (s, weight_from_shares(s))).into();
-        insta::assert_compact_debug_snapshot!(pairs, @"");
+        insta::assert_compact_debug_snapshot!(pairs, @"[(0, 1), (2, 1), (100, 17), (512, 59), (1024, 100), (2048, 174), (262144, 10000), (18446744073709551615, 10000)]");
     }
 
     proptest! {

@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::{parse_mount, parse_tmpfs, parse_volume};
 
-    fn attached(requests: Vec<VolumeMount>) -> Vec<Attachment> {
+    fn attached(requests: &[VolumeMount]) -> Vec<Attachment> {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
         requests.iter().map(|request| attach(request, &store).unwrap()).collect()
@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn one_of_each() {
-        let shown = attached(vec![
+        let shown = attached(&[
             parse_volume("/srv:/www:ro,rslave").unwrap(),
             parse_volume("data:/d/e").unwrap(),
             parse_mount("source=data,target=/part,volume-subpath=a/b,readonly").unwrap(),
@@ -166,18 +166,18 @@ mod tests {
     #[test]
     fn outer_before_inner_and_nothing_twice() {
         let requests = ["/srv:/a/b/c", "/srv:/a", "/srv:/z", "/srv:/a/b"].map(|spec| parse_volume(spec).unwrap());
-        let ordered = in_mount_order(attached(requests.into())).unwrap();
+        let ordered = in_mount_order(attached(&requests)).unwrap();
         let targets: Vec<_> = ordered.iter().map(|attachment| attachment.mount.target.to_str().unwrap()).collect();
         assert_eq!(targets, ["/a", "/z", "/a/b", "/a/b/c"]);
         let twice = ["/srv:/a", "/etc:/a/"].map(|spec| parse_volume(spec).unwrap());
-        let failure = in_mount_order(attached(twice.into())).unwrap_err();
-        insta::assert_snapshot!(failure, @"");
+        let failure = in_mount_order(attached(&twice)).unwrap_err();
+        insta::assert_snapshot!(failure, @"cannot mount twice at /a: another volume or mount has the same target");
     }
 
     #[test]
     fn the_root_is_as_connected_as_the_most_connected_mount() {
         let of = |specs: &[&str]| {
-            root_propagation(&attached(specs.iter().map(|spec| parse_volume(spec).unwrap()).collect()))
+            root_propagation(&attached(&specs.iter().map(|spec| parse_volume(spec).unwrap()).collect::<Vec<_>>()))
         };
         assert_eq!(of(&["/srv:/a", "data:/b"]), Propagation::Private);
         assert_eq!(of(&["/srv:/a", "/srv:/b:rslave"]), Propagation::Slave);

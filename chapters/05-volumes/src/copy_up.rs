@@ -31,7 +31,8 @@ pub(crate) fn copy_up(root: &Root, target: &Path, data: &Path) -> Result<()> {
         Err(failure) if failure.is(Errno::NOENT) || failure.is(Errno::NOTDIR) => return Ok(()),
         source => source?,
     };
-    let volume = rustix::fs::open(data, flags | OFlags::NOFOLLOW, Mode::empty()).during("open the volume", data.display())?;
+    let volume =
+        rustix::fs::open(data, flags | OFlags::NOFOLLOW, Mode::empty()).during("open the volume", data.display())?;
     rustix::fs::flock(&volume, FlockOperation::LockExclusive).during("lock the volume", data.display())?;
     if !names(volume.as_fd()).during("list the volume", data.display())?.is_empty() {
         return Ok(());
@@ -85,7 +86,15 @@ impl<'a> Copy<'a> {
         self.explain(copy_metadata(from, to, &stat), path)
     }
 
-    fn entry(&mut self, from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, stat: &Stat, path: &Path, depth: usize) -> Result<()> {
+    fn entry(
+        &mut self,
+        from: BorrowedFd<'_>,
+        to: BorrowedFd<'_>,
+        name: &CStr,
+        stat: &Stat,
+        path: &Path,
+        depth: usize,
+    ) -> Result<()> {
         match FileType::from_raw_mode(stat.st_mode) {
             FileType::Directory if stat.st_dev != self.device => Ok(()),
             FileType::Directory => {
@@ -95,7 +104,9 @@ impl<'a> Copy<'a> {
                 self.directory(inner_from.as_fd(), inner_to.as_fd(), path, depth + 1)
             }
             _ if stat.st_nlink > 1 && self.link_to_first_name(to, name, stat, path)? => Ok(()),
-            FileType::RegularFile => self.explain(copy_file(from, to, name, stat).map_err(io_errno), path),
+            FileType::RegularFile => {
+                self.explain(copy_file(from, to, name, stat).map_err(|error| io_errno(&error)), path)
+            }
             FileType::Symlink => self.explain(copy_link(from, to, name, stat), path),
             _ => self.explain(copy_node(to, name, stat), path),
         }
@@ -129,8 +140,8 @@ fn names(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<CString>> {
     Ok(names)
 }
 
-fn io_errno(error: std::io::Error) -> Errno {
-    Errno::from_io_error(&error).unwrap_or(Errno::IO)
+fn io_errno(error: &std::io::Error) -> Errno {
+    Errno::from_io_error(error).unwrap_or(Errno::IO)
 }
 
 /// Best effort: the failure that led here is the one to report. Follows no links.

@@ -80,8 +80,17 @@ mod tests {
 
     #[test]
     fn the_bad_option_is_named() {
-        let specs = ["run", "/run:size=x", "/run:mode=999", "/run:uid=root", "/run:ro=1", "/run:lowerdir=/etc", "/:size=1m"];
+        let specs =
+            ["run", "/run:size=x", "/run:mode=999", "/run:uid=root", "/run:ro=1", "/run:lowerdir=/etc", "/:size=1m"];
         let shown = specs.map(|spec| parse_tmpfs(spec).unwrap_err().to_string());
-        insta::assert_snapshot!(shown.join("\n"), @"");
+        insta::assert_snapshot!(shown.join("\n"), @r#"
+        cannot mount at "run": the path inside the container must be absolute
+        cannot mount a tmpfs at /run: the option "size=x" is not a size
+        cannot mount a tmpfs at /run: the option "mode=999" is not an octal mode
+        cannot mount a tmpfs at /run: the option "uid=root" is unknown or has a wrong value
+        cannot mount a tmpfs at /run: the option "ro=1" is unknown or has a wrong value
+        cannot mount a tmpfs at /run: the option "lowerdir=/etc" is unknown or has a wrong value
+        cannot mount at "/": the container's root itself cannot be covered
+        "#);
     }
 }

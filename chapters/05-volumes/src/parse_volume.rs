@@ -41,8 +41,9 @@ pub fn parse_volume(spec: &str) -> Result<VolumeMount> {
         name => Kind::Volume(NamedVolume { copy: !mode.nocopy, ..NamedVolume::new(name) }),
     };
     VolumeMount::new(target, mode.readonly, kind).map_err(|failure| match source {
-        Some(name) if name.starts_with('.') || name.contains('/') && !on_host => wrong(spec, &failure.to_string())
-            .hint("If you mean a directory of the host, write its absolute path."),
+        Some(name) if name.starts_with('.') || name.contains('/') && !on_host => {
+            wrong(spec, &failure.to_string()).hint("If you mean a directory of the host, write its absolute path.")
+        }
         _ => wrong(spec, &failure.to_string()),
     })
 }
@@ -101,7 +102,9 @@ impl Mode {
             }
             match group {
                 Group::Copy if on_host => return Err("nocopy is for volumes, not for paths of the host".to_owned()),
-                Group::Propagation if !on_host => return Err(format!("{word} is for paths of the host, not for volumes")),
+                Group::Propagation if !on_host => {
+                    return Err(format!("{word} is for paths of the host, not for volumes"));
+                }
                 Group::Access => mode.readonly = word == "ro",
                 Group::Copy => mode.nocopy = true,
                 Group::Propagation => mode.propagation = Some(word),

@@ -29,9 +29,12 @@ fn check_in(table: &[u8], source: &Path, wanted: Propagation) -> Result<()> {
         return Ok(());
     }
     let mount_point = String::from_utf8_lossy(line.mount_point).into_owned();
-    Err(Failure::new("let mounts travel through the bind of", format!("it is on the mount {mount_point}, which is not {word}"))
-        .on(source.display())
-        .hint(format!("Make it so first: mount --make-shared {mount_point}.")))
+    Err(Failure::new(
+        "let mounts travel through the bind of",
+        format!("it is on the mount {mount_point}, which is not {word}"),
+    )
+    .on(source.display())
+    .hint(format!("Make it so first: mount --make-shared {mount_point}.")))
 }
 
 /// What matters of one line.
@@ -78,7 +81,7 @@ mod tests {
         assert!(!check("/srvx/y", Propagation::Slave));
         assert!(!check("/etc", Propagation::Shared));
         let failure = check_in(TABLE, Path::new("/etc"), Propagation::Slave).unwrap_err();
-        insta::assert_snapshot!(failure, @"");
+        insta::assert_snapshot!(failure, @"cannot let mounts travel through the bind of /etc: it is on the mount /, which is not shared or slave");
         assert!(failure.hint.unwrap().contains("--make-shared"));
     }
 }

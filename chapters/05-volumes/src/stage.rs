@@ -56,7 +56,8 @@ impl Stage for VolumesStage {
         if self.attachments.is_empty() {
             return Vec::new();
         }
-        let about = "Mount volumes, directories of the host and memory into the new root; fill empty volumes from the image.";
+        let about =
+            "Mount volumes, directories of the host and memory into the new root; fill empty volumes from the image.";
         vec![Step::new("mount-volumes", Phase::Mounts, about, |child| {
             let root = child.root()?;
             self.attachments.iter().try_for_each(|attachment| attachment.apply(root))
@@ -71,7 +72,11 @@ impl Stage for VolumesStage {
             let place = line.split(' ').nth(4).map(Path::new);
             self.attachments.iter().any(|attachment| Some(attachment.mount.target.as_path()) == place)
         };
-        Ok(table.lines().filter(at_target).map(|line| Fact { source: source.clone(), value: line.to_owned() }).collect())
+        Ok(table
+            .lines()
+            .filter(at_target)
+            .map(|line| Fact { source: source.clone(), value: line.to_owned() })
+            .collect())
     }
 }
 
@@ -92,7 +97,8 @@ impl Attachment {
     }
 
     fn missing(&self, path: &Path, origin: &Origin) -> Failure {
-        let gone = |step| Failure { errno: Some(Errno::NOENT.raw_os_error()), ..Failure::new(step, "it does not exist") };
+        let gone =
+            |step| Failure { errno: Some(Errno::NOENT.raw_os_error()), ..Failure::new(step, "it does not exist") };
         match origin {
             Origin::Volume { name, .. } => {
                 gone("find the data of the volume").on(path.display()).hint(format!("Make the volume {name} again."))

@@ -91,7 +91,8 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             text => text.during("read the record of the volume", name)?,
         };
-        let mut volume: Volume = serde_json::from_slice(&text).during("read the record of the volume", path.display())?;
+        let mut volume: Volume =
+            serde_json::from_slice(&text).during("read the record of the volume", path.display())?;
         volume.data = self.root.join(name).join(DATA);
         Ok(Some(volume))
     }
@@ -124,7 +125,7 @@ impl Store {
     fn publish(&self, volume: &Volume) -> Result<()> {
         let step = "make the volume";
         let unfinished = self.root.join(format!("{UNFINISHED}new-{}", random_name()?));
-        let made = self.fill(&unfinished, volume).and_then(|()| {
+        let made = fill(&unfinished, volume).and_then(|()| {
             let published = self.root.join(&volume.name);
             rustix::fs::renameat_with(CWD, &unfinished, CWD, &published, RenameFlags::NOREPLACE)
                 .during(step, &volume.name)?;
@@ -137,20 +138,6 @@ impl Store {
             Err(failure) if failure.is(Errno::EXIST) => Ok(()),
             made => made,
         }
-    }
-
-    fn fill(&self, directory: &Path, volume: &Volume) -> Result<()> {
-        let step = "make the volume";
-        let text = serde_json::to_vec_pretty(volume).during(step, &volume.name)?;
-        DirBuilder::new().mode(0o711).create(directory).during(step, directory.display())?;
-        DirBuilder::new().mode(0o755).create(directory.join(DATA)).during(step, directory.display())?;
-        let write = || -> std::io::Result<()> {
-            let mut record = File::create_new(directory.join(RECORD))?;
-            record.write_all(&text)?;
-            record.sync_all()?;
-            sync_directory(directory)
-        };
-        write().during(step, &volume.name)
     }
 
     fn entries(&self) -> Result<Vec<String>> {
@@ -169,19 +156,40 @@ pub fn validate_name(name: &str) -> Result<()> {
     if first && rest && name.len() <= 255 {
         return Ok(());
     }
-    Err(Failure::new("use the volume name", "it may have letters, digits and _.- in it, and begins with a letter or digit")
-        .on(format!("{name:?}"))
-        .hint("If you mean a directory of the host, write its absolute path."))
+    Err(Failure::new(
+        "use the volume name",
+        "it may have letters, digits and _.- in it, and begins with a letter or digit",
+    )
+    .on(format!("{name:?}"))
+    .hint("If you mean a directory of the host, write its absolute path."))
+}
+
+/// The record and an empty data directory, in `directory`.
+fn fill(directory: &Path, volume: &Volume) -> Result<()> {
+    let step = "make the volume";
+    let text = serde_json::to_vec_pretty(volume).during(step, &volume.name)?;
+    DirBuilder::new().mode(0o711).create(directory).during(step, directory.display())?;
+    DirBuilder::new().mode(0o755).create(directory.join(DATA)).during(step, directory.display())?;
+    let write = || -> std::io::Result<()> {
+        let mut record = File::create_new(directory.join(RECORD))?;
+        record.write_all(&text)?;
+        record.sync_all()?;
+        sync_directory(directory)
+    };
+    write().during(step, &volume.name)
 }
 
 fn no_such(name: &str) -> Failure {
-    let failure = Failure::new("find the volume", "no such volume").on(name).hint("See which there are: skiff volume ls.");
+    let failure =
+        Failure::new("find the volume", "no such volume").on(name).hint("See which there are: skiff volume ls.");
     Failure { errno: Some(Errno::NOENT.raw_os_error()), ..failure }
 }
 
 fn refuse_unsupported(wanted: &NewVolume) -> Result<()> {
     if !matches!(wanted.driver.as_str(), "" | "local") {
-        return Err(Failure::new("use the volume driver", "there are no drivers besides \"local\" yet").on(&wanted.driver));
+        return Err(
+            Failure::new("use the volume driver", "there are no drivers besides \"local\" yet").on(&wanted.driver)
+        );
     }
     if let Some((key, value)) = wanted.options.first_key_value() {
         let cause = "volumes that mount a device or a network share are not supported yet";
@@ -196,16 +204,21 @@ fn same(existing: Volume, wanted: &NewVolume) -> Result<Volume> {
     if existing.options == wanted.options {
         return Ok(existing);
     }
-    Err(Failure { errno: Some(Errno::EXIST.raw_os_error()), ..Failure::new("make the volume", "it exists with other options") }
-        .on(&existing.name)
-        .hint("Remove it first, or choose another name."))
+    Err(Failure {
+        errno: Some(Errno::EXIST.raw_os_error()),
+        ..Failure::new("make the volume", "it exists with other options")
+    }
+    .on(&existing.name)
+    .hint("Remove it first, or choose another name."))
 }
 
 /// 64 hexadecimal digits.
 fn random_name() -> Result<String> {
     let mut bytes = [0_u8; 32];
-    rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty()).step("get random bytes for a name")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    rustix::rand::getrandom(&mut bytes[..], rustix::rand::GetRandomFlags::empty())
+        .step("get random bytes for a name")?;
+    let digits = |byte: &u8| [byte >> 4, byte & 0xf].map(|half| char::from_digit(u32::from(half), 16).unwrap_or('0'));
+    Ok(bytes.iter().flat_map(digits).collect())
 }
 
 fn sync_directory(path: &Path) -> std::io::Result<()> {
@@ -248,7 +261,16 @@ mod tests {
         let made = store.create(&named("data")).unwrap();
         let text = fs::read_to_string(made.data.with_file_name(RECORD)).unwrap();
         insta::with_settings!({ filters => [(r"\d{4}-\d\d-\d\dT[^\x22]+", "[time]")] }, {
-            insta::assert_snapshot!(text, @"");
+            insta::assert_snapshot!(text, @r#"
+            {
+              "name": "data",
+              "driver": "local",
+              "labels": {},
+              "options": {},
+              "created_at": "[time]",
+              "anonymous": false
+            }
+            "#);
         });
     }
 
@@ -301,6 +323,9 @@ mod tests {
             store.create(&NewVolume { driver: "flocker".into(), ..named("data") }),
             store.create(&NewVolume { options, ..named("data") }),
         ];
-        insta::assert_snapshot!(failures.map(|made| made.unwrap_err().to_string()).join("\n"), @"");
+        insta::assert_snapshot!(failures.map(|made| made.unwrap_err().to_string()).join("\n"), @r#"
+        cannot use the volume driver flocker: there are no drivers besides "local" yet
+        cannot use the volume option type=nfs: volumes that mount a device or a network share are not supported yet
+        "#);
     }
 }
