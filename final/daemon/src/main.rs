@@ -1,2 +1,113 @@
-//! Placeholder.
-fn main() {}
+//! # skiffd
+//!
+//! The daemon: the Docker Engine REST API, version 1.51, over the engine. It translates HTTP into calls of `skiff-engine`
+//! and back, and decides nothing about containers itself.
+//!
+//! Read the files in this order:
+//!
+//! 1. `flags.rs`: the flags, which are dockerd's.
+//! 2. `lock.rs`, `listener.rs`: one daemon per root, and who may connect to its socket.
+//! 3. `server.rs`: connections, from accept to the orderly end; `versions.rs`: the `/v1.NN` in front of every path.
+//! 4. `table.rs`: the one table of routes.
+//! 5. `routes/`: the handlers, one file per resource.
+//! 6. `params.rs`, `body.rs`, `reply.rs`: query, JSON in, JSON out; `transfer.rs`: archives in and out.
+//! 7. `hijack.rs`, `detach.rs`: connections that stop being HTTP: attach and exec.
+
+mod body;
+mod detach;
+mod flags;
+mod hijack;
+mod listener;
+mod lock;
+mod params;
+mod reply;
+mod routes;
+mod server;
+mod table;
+mod transfer;
+mod versions;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use clap::Parser;
+use skiff_engine::{Config, Engine};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::flags::Flags;
+use crate::listener::Socket;
+use crate::lock::{Lock, PidFile};
+
+fn main() -> ExitCode {
+    let flags = Flags::parse();
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::new(flags.level()))
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
+        .with_target(false)
+        .init();
+    // Requests are short and the chapters' own work runs on blocking threads, so a few workers are enough.
+    let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    let result = runtime.context("cannot start the runtime").and_then(|runtime| {
+        let result = runtime.block_on(run(&flags));
+        // Threads that still unpack or wait for a registry must not keep the daemon: their work is redone or rolled back.
+        runtime.shutdown_background();
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("skiffd: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Opens the engine, listens, and serves until a signal asks to stop. Containers keep running.
+async fn run(flags: &Flags) -> Result<()> {
+    let _lock = Lock::take(&flags.data_root)?;
+    // Sockets before the engine: a client that started the daemon waits in the queue instead of being refused.
+    let mut sockets = Vec::new();
+    for address in &flags.hosts {
+        sockets.push(Socket::bind(address, &flags.group).await?);
+    }
+    let _pidfile = PidFile::write(flags.pidfile())?;
+    let engine = Engine::open(config(flags)).await?;
+    let router = table::table(engine);
+    let (stop, stopped) = watch::channel(false);
+    let mut servers = JoinSet::new();
+    for (socket, address) in sockets.iter().zip(&flags.hosts) {
+        tracing::info!("listening on {}", address.path.display());
+        servers.spawn(server::serve(Arc::clone(&socket.listener), router.clone(), stopped.clone()));
+    }
+    let name = ended().await?;
+    tracing::info!("{name}: stopping; containers keep running");
+    drop(sockets);
+    stop.send_replace(true);
+    servers.join_all().await;
+    Ok(())
+}
+
+/// What the engine is told.
+fn config(flags: &Flags) -> Config {
+    Config {
+        bridge: flags.bridge.clone(),
+        registry_mirrors: flags.registry_mirrors.clone(),
+        insecure_registries: flags.insecure_registries.clone(),
+        ..Config::at(&flags.data_root, &flags.exec_root)
+    }
+}
+
+/// The signal that asks the daemon to stop.
+async fn ended() -> Result<&'static str> {
+    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+    Ok(tokio::select! {
+        _ = terminate.recv() => "SIGTERM",
+        _ = interrupt.recv() => "SIGINT",
+    })
+}

@@ -277,10 +277,7 @@ fn machine(info: SystemInfo) -> SystemInfo {
         bridge_nf_ip6tables: switched_on("/proc/sys/net/bridge/bridge-nf-call-ip6tables"),
         nfd: Some(fs::read_dir("/proc/self/fd").map_or(0, |entries| as_count(entries.count()))),
         system_time: Some(Timestamp::now().to_string()),
-        cgroup_version: Some(match version2 {
-            true => SystemInfoCgroupVersionEnum::_2,
-            false => SystemInfoCgroupVersionEnum::_1,
-        }),
+        cgroup_version: Some(if version2 { SystemInfoCgroupVersionEnum::_2 } else { SystemInfoCgroupVersionEnum::_1 }),
         kernel_version: Some(names.release().to_string_lossy().into_owned()),
         operating_system: Some(Some(from("PRETTY_NAME")).filter(|name| !name.is_empty()).unwrap_or("Linux".into())),
         os_version: Some(from("VERSION_ID")),

@@ -121,7 +121,9 @@ impl Engine {
         told(&self.images, move |images, tell| {
             for image in images.store.load(archive, &|event| tell(event.into()))? {
                 images.tell("load", &image.id.to_string(), &image.id.to_string());
-                loaded(&image).into_iter().for_each(|line| tell(Progress::printed(line)));
+                for line in loaded(&image) {
+                    tell(Progress::printed(line));
+                }
             }
             Ok(())
         })

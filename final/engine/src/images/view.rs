@@ -30,13 +30,13 @@ impl Engine {
                 && since.as_ref().is_none_or(|edge| moment > created(edge))
                 && filters.labels(&labels(image))
         });
-        Ok(images.filter_map(|image| summary(image, filters)).collect())
+        Ok(images.filter_map(|image| summary(&image, filters)).collect())
     }
 
     /// One image, with every field that clients print.
     pub fn inspect_image(&self, name: &str) -> Result<ImageInspect> {
         let image = self.images.find(name)?;
-        Ok(self.images.inspect(image))
+        Ok(self.images.inspect(&image))
     }
 
     /// What each step of its build did, the last one first.
@@ -61,7 +61,7 @@ pub(super) fn labels(image: &Image) -> HashMap<String, String> {
 }
 
 /// `None` when a filter by reference leaves no name of it.
-fn summary(image: Image, filters: &Filters) -> Option<ImageSummary> {
+fn summary(image: &Image, filters: &Filters) -> Option<ImageSummary> {
     let named = |names: &[Reference]| {
         let wanted = |name: &&Reference| filters.any("reference", |pattern| matches(pattern, name));
         names.iter().filter(wanted).map(Reference::familiar).collect::<Vec<_>>()
@@ -75,12 +75,12 @@ fn summary(image: Image, filters: &Filters) -> Option<ImageSummary> {
         parent_id: String::new(),
         repo_tags,
         repo_digests,
-        created: created(&image).as_second(),
+        created: created(image).as_second(),
         size: size(image.size),
         // Not computed, as docker says it.
         shared_size: -1,
         containers: -1,
-        labels: labels(&image),
+        labels: labels(image),
         ..ImageSummary::default()
     })
 }
@@ -91,7 +91,7 @@ fn matches(pattern: &str, name: &Reference) -> bool {
 }
 
 impl Images {
-    fn inspect(&self, image: Image) -> ImageInspect {
+    fn inspect(&self, image: &Image) -> ImageInspect {
         let ImageConfig { author, architecture, variant, os, config, rootfs, history, other, .. } =
             image.config.clone();
         let text = |name: &str| other.get(name).and_then(|value| value.as_str()).unwrap_or_default().to_owned();
@@ -111,7 +111,7 @@ impl Images {
             os: Some(os),
             os_version: Some(text("os.version")).filter(|version| !version.is_empty()),
             size: Some(size(image.size)),
-            graph_driver: Some(DriverData { name: "overlayfs".into(), data: self.directories(&image) }),
+            graph_driver: Some(DriverData { name: "overlayfs".into(), data: self.directories(image) }),
             root_fs: Some(ImageInspectRootFs { typ: "layers".into(), layers: Some(layers) }),
             metadata: Some(ImageInspectMetadata { last_tag_time: None }),
             ..ImageInspect::default()
@@ -166,8 +166,9 @@ fn size(bytes: u64) -> i64 {
 
 /// The image's own configuration as the API's type.
 fn show_config(config: &RunConfig) -> models::ImageConfig {
+    #[expect(clippy::zero_sized_map_values, reason = "the type is the API's")]
     let keys = |map: &std::collections::BTreeMap<String, serde_json::Value>| {
-        let map: HashMap<_, _> = map.keys().map(|key| (key.clone(), HashMap::new())).collect();
+        let map: HashMap<_, _> = map.keys().map(|key| (key.clone(), HashMap::default())).collect();
         Some(map).filter(|map| !map.is_empty())
     };
     models::ImageConfig {

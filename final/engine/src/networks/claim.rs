@@ -4,7 +4,6 @@
 //! record; [`Networks::prepare`] then makes the interface from that, and [`Networks::release`] gives everything back from the
 //! record alone.
 
-use std::collections::HashMap;
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 
@@ -12,7 +11,7 @@ use ::network::{Attachment, Driver, Endpoint, NetworkStage, Wish};
 use bollard_stubs::models::{EndpointSettings, HostConfig};
 use namespaces::Stage;
 
-use super::{Networks, State};
+use super::{Networks, State, Wishes};
 use crate::error::{Error, Result};
 
 /// What a container asks of the networks: parts of its record.
@@ -23,7 +22,7 @@ pub struct Asked<'a> {
     /// `NetworkMode`, `PortBindings`, `PublishAllPorts`.
     pub host: &'a HostConfig,
     /// `NetworkingConfig.EndpointsConfig`: wishes by the network's name.
-    pub endpoints: &'a HashMap<String, EndpointSettings>,
+    pub endpoints: &'a Wishes,
     /// Ports that the image or the request exposes, `80/tcp`: what `PublishAllPorts` publishes.
     pub exposed: &'a [String],
 }

@@ -23,17 +23,9 @@ impl Engine {
     /// # Errors
     /// A name that is taken (409) or one of the three (403), an unknown driver, a subnet that is in use (403).
     pub async fn create_network(&self, request: NetworkCreateRequest) -> Result<NetworkCreateResponse> {
-        let networks = &self.networks;
-        let (id, warning) = (new_id()?, unused(&request));
+        let warning = unused(&request);
         let wish = wish(request)?;
-        let mut state = networks.lock();
-        if state.networks.values().any(|held| held.network.name == wish.name) {
-            return Err(Error::conflict(format!("network with name {} already exists", wish.name)));
-        }
-        let network =
-            Network::plan(wish, &id, &Timestamp::now().to_string(), &taken(&state, None)?).map_err(refusal)?;
-        networks.tell("create", &network, None);
-        networks.keep(&mut state, network)?;
+        let id = self.blocking(move |engine| engine.networks.create(wish)).await?;
         Ok(NetworkCreateResponse { id, warning })
     }
 
@@ -42,9 +34,8 @@ impl Engine {
     /// # Errors
     /// 404, or 403 when it is one of the three or has containers.
     pub async fn remove_network(&self, name: &str) -> Result<()> {
-        let networks = std::sync::Arc::clone(&self.networks);
         let name = name.to_owned();
-        tokio::task::spawn_blocking(move || networks.remove(&name)).await?
+        self.blocking(move |engine| engine.networks.remove(&name)).await
     }
 
     /// Removes the networks that nobody is on. Filters: `label`, `until`.
@@ -66,6 +57,18 @@ impl Engine {
 }
 
 impl Networks {
+    fn create(&self, wish: Request) -> Result<String> {
+        let mut state = self.lock();
+        if state.networks.values().any(|held| held.network.name == wish.name) {
+            return Err(Error::conflict(format!("network with name {} already exists", wish.name)));
+        }
+        let (id, taken) = (new_id()?, taken(&state, None)?);
+        let network = Network::plan(wish, &id, &Timestamp::now().to_string(), &taken).map_err(refusal)?;
+        self.tell("create", &network, None);
+        self.keep(&mut state, network)?;
+        Ok(id)
+    }
+
     fn remove(&self, name: &str) -> Result<()> {
         let mut state = self.lock();
         let id = state.find(name)?;
@@ -149,12 +152,11 @@ fn address<T: FromStr>(config: &IpamConfig, what: &str, text: Option<&str>) -> R
     text.parse().map(Some).map_err(|_| {
         let six = text.split('/').next().is_some_and(|address| matches!(address.parse(), Ok(IpAddr::V6(_))));
         let subnet = config.subnet.as_deref().unwrap_or_default();
-        match six {
-            true => Error::unsupported(format!("--{what} {text}: IPv6 is not supported yet")),
-            false => {
-                Error::invalid(format!("invalid --{what} {text:?} (subnet {subnet:?}): not an IPv4 address or prefix"))
-                    .hint("Write it as in --subnet 10.1.0.0/16 --gateway 10.1.0.1.")
-            }
+        if six {
+            Error::unsupported(format!("--{what} {text}: IPv6 is not supported yet"))
+        } else {
+            Error::invalid(format!("invalid --{what} {text:?} (subnet {subnet:?}): not an IPv4 address or prefix"))
+                .hint("Write it as in --subnet 10.1.0.0/16 --gateway 10.1.0.1.")
         }
     })
 }

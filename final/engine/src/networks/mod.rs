@@ -12,6 +12,7 @@
 //! again when the engine starts. A network's own record says what was asked for and which subnet it got.
 
 mod claim;
+mod connect;
 mod create;
 mod settle;
 mod view;
@@ -24,9 +25,10 @@ use ::network::{Firewall, Ipam, Network, Request, netlink};
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use namespaces::Context;
+use rustix::rand::GetRandomFlags;
 
 pub use self::claim::Asked;
-pub use self::view::settings;
+pub use self::view::{Wishes, settings};
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::events::Events;
@@ -165,10 +167,11 @@ fn taken(state: &State, but: Option<&str>) -> Result<Vec<Ipv4Net>> {
 
 /// 64 hexadecimal digits that nobody has had before.
 fn new_id() -> Result<String> {
-    let mut bytes = [0; 32];
-    rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())
-        .during("ask the kernel for", "random bytes")?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    let mut halves = [[0; 16]; 2];
+    for half in &mut halves {
+        rustix::rand::getrandom(half, GetRandomFlags::empty()).during("ask the kernel for", "random bytes")?;
+    }
+    Ok(halves.map(|half| format!("{:032x}", u128::from_ne_bytes(half))).concat())
 }
 
 /// Whether a network is one of the three that are always there.

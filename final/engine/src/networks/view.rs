@@ -113,12 +113,15 @@ fn endpoint_id(endpoint: &Endpoint) -> String {
     half(&endpoint.container) + &half(&endpoint.network)
 }
 
+/// What is asked of each network, by its name: `NetworkingConfig.EndpointsConfig`.
+pub type Wishes = HashMap<String, EndpointSettings>;
+
 /// A container's `NetworkSettings`: `attachment` is what it holds (`None` when it does not run), `asked` are the networks of
 /// its request by name, `sandbox` is the path of its namespace.
 pub fn settings(
     networks: &Networks,
     attachment: Option<&Attachment>,
-    asked: &HashMap<String, EndpointSettings>,
+    asked: &Wishes,
     sandbox: Option<String>,
 ) -> NetworkSettings {
     let endpoints = attachment.map_or(&[][..], Attachment::endpoints);

@@ -1,0 +1,191 @@
+//! The flags: dockerd's names and meanings, so that a unit file or a script written for dockerd goes on working.
+//!
+//! A flag that docker has and that changes nothing here is accepted and ignored, with the reason beside it. A flag that
+//! nobody knows is refused by name: a daemon that overlooks an instruction is worse than one that does not start.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::Parser;
+
+use crate::listener::Address;
+
+/// The container daemon: serves the Docker Engine API on a unix socket.
+#[derive(Debug, Parser)]
+#[command(name = "skiffd", version, disable_version_flag = true)]
+pub(crate) struct Flags {
+    /// Where to listen: unix://PATH. May be given more than once.
+    #[arg(short = 'H', long = "host", value_name = "ADDRESS", default_value = "unix:///run/skiff/skiff.sock")]
+    pub(crate) hosts: Vec<Address>,
+    /// Where images, containers, networks and volumes are kept.
+    #[arg(long, value_name = "DIR", default_value = "/var/lib/skiff")]
+    pub(crate) data_root: PathBuf,
+    /// Where sockets and other state that need not survive a reboot are kept.
+    #[arg(long, value_name = "DIR", default_value = "/run/skiff")]
+    pub(crate) exec_root: PathBuf,
+    /// Where the daemon's pid is written [default: EXEC_ROOT/skiffd.pid].
+    #[arg(short, long, value_name = "FILE")]
+    pub(crate) pidfile: Option<PathBuf>,
+    /// Group that may use the socket. Docker's own default name; a group that does not exist is no error then.
+    #[arg(short = 'G', long, value_name = "GROUP", default_value = "docker")]
+    pub(crate) group: String,
+    /// Registry to ask before Docker Hub, as a URL. May be given more than once.
+    #[arg(long = "registry-mirror", value_name = "URL")]
+    pub(crate) registry_mirrors: Vec<String>,
+    /// Registry to speak to over plain HTTP, as HOST[:PORT]. May be given more than once. Loopback always is.
+    #[arg(long = "insecure-registry", value_name = "HOST")]
+    pub(crate) insecure_registries: Vec<String>,
+    /// Name of the default network's bridge, at most 15 bytes.
+    #[arg(short, long, value_name = "NAME", default_value = "skiff0", value_parser = link_name)]
+    pub(crate) bridge: String,
+    /// Log everything, every request included.
+    #[arg(short = 'D', long)]
+    pub(crate) debug: bool,
+    /// How much to log: debug, info, warn, error.
+    #[arg(short, long, value_name = "LEVEL", default_value = "info")]
+    pub(crate) log_level: String,
+    /// Print the version and end.
+    #[arg(short, long, action = clap::ArgAction::Version)]
+    version: Option<bool>,
+    #[command(flatten)]
+    ignored: Ignored,
+}
+
+/// What dockerd has and this daemon takes without a consequence.
+#[derive(Debug, clap::Args)]
+#[expect(dead_code, reason = "parsed so that it is accepted, read by nobody")]
+struct Ignored {
+    /// Ignored: containers always outlive the daemon.
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    live_restore: Option<bool>,
+    /// Ignored: a published port is a rule of the kernel, there is no proxy.
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    userland_proxy: Option<bool>,
+    /// Ignored: rules are made in nftables.
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    iptables: Option<bool>,
+    /// Ignored, as `iptables`.
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    ip6tables: Option<bool>,
+    /// Ignored: there is no containerd.
+    #[arg(long, hide = true)]
+    containerd: Option<PathBuf>,
+    /// Accepted as long as the file does not exist: everything is a flag.
+    #[arg(long, hide = true, value_parser = absent_file)]
+    config_file: Option<PathBuf>,
+}
+
+impl Flags {
+    /// The directive of `tracing_subscriber`'s filter: dockerd's names of levels, `--debug` above all.
+    pub(crate) fn level(&self) -> &str {
+        match self.log_level.as_str() {
+            _ if self.debug => "debug",
+            "fatal" | "panic" => "error",
+            level => level,
+        }
+    }
+
+    /// Where the pid is written.
+    pub(crate) fn pidfile(&self) -> PathBuf {
+        self.pidfile.clone().unwrap_or_else(|| self.exec_root.join("skiffd.pid"))
+    }
+}
+
+impl FromStr for Address {
+    type Err = String;
+
+    /// `unix://PATH`, or a plain absolute path. Addresses of the network are refused: without TLS, whoever reaches the port
+    /// is root on this machine.
+    fn from_str(text: &str) -> Result<Self, String> {
+        let path = match text.split_once("://") {
+            Some(("unix", path)) => path,
+            None if text.starts_with('/') => text,
+            Some(("tcp", _)) => {
+                return Err(
+                    "the API over tcp needs TLS, which skiffd does not have yet, because whoever reaches the port \
+                            without it is root on this machine. Listen on unix://PATH and reach it with ssh: docker -H \
+                            ssh://USER@HOST"
+                        .into(),
+                );
+            }
+            Some(("fd", _)) => return Err("sockets passed by systemd are not supported yet. Use unix://PATH".into()),
+            _ => return Err("expected unix://PATH".into()),
+        };
+        if !path.starts_with('/') {
+            return Err(format!("the path of a socket must be absolute, so {path:?} is not one"));
+        }
+        Ok(Self { path: path.into() })
+    }
+}
+
+/// The name of a link: what the kernel takes (`dev_valid_name` in net/core/dev.c).
+fn link_name(text: &str) -> Result<String, String> {
+    match text {
+        "none" => Err("an engine without its default network is not supported yet".into()),
+        "" | "." | ".." => Err("not the name of a network link".into()),
+        _ if text.len() > 15 => Err(format!("the name has {} bytes, a network link's name at most 15", text.len())),
+        _ if text.contains(|c: char| c == '/' || c == ':' || c.is_whitespace()) => {
+            Err("a network link's name has no slash, colon or space".into())
+        }
+        _ => Ok(text.into()),
+    }
+}
+
+fn absent_file(text: &str) -> Result<PathBuf, String> {
+    match std::fs::exists(text) {
+        Ok(false) => Ok(text.into()),
+        _ => Err("skiffd reads no configuration file. Give its settings as flags (skiffd --help)".into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(arguments: &[&str]) -> Result<Flags, String> {
+        Flags::try_parse_from([&["skiffd"], arguments].concat()).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_command_line_written_for_dockerd_is_understood() {
+        let flags = parse(&[
+            "-H",
+            "unix:///tmp/a.sock",
+            "-H=/tmp/b.sock",
+            "--live-restore",
+            "--userland-proxy=false",
+            "--iptables=true",
+            "--containerd=/run/containerd/containerd.sock",
+            "--config-file=/no/such/daemon.json",
+            "--insecure-registry=10.0.0.1:5000",
+            "-D",
+        ])
+        .unwrap();
+        let paths: Vec<_> = flags.hosts.iter().map(|host| host.path.display().to_string()).collect();
+        assert_eq!(paths, ["/tmp/a.sock", "/tmp/b.sock"]);
+        assert_eq!((flags.level(), flags.insecure_registries.len()), ("debug", 1));
+    }
+
+    #[test]
+    fn defaults_are_below_run_and_var_lib() {
+        let flags = parse(&[]).unwrap();
+        assert_eq!(flags.hosts, [Address { path: "/run/skiff/skiff.sock".into() }]);
+        assert_eq!(flags.pidfile(), PathBuf::from("/run/skiff/skiffd.pid"));
+        assert_eq!(flags.level(), "info");
+    }
+
+    #[test]
+    fn what_cannot_be_done_is_refused_by_name() {
+        for (argument, words) in [
+            ("--host=tcp://0.0.0.0:2375", "needs TLS"),
+            ("--host=fd://", "systemd"),
+            ("--host=unix://relative", "must be absolute"),
+            ("--bridge=a-name-that-is-too-long", "at most 15"),
+            ("--config-file=/proc/self/exe", "no configuration file"),
+            ("--swarm-default-advertise-addr=eth0", "--swarm-default-advertise-addr"),
+        ] {
+            let error = parse(&[argument]).expect_err(argument);
+            assert!(error.contains(words), "{argument}: {error}");
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! Connections that stop being HTTP: after `attach` and `exec start` the socket carries the container's streams.
+//!
+//! ```text
+//!   client ──── stdin ────▶ daemon (looks for detach keys) ──── stdin ────▶ monitor
+//!          ◀── stdout ─────                                ◀── stdout ─────
+//! ```
+//!
+//! The two directions end on their own: when the client has no more input, the program must still be heard
+//! (`echo hi | docker run -i busybox cat`), so an end is passed on as shutdown(2) of that direction only. The whole is over
+//! when the program's output ends, or when the client leaves by its detach keys.
+//!
+//! A client asks with `Upgrade: tcp` and gets `101 UPGRADED`. Clients from before that time send no such header and take
+//! what follows `200 OK` for the stream; they get the output as the answer's body, and their input is the request's body.
+
+use std::io;
+
+use axum::body::{Body, Bytes};
+use axum::extract::Request;
+use axum::http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
+use axum::http::{HeaderValue, Response, StatusCode};
+use futures_util::{Stream, StreamExt, stream};
+use hyper::ext::ReasonPhrase;
+use hyper::upgrade::OnUpgrade;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::UnixStream;
+
+use crate::detach::{Detach, Passed};
+use crate::reply::typed;
+use crate::versions::Version;
+
+/// How much is read at once. As large as a pipe's default capacity would be wasted on terminals.
+const PIECE: usize = 16 * 1024;
+
+/// Name of a stream's shape: raw with a terminal, frames of stdout and stderr without. Clients older than 1.42 know one name.
+pub(crate) fn content_type(tty: bool, version: Version) -> &'static str {
+    match tty || version < Version(1, 42) {
+        true => "application/vnd.docker.raw-stream",
+        false => "application/vnd.docker.multiplexed-stream",
+    }
+}
+
+/// Answers `request` by joining its client with `container`, in both directions. `detach` is looked for when there is one.
+pub(crate) fn join(
+    request: Request,
+    container: UnixStream,
+    kind: &'static str,
+    detach: Option<Detach>,
+) -> Response<Body> {
+    let upgrades = request.headers().contains_key(UPGRADE);
+    let (mut parts, body) = request.into_parts();
+    match parts.extensions.remove::<OnUpgrade>() {
+        Some(upgrade) if upgrades => {
+            tokio::spawn(async move {
+                if let Err(error) = upgraded(upgrade, container, detach).await {
+                    tracing::debug!("the attached client is gone: {error}");
+                }
+            });
+            switching(kind)
+        }
+        _ => {
+            let (output, input) = container.into_split();
+            tokio::spawn(feed(body, input));
+            typed(kind, Body::from_stream(pieces(output)))
+        }
+    }
+}
+
+/// The bytes of `from` as they come.
+pub(crate) fn pieces(from: impl AsyncRead + Unpin) -> impl Stream<Item = io::Result<Bytes>> {
+    stream::unfold(from, |mut from| async move {
+        let mut piece = Vec::with_capacity(PIECE);
+        match from.read_buf(&mut piece).await {
+            Ok(0) => None,
+            Ok(_) => Some((Ok(Bytes::from(piece)), from)),
+            Err(error) => Some((Err(error), from)),
+        }
+    })
+}
+
+/// `101 UPGRADED`, in docker's words.
+fn switching(kind: &'static str) -> Response<Body> {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
+    response.extensions_mut().insert(ReasonPhrase::from_static(b"UPGRADED"));
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
+    headers.insert(UPGRADE, HeaderValue::from_static("tcp"));
+    response
+}
+
+/// Waits for the socket, which hyper gives away once the answer is written, and relays until one side is done.
+async fn upgraded(upgrade: OnUpgrade, container: UnixStream, detach: Option<Detach>) -> io::Result<()> {
+    let upgraded = upgrade.await.map_err(io::Error::other)?;
+    let parts = upgraded
+        .downcast::<TokioIo<UnixStream>>()
+        .map_err(|_| io::Error::other("the upgraded connection is not a unix socket"))?;
+    // A quick client's first input may have been read together with its request.
+    relay(parts.io.into_inner(), &parts.read_buf, container, detach).await
+}
+
+async fn relay(client: UnixStream, early: &[u8], container: UnixStream, mut detach: Option<Detach>) -> io::Result<()> {
+    let (from_client, mut to_client) = client.into_split();
+    let (mut from_container, to_container) = container.into_split();
+    let input = pump(early, from_client, to_container, &mut detach);
+    let output = async {
+        tokio::io::copy(&mut from_container, &mut to_client).await?;
+        to_client.shutdown().await
+    };
+    tokio::pin!(input, output);
+    tokio::select! {
+        done = &mut output => done,
+        ended = &mut input => match ended {
+            Ok(End::Left) => Ok(()),
+            // No more input (or a program that no longer reads it): the output goes on.
+            Ok(End::Eof) | Err(_) => output.await,
+        },
+    }
+}
+
+/// How the client's input ended.
+enum End {
+    /// There is no more.
+    Eof,
+    /// By the detach keys.
+    Left,
+}
+
+/// The client's input to the container, `early` first. The end of it is passed on.
+async fn pump(
+    early: &[u8],
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    detach: &mut Option<Detach>,
+) -> io::Result<End> {
+    let mut piece = Vec::with_capacity(PIECE);
+    piece.extend_from_slice(early);
+    loop {
+        match detach.as_mut().map(|detach| detach.scan(&piece)) {
+            None => to.write_all(&piece).await?,
+            Some(Passed::On(bytes)) => to.write_all(&bytes).await?,
+            Some(Passed::Leave(bytes)) => return to.write_all(&bytes).await.map(|()| End::Left),
+        }
+        piece.clear();
+        if from.read_buf(&mut piece).await? == 0 {
+            return to.shutdown().await.map(|()| End::Eof);
+        }
+    }
+}
+
+/// The request's body as the container's input, for clients that do not upgrade.
+async fn feed(body: Body, mut input: impl AsyncWrite + Unpin) {
+    let mut pieces = body.into_data_stream();
+    while let Some(Ok(piece)) = pieces.next().await {
+        if input.write_all(&piece).await.is_err() {
+            return;
+        }
+    }
+    let _ = input.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn text(stream: &mut UnixStream) -> String {
+        let mut text = String::new();
+        stream.read_to_string(&mut text).await.unwrap();
+        text
+    }
+
+    /// client end, container end, the relay between them
+    fn joined(
+        early: &'static [u8],
+        detach: Option<Detach>,
+    ) -> (UnixStream, UnixStream, tokio::task::JoinHandle<io::Result<()>>) {
+        let (client, near) = UnixStream::pair().unwrap();
+        let (far, container) = UnixStream::pair().unwrap();
+        let task = tokio::spawn(async move { relay(near, early, far, detach).await });
+        (client, container, task)
+    }
+
+    #[tokio::test]
+    async fn the_end_of_input_does_not_end_the_output() {
+        let (mut client, mut container, task) = joined(b"early ", None);
+        client.write_all(b"late").await.unwrap();
+        client.shutdown().await.unwrap();
+        assert_eq!(text(&mut container).await, "early late");
+        container.write_all(b"answer").await.unwrap();
+        drop(container);
+        assert_eq!(text(&mut client).await, "answer");
+        task.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_end_of_output_ends_it_all() {
+        let (mut client, container, task) = joined(b"", None);
+        drop(container);
+        assert_eq!(text(&mut client).await, "");
+        task.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn detach_keys_leave_and_are_not_passed() {
+        let (mut client, mut container, task) = joined(b"", Some(Detach::parse("").unwrap()));
+        client.write_all(b"ls\x10\x11").await.unwrap();
+        assert_eq!(text(&mut client).await, "");
+        assert_eq!(text(&mut container).await, "ls");
+        task.await.unwrap().unwrap();
+    }
+}

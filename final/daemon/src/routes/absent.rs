@@ -1,0 +1,81 @@
+//! What Docker has and this engine has not: each answer says so by name, with the status that makes clients carry on.
+
+use axum::body::Body;
+use axum::http::{Response, StatusCode, Uri};
+use skiff_engine::Error;
+
+use crate::reply::{Reply, json, message};
+
+/// Moby's sentence for a node that is not in a swarm; clients test for its status, 503.
+pub(crate) async fn swarm() -> Response<Body> {
+    message(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm \
+         and try again. (Skiff has no swarm.)",
+    )
+}
+
+/// No plugins.
+pub(crate) async fn plugins() -> Response<Body> {
+    json(&[(); 0])
+}
+
+/// Anything else about plugins.
+pub(crate) async fn plugin() -> Reply {
+    refuse("plugins", "Volumes and networks have the drivers that `docker info` lists.")
+}
+
+/// A registry's login is checked when it is used.
+pub(crate) async fn auth() -> Reply {
+    refuse("checking a login", "Images are pulled without one for now.")
+}
+
+/// Docker Hub's search.
+pub(crate) async fn search() -> Reply {
+    refuse("searching a registry", "Look for images on the registry's own page, then `pull` by name.")
+}
+
+/// The classic builder.
+pub(crate) async fn build() -> Reply {
+    refuse("building images", "Build elsewhere, then `docker save IMAGE | docker load` into this daemon.")
+}
+
+/// An image from a container.
+pub(crate) async fn commit() -> Reply {
+    refuse("commit", "")
+}
+
+/// BuildKit's own protocol.
+pub(crate) async fn session() -> Reply {
+    refuse("BuildKit's session", "Build elsewhere, then `docker save IMAGE | docker load` into this daemon.")
+}
+
+/// What a registry knows of an image.
+pub(crate) async fn distribution() -> Reply {
+    refuse("asking a registry about an image", "`pull` works.")
+}
+
+/// Copying to and from containers.
+pub(crate) async fn files(uri: Uri) -> Reply {
+    let what = match uri.path().rsplit('/').next() {
+        Some("changes") => "diff",
+        Some("export") => "export",
+        _ => "cp",
+    };
+    refuse(what, "Use a volume, or `exec` with tar.")
+}
+
+/// Attach over a web socket.
+pub(crate) async fn websocket() -> Reply {
+    refuse("attach over a web socket", "Use POST /containers/ID/attach.")
+}
+
+/// Checkpoint and restore.
+pub(crate) async fn checkpoints() -> Reply {
+    refuse("checkpoints", "")
+}
+
+fn refuse(what: &str, instead: &str) -> Reply {
+    let error = Error::unsupported(format!("{what}: not supported by skiffd yet"));
+    Err(if instead.is_empty() { error } else { error.hint(instead) }.into())
+}

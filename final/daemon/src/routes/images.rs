@@ -1,0 +1,106 @@
+//! `/images`: list, pull, load, import, tag, remove.
+//!
+//! A name may have slashes (`127.0.0.1:5000/team/app:1`), so the table has one route for everything below `/images/`, and
+//! what is asked of the image is found here, at the end of the path.
+
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use futures_util::{Stream, StreamExt, stream};
+use skiff_engine::images::{Import, Progress};
+use skiff_engine::{Engine, Error};
+
+use crate::params::Params;
+use crate::reply::{Reply, json, lines, message, typed};
+use crate::transfer;
+
+pub(crate) async fn list(State(engine): State<Engine>, params: Params) -> Reply {
+    Ok(json(&engine.list_images(&params.filters()?)?))
+}
+
+/// `GET /images/NAME/json`, `…/history`, `…/get`.
+pub(crate) async fn get(State(engine): State<Engine>, Path(rest): Path<String>) -> Reply {
+    match rest.rsplit_once('/') {
+        Some((name, "json")) => Ok(json(&engine.inspect_image(name)?)),
+        Some((name, "history")) => Ok(json(&engine.image_history(name)?)),
+        Some((name, "get")) => archive(&engine, vec![name.to_owned()]),
+        _ => Ok(message(StatusCode::NOT_FOUND, "page not found")),
+    }
+}
+
+/// `GET /images/get?names=A&names=B`.
+pub(crate) async fn save(State(engine): State<Engine>, params: Params) -> Reply {
+    let names = params.all("names");
+    if names.is_empty() {
+        return Err(Error::invalid("the query parameter \"names\" is missing: which images?").into());
+    }
+    archive(&engine, names)
+}
+
+/// `POST /images/NAME/tag`, `…/push`.
+pub(crate) async fn post(State(engine): State<Engine>, Path(rest): Path<String>, params: Params) -> Reply {
+    match rest.rsplit_once('/') {
+        Some((name, "tag")) => {
+            engine.tag_image(name, params.required("repo")?, params.text("tag")).await?;
+            Ok(StatusCode::CREATED.into_response())
+        }
+        Some((_, "push")) => Err(Error::unsupported("push: not supported by skiffd yet")
+            .hint("`docker save` the image, and push it with skopeo or another engine.")
+            .into()),
+        _ => Ok(message(StatusCode::NOT_FOUND, "page not found")),
+    }
+}
+
+/// `DELETE /images/NAME`.
+pub(crate) async fn remove(State(engine): State<Engine>, Path(name): Path<String>, params: Params) -> Reply {
+    Ok(json(&engine.remove_image(&name, params.flag("force")).await?))
+}
+
+pub(crate) async fn prune(State(engine): State<Engine>, params: Params) -> Reply {
+    Ok(json(&engine.prune_images(&params.filters()?).await?))
+}
+
+/// `POST /images/create`: a pull when there is `fromImage`, an import when there is `fromSrc`.
+pub(crate) async fn create(
+    State(engine): State<Engine>,
+    params: Params,
+    headers: HeaderMap,
+    request: Request,
+) -> Reply {
+    if let Some(source) = params.text("fromSrc") {
+        if source != "-" {
+            return Err(Error::unsupported(format!("import from {source}: skiffd does not fetch URLs"))
+                .hint("Fetch it yourself: curl URL | docker import - NAME")
+                .into());
+        }
+        let import = Import {
+            repository: params.text("repo").map(str::to_owned),
+            tag: params.text("tag").map(str::to_owned),
+            message: params.text("message").map(str::to_owned),
+            changes: params.all("changes"),
+        };
+        return progress(engine.import_image(transfer::reader(request.into_body()), import)).await;
+    }
+    let login = headers.get("x-registry-auth").and_then(|value| value.to_str().ok());
+    let pull = engine.pull_image(params.required("fromImage")?, params.text("tag"), params.text("platform"), login)?;
+    progress(pull).await
+}
+
+/// `POST /images/load`: a tar archive of `docker save`, or of an OCI layout.
+pub(crate) async fn load(State(engine): State<Engine>, request: Request) -> Reply {
+    progress(engine.load_images(transfer::reader(request.into_body()))).await
+}
+
+fn archive(engine: &Engine, names: Vec<String>) -> Reply {
+    let archive = engine.save_images(names)?;
+    Ok(typed("application/x-tar", transfer::sent(move |writer| archive.write(writer))))
+}
+
+/// Progress, a line each, as it happens. What fails before the first line has a status of its own; after it the status has
+/// been sent, and the error is a line as well.
+async fn progress(steps: impl Stream<Item = Result<Progress, Error>> + Send + 'static) -> Reply {
+    let mut steps = Box::pin(steps);
+    let first = steps.next().await.transpose()?;
+    let rest = steps.map(|step| step.unwrap_or_else(|error| Progress::failed(&error)));
+    Ok(lines(stream::iter(first).chain(rest)))
+}

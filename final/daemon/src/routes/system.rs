@@ -1,0 +1,44 @@
+//! `/_ping`, `/version`, `/info`, `/events`, `/system/df`: the daemon about itself.
+
+use axum::body::Body;
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response};
+use axum::response::IntoResponse;
+use skiff_engine::Engine;
+
+use crate::params::Params;
+use crate::reply::{Reply, json, lines};
+
+/// The first request of every client: are you there, and which version do you speak? That is in the headers.
+pub(crate) async fn ping() -> Response<Body> {
+    let headers = [
+        (CONTENT_TYPE, "text/plain; charset=utf-8"),
+        (CACHE_CONTROL, "no-cache, no-store, must-revalidate"),
+        (PRAGMA, "no-cache"),
+        (HeaderName::from_static("swarm"), "inactive"),
+        // The classic builder: with 2 a client would open BuildKit's session.
+        (HeaderName::from_static("builder-version"), "1"),
+    ];
+    let headers: HeaderMap = headers.into_iter().map(|(name, value)| (name, HeaderValue::from_static(value))).collect();
+    (headers, "OK").into_response()
+}
+
+pub(crate) async fn version() -> Response<Body> {
+    json(&skiff_engine::system::version())
+}
+
+pub(crate) async fn info(State(engine): State<Engine>) -> Reply {
+    Ok(json(&engine.info()?))
+}
+
+pub(crate) async fn usage(State(engine): State<Engine>) -> Reply {
+    Ok(json(&engine.usage().await?))
+}
+
+/// Never ends by itself, unless `until` is given.
+pub(crate) async fn events(State(engine): State<Engine>, params: Params) -> Reply {
+    let filters = params.filters()?;
+    let (since, until) = (params.moment("since")?, params.moment("until")?);
+    Ok(lines(engine.watch(since, until, filters)?))
+}
