@@ -41,7 +41,7 @@ pub struct Wish {
     pub address: Ipv4Addr,
     /// `None` is `02:42:` and the address, so that the same address never means two MACs to a neighbour.
     pub mac: Option<[u8; 6]>,
-    /// From `PortClaims`.
+    /// From [`PortClaims`](crate::PortClaims).
     pub ports: Vec<PublishedPort>,
     /// How many endpoints the container has already: 0 gives `eth0`.
     pub index: usize,
@@ -103,10 +103,10 @@ impl Endpoint {
 /// Names for the host's end of the pair, in the order in which they are tried.
 ///
 /// More than one, because a container that is started again at once may find its former pair still there: the kernel takes
-/// down a dead namespace in its own time. The id has 64 digits, so it gives eight names of eight digits.
+/// down a dead namespace in its own time. Every run of eight of the id's 64 digits gives a name.
 pub(crate) fn veth_names(container: &str, index: usize) -> impl Iterator<Item = String> {
     let suffix = if index == 0 { String::new() } else { format!("{index:x}") };
-    container.as_bytes().chunks(8).map(move |digits| format!("veth{}{suffix}", String::from_utf8_lossy(digits)))
+    container.as_bytes().windows(8).map(move |digits| format!("veth{}{suffix}", String::from_utf8_lossy(digits)))
 }
 
 /// The classic rule: locally administered (02), 42, and the four bytes of the address.

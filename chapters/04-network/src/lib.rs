@@ -11,16 +11,29 @@
 //! 4. `endpoint.rs`: what a container's record says of its network: [`Attachment`], [`Endpoint`].
 //! 5. `stage.rs`: the chapter's [`Stage`](namespaces::Stage): the namespace made, the veth in place, and their end.
 
+mod bridge;
+mod claim;
 mod endpoint;
+pub mod files;
+pub mod firewall;
 mod ipam;
+mod namespace;
+pub mod netlink;
 mod network;
+mod parameter;
+mod plan;
 mod pool;
 mod port;
 mod stage;
 
+pub use bridge::Found;
+pub use claim::PortClaims;
 pub use endpoint::{Attachment, Endpoint, Wish};
+pub use firewall::Firewall;
 pub use ipam::Ipam;
+pub use namespace::{NetworkNamespace, within};
 pub use network::{Bridge, Driver, Network, Request};
+pub use plan::Plan;
 pub use pool::{Pool, choose_default_subnet, choose_subnet};
 pub use port::{PortRequest, Protocol, PublishedPort};
 pub use stage::NetworkStage;

@@ -1,10 +1,16 @@
 //! The chapter's stage: the namespace made, the veth in place, and their end.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
-use namespaces::Stage;
+use namespaces::{Check, Context as _, Fact, Failure, Phase, Requirement, Result, Stage, Step};
+use rustix::io::Errno;
+use rustix::process::Pid;
 
-use crate::endpoint::Attachment;
+use crate::endpoint::{Attachment, Endpoint, mac_text, veth_names};
+use crate::firewall::Firewall;
+use crate::namespace::{self, NetworkNamespace};
+use crate::netlink::{self, Operation, Socket};
 
 /// The network of one container, as a [`Stage`].
 ///
@@ -13,23 +19,22 @@ use crate::endpoint::Attachment;
 #[derive(Debug)]
 pub struct NetworkStage {
     attachment: Attachment,
-    /// Name of the nftables table of this engine.
-    table: String,
+    firewall: Firewall,
     netns: Option<OwnedFd>,
 }
 
 impl NetworkStage {
     /// The stage of a container with this record. `table` names the engine's nftables table (`skiff`).
     pub fn new(attachment: Attachment, table: &str) -> Self {
-        Self { attachment, table: table.to_owned(), netns: None }
+        Self { attachment, firewall: Firewall::new(table), netns: None }
     }
 
     /// A stage that only joins a namespace that somebody else has prepared.
     pub fn from_netns(netns: OwnedFd) -> Self {
-        Self { attachment: Attachment::Host, table: String::new(), netns: Some(netns) }
+        Self { attachment: Attachment::Host, firewall: Firewall::new(""), netns: Some(netns) }
     }
 
-    /// The record, as it is after `prepare`.
+    /// The record, as it is after `prepare`: the names of the host's ends of the pairs may have changed.
     pub fn attachment(&self) -> &Attachment {
         &self.attachment
     }
@@ -44,10 +49,123 @@ impl NetworkStage {
     pub fn take_netns(&mut self) -> Option<OwnedFd> {
         self.netns.take()
     }
+
+    /// A new namespace with all endpoints in it.
+    ///
+    /// Nothing has to be undone by hand when a step fails: the veths end with the namespace, which ends with its descriptor
+    /// on the way out, and the ports are published last and in one transaction.
+    fn make(&mut self) -> Result<OwnedFd> {
+        let mut namespace = NetworkNamespace::new()?;
+        if let Attachment::Endpoints(endpoints) = &mut self.attachment {
+            let mut host = Socket::route()?;
+            for endpoint in endpoints {
+                plug_in(endpoint, &mut host, namespace.fd.as_fd(), &self.firewall)?;
+            }
+        }
+        netlink::apply(&mut namespace.socket, &self.attachment.plan("").inside, None)?;
+        self.firewall.publish(self.attachment.endpoints())?;
+        Ok(namespace.fd)
+    }
+}
+
+/// Makes the pair. Makes the bridge first where somebody has removed it; takes the next name where the former pair of a
+/// container that was just stopped is still there.
+fn plug_in(endpoint: &mut Endpoint, host: &mut Socket, netns: BorrowedFd<'_>, firewall: &Firewall) -> Result<()> {
+    let index = endpoint.interface.trim_start_matches("eth").parse().unwrap_or(0);
+    let former = endpoint.veth.clone();
+    let mut names =
+        veth_names(&endpoint.container, index).filter(|name| *name != former).collect::<Vec<_>>().into_iter();
+    let mut mended = false;
+    loop {
+        match netlink::apply(host, &endpoint.host_operations(), Some(netns)) {
+            Err(failure) if failure.is(Errno::NODEV) && !mended => {
+                mended = true;
+                endpoint.bridge.ensure(firewall)?;
+            }
+            Err(failure) if failure.is(Errno::EXIST) => endpoint.veth = names.next().ok_or(failure)?,
+            done => return done,
+        }
+    }
+}
+
+/// From here on nobody hears the endpoint, though its interface may live on for some milliseconds.
+fn cut_off(endpoint: &Endpoint) -> Result<()> {
+    let close = Operation::ClosePort { veth: endpoint.veth.clone() };
+    match netlink::apply(&mut Socket::route()?, &[close], None) {
+        // It has ended already, or its other end has.
+        Err(failure) if failure.is(Errno::NODEV) || failure.is(Errno::NETDOWN) => Ok(()),
+        done => done,
+    }
 }
 
 impl Stage for NetworkStage {
     fn name(&self) -> &'static str {
         "network"
     }
+
+    fn requirements(&self) -> Vec<Requirement> {
+        let requirement = |what, check, remedy| Requirement { what, check, remedy };
+        vec![
+            requirement("nftables elements", Check::Kernel(6, 3), "Use a kernel of version 6.3 or later."),
+            requirement("network namespaces", Check::Path("/proc/self/ns/net"), "Build the kernel with CONFIG_NET_NS."),
+            requirement(
+                "packet filter",
+                Check::Path("/proc/sys/net/netfilter"),
+                "Build the kernel with CONFIG_NETFILTER.",
+            ),
+            requirement("nft", Check::Path("/usr/sbin/nft"), "Install the package nftables."),
+            requirement("root", Check::Root, "Run as root: a bridge needs CAP_NET_ADMIN on the host."),
+        ]
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        if self.netns.is_some() {
+            return Ok(());
+        }
+        self.netns = match &self.attachment {
+            Attachment::Host => None,
+            Attachment::Join(path) => Some(namespace::open(path)?),
+            Attachment::None | Attachment::Endpoints(_) => Some(self.make()?),
+        };
+        Ok(())
+    }
+
+    fn steps(&self) -> Vec<Step<'_>> {
+        let Some(netns) = self.netns() else { return Vec::new() };
+        let about = "Join the network namespace that was prepared: its interfaces become the process's own.";
+        vec![Step::new("join-network", Phase::Join, about, move |_| namespace::join(netns))]
+    }
+
+    fn release(&mut self) -> Result<()> {
+        self.netns = None;
+        let endpoints = self.attachment.endpoints().iter();
+        let failures = endpoints.flat_map(|endpoint| [self.firewall.withdraw(endpoint).err(), cut_off(endpoint).err()]);
+        Failure::collect(failures.flatten().collect()).map_or(Ok(()), Err)
+    }
+
+    fn probe(&self, pid: Pid) -> Result<Vec<Fact>> {
+        let path = PathBuf::from(format!("/proc/{}/ns/net", pid.as_raw_nonzero()));
+        let name = std::fs::read_link(&path).during("read", path.display())?;
+        let mut facts = vec![Fact { source: path.display().to_string(), value: name.display().to_string() }];
+        let mut inside = NetworkNamespace::open(&path)?.socket;
+        facts.extend(facts_of(&mut inside)?);
+        Ok(facts)
+    }
+}
+
+/// Interfaces, addresses and routes of the socket's namespace.
+fn facts_of(socket: &mut Socket) -> Result<Vec<Fact>> {
+    let links = netlink::links(socket)?;
+    let name = |index| links.iter().find(|link| link.index == index).map_or("?", |link| link.name.as_str());
+    let fact = |what: &str, index, value| Fact { source: format!("{what} of {}", name(index)), value };
+    let mut facts = Vec::new();
+    for link in &links {
+        let mac: Option<[u8; 6]> = link.mac.as_slice().try_into().ok();
+        let state = if link.up { "up" } else { "down" };
+        let value = format!("{state}, mtu {}, {}", link.mtu, mac.map(mac_text).unwrap_or_default());
+        facts.push(fact("link", link.index, value));
+    }
+    facts.extend(netlink::addresses(socket)?.iter().map(|(index, net)| fact("address", *index, net.to_string())));
+    facts.extend(netlink::routes(socket)?.iter().map(|route| fact("route", route.interface, route.to_string())));
+    Ok(facts)
 }

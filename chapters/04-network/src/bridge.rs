@@ -1,0 +1,90 @@
+//! The bridge of a network: made, put right, removed.
+
+use ipnet::Ipv4Net;
+use namespaces::{Failure, Result};
+
+use crate::endpoint::mac_of;
+use crate::firewall::Firewall;
+use crate::netlink::{self, Link, Operation, Socket};
+use crate::network::Bridge;
+use crate::parameter;
+
+/// What is there now under a bridge's name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Found {
+    /// The interface.
+    pub link: Link,
+    /// Its IPv4 addresses.
+    pub addresses: Vec<Ipv4Net>,
+}
+
+impl Bridge {
+    /// Decides what has to be done so that this bridge is there and is as it should be. Nothing, when it is. Pure.
+    ///
+    /// # Errors
+    /// When another kind of interface has its name.
+    pub fn plan(&self, found: Option<&Found>) -> Result<Vec<Operation>> {
+        let bridge = self.interface.clone();
+        let mut operations = Vec::new();
+        let (mtu, up, addresses) = match found {
+            Some(Found { link, .. }) if link.kind != "bridge" => {
+                return Err(Failure::new("make the bridge", "another interface has this name")
+                    .on(bridge)
+                    .hint("Choose another name for the network's bridge, or remove that interface."));
+            }
+            Some(Found { link, addresses }) => (Some(link.mtu), link.up, addresses.as_slice()),
+            None => {
+                let mac = mac_of(self.address.addr());
+                operations.push(Operation::AddBridge { bridge: bridge.clone(), mac, mtu: self.mtu });
+                (self.mtu, false, [].as_slice())
+            }
+        };
+        if let Some(wanted) = self.mtu.filter(|wanted| mtu.is_some_and(|mtu| mtu != *wanted)) {
+            operations.push(Operation::SetMtu { link: bridge.clone(), mtu: wanted });
+        }
+        let wrong = addresses.iter().filter(|address| **address != self.address);
+        operations.extend(wrong.map(|address| Operation::RemoveAddress { link: bridge.clone(), address: *address }));
+        if !addresses.contains(&self.address) {
+            operations.push(Operation::AddAddress { link: bridge.clone(), address: self.address });
+        }
+        if !up {
+            operations.push(Operation::SetUp { link: bridge });
+        }
+        Ok(operations)
+    }
+
+    /// Makes the bridge or puts right what differs, and lets the firewall know it. Doing it again changes nothing.
+    ///
+    /// The first bridge turns the host into a router between its interfaces (`ip_forward`), without which no container would
+    /// reach further than its bridge.
+    ///
+    /// The rules come first: at no moment is there a bridge without them.
+    pub fn ensure(&self, firewall: &Firewall) -> Result<()> {
+        firewall.add_bridge(self)?;
+        let mut socket = Socket::route()?;
+        let found = self.find(&mut socket)?;
+        netlink::apply(&mut socket, &self.plan(found.as_ref())?, None)?;
+        parameter::set("/proc/sys/net/ipv4/ip_forward", "1")?;
+        // Lets a packet from 127.0.0.1 leave by this bridge: that is how 127.0.0.1:8080 reaches a container. What comes in
+        // by the bridge and claims to be for 127.0.0.1 is dropped by the firewall before anything else (CVE-2020-8558).
+        parameter::set(&format!("/proc/sys/net/ipv4/conf/{}/route_localnet", self.interface), "1")
+    }
+
+    /// Removes the bridge and its rules. Doing it again does nothing.
+    pub fn remove(&self, firewall: &Firewall) -> Result<()> {
+        let mut socket = Socket::route()?;
+        if netlink::link(&mut socket, &self.interface)?.is_some_and(|link| link.kind == "bridge") {
+            let remove = Operation::RemoveBridge { bridge: self.interface.clone() };
+            netlink::apply(&mut socket, &[remove], None)?;
+        }
+        firewall.remove_bridge(self)
+    }
+
+    /// What is there now under this bridge's name.
+    pub fn find(&self, socket: &mut Socket) -> Result<Option<Found>> {
+        let Some(link) = netlink::link(socket, &self.interface)? else { return Ok(None) };
+        let all = netlink::addresses(socket)?;
+        let own = all.into_iter().filter(|(index, _)| *index == link.index);
+        Ok(Some(Found { addresses: own.map(|(_, address)| address).collect(), link }))
+    }
+}

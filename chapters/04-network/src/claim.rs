@@ -1,0 +1,173 @@
+//! Who holds which port of the host.
+//!
+//! A published port is two things: an element that the firewall looks up, and a claim that nobody else serves this port. The
+//! claim is a socket that is bound to it and never answers, so that another program gets "address in use" instead of silence,
+//! and `ss -l` shows that the port is taken. No packet reaches that socket: the firewall sends them to the container first.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
+use std::ops::RangeInclusive;
+use std::os::fd::OwnedFd;
+
+use namespaces::{Failure, Result};
+
+use crate::port::{PortRequest, Protocol, PublishedPort};
+
+/// Where a port is looked for when any will do: the dynamic ports of RFC 6335, but the first, as docker does.
+const ANY: RangeInclusive<u16> = 49153..=65535;
+
+/// The claims of one engine, in memory. Made again from the records by [`PortClaims::restore`] when the engine starts.
+#[derive(Debug, Default)]
+pub struct PortClaims {
+    held: BTreeMap<(Protocol, u16), Vec<Claim>>,
+    /// Where to look first for the next port of any: not the one that was just given back, which clients still know.
+    next: Option<u16>,
+}
+
+#[derive(Debug)]
+struct Claim {
+    ip: IpAddr,
+    container: String,
+    /// Bound to the port. `None` after a restart when another program was faster, and for SCTP.
+    _socket: Option<OwnedFd>,
+}
+
+impl PortClaims {
+    /// Nothing is claimed.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Claims a port of the host for each request of `container`, all or none.
+    ///
+    /// # Errors
+    /// `port is already allocated` (`EADDRINUSE`), with a hint that names the container that holds it; or the address is not
+    /// one of the host's.
+    pub fn claim(&mut self, container: &str, requests: &[PortRequest]) -> Result<Vec<PublishedPort>> {
+        let mut claimed = Vec::new();
+        for request in requests {
+            match self.claim_one(container, request) {
+                Ok(port) => claimed.push(port),
+                Err(failure) => {
+                    // Only these: the container may hold others from an earlier call.
+                    for port in &claimed {
+                        self.give_back(container, port);
+                    }
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(claimed)
+    }
+
+    /// Notes what records say is claimed. It stays claimed even if another program has bound the port meanwhile: the
+    /// firewall still leads it to the container.
+    pub fn restore(&mut self, container: &str, ports: &[PublishedPort]) {
+        for port in ports {
+            let socket = bind(port.protocol, port.host_ip, port.host_port).ok().flatten();
+            self.hold(container, port, socket);
+        }
+    }
+
+    /// Gives back all ports of `container`. Doing it again does nothing.
+    pub fn release(&mut self, container: &str) {
+        self.held.retain(|_, claims| {
+            claims.retain(|claim| claim.container != container);
+            !claims.is_empty()
+        });
+    }
+
+    /// The container that holds this port on this address, or on one that includes it.
+    pub fn holder(&self, protocol: Protocol, ip: IpAddr, port: u16) -> Option<&str> {
+        let claims = self.held.get(&(protocol, port))?;
+        let meets = |claim: &&Claim| claim.ip == ip || claim.ip.is_unspecified() || ip.is_unspecified();
+        claims.iter().find(meets).map(|claim| claim.container.as_str())
+    }
+
+    fn claim_one(&mut self, container: &str, request: &PortRequest) -> Result<PublishedPort> {
+        let host_ip = request.host_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+        if host_ip.is_ipv6() {
+            return Err(Failure::new("publish a port on", "there are no IPv6 networks yet").on(host_ip));
+        }
+        let mut refusal = None;
+        for host_port in self.candidates(request) {
+            let port = PublishedPort {
+                host_ip,
+                host_port,
+                container_port: request.container_port,
+                protocol: request.protocol,
+            };
+            match self.try_port(container, &port) {
+                Ok(()) => return Ok(port),
+                Err(failure) if failure.errno == Some(libc::EADDRINUSE) => refusal = Some(failure),
+                Err(failure) => return Err(failure),
+            }
+        }
+        Err(refusal.unwrap_or_else(|| Failure::new("publish a port", "all ports are in use")))
+    }
+
+    /// The ports of the host that would do, in the order in which they are tried.
+    fn candidates(&mut self, request: &PortRequest) -> Vec<u16> {
+        if let Some(wanted) = &request.host_ports {
+            return wanted.clone().collect();
+        }
+        let first = self.next.filter(|port| ANY.contains(port)).unwrap_or(*ANY.start());
+        (first..=*ANY.end()).chain(*ANY.start()..first).collect()
+    }
+
+    fn try_port(&mut self, container: &str, port: &PublishedPort) -> Result<()> {
+        let PublishedPort { host_ip, host_port, protocol, .. } = *port;
+        if let Some(holder) = self.holder(protocol, host_ip, host_port) {
+            let hint = format!("Container {holder} has it. Stop that one, or choose another port of the host.");
+            return Err(allocated(port).hint(hint));
+        }
+        match bind(protocol, host_ip, host_port) {
+            Ok(socket) => {
+                self.next = ANY.contains(&host_port).then(|| host_port.wrapping_add(1));
+                self.hold(container, port, socket);
+                Ok(())
+            }
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let hint =
+                    format!("A program of the host has it (ss -lnp 'sport = {host_port}'). Choose another port.");
+                Err(allocated(port).hint(hint))
+            }
+            Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => Err(Failure {
+                errno: error.raw_os_error(),
+                ..Failure::new("publish a port on", "this address is not one of the host's").on(host_ip)
+            }),
+            Err(error) => Err(Failure { errno: error.raw_os_error(), ..Failure::new("publish", error).on(port) }),
+        }
+    }
+
+    fn hold(&mut self, container: &str, port: &PublishedPort, socket: Option<OwnedFd>) {
+        let claim = Claim { ip: port.host_ip, container: container.to_owned(), _socket: socket };
+        self.held.entry((port.protocol, port.host_port)).or_default().push(claim);
+    }
+
+    fn give_back(&mut self, container: &str, port: &PublishedPort) {
+        let key = (port.protocol, port.host_port);
+        if let Some(claims) = self.held.get_mut(&key) {
+            claims.retain(|claim| claim.container != container || claim.ip != port.host_ip);
+        }
+        self.held.retain(|_, claims| !claims.is_empty());
+    }
+}
+
+/// A socket bound to the port. A TCP one listens, since Linux lets two sockets have one port until one of them does.
+/// SCTP is not in every kernel, so there the engine's own book-keeping has to do.
+fn bind(protocol: Protocol, ip: IpAddr, port: u16) -> io::Result<Option<OwnedFd>> {
+    match protocol {
+        Protocol::Tcp => TcpListener::bind((ip, port)).map(|socket| Some(socket.into())),
+        Protocol::Udp => UdpSocket::bind((ip, port)).map(|socket| Some(socket.into())),
+        Protocol::Sctp => Ok(None),
+    }
+}
+
+/// Docker's words, which clients look for.
+fn allocated(port: &PublishedPort) -> Failure {
+    let PublishedPort { host_ip, host_port, .. } = port;
+    let cause = format!("Bind for {host_ip}:{host_port} failed: port is already allocated");
+    Failure { errno: Some(libc::EADDRINUSE), ..Failure::new("publish", cause).on(port) }
+}

@@ -1,0 +1,150 @@
+//! The firewall: which packets reach a container, and under which address they travel (nft(8)).
+//!
+//! One table of our own for each engine, so that nothing here touches rules that others have made, and one `nft delete table`
+//! takes all of it away. It has no process in the path of a packet (no userland proxy).
+//!
+//! - `ruleset.rs`: the rules, as text that nft reads once.
+//! - `element.rs`: what the rules look up: networks and published ports.
+//! - `nftables.rs`: the elements as netlink messages.
+//!
+//! An accept in our table is not the last word: a packet passes the chains of *every* table at its hook, and one drop is
+//! enough. A dockerd on the same host sets the policy of the table `filter`'s chain `FORWARD` to drop; then containers
+//! reach the host and are reached by published ports from it, but nothing is forwarded, until docker's own chain for this
+//! purpose lets our bridge through: `iptables -I DOCKER-USER -i skiff0 -j ACCEPT` and the same with `-o`.
+
+mod element;
+mod nftables;
+mod ruleset;
+
+use std::io::Write as _;
+use std::net::Ipv4Addr;
+use std::process::{Command, Stdio};
+
+use namespaces::{Context as _, Failure, Result};
+
+pub use element::{Element, Part, of_bridge, of_endpoint, of_endpoints};
+pub use ruleset::{contents, ruleset};
+
+use crate::endpoint::Endpoint;
+use crate::netlink::Socket;
+use crate::network::Bridge;
+
+/// The table of one engine. Holds no state: all of it is in the kernel.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Firewall {
+    table: String,
+}
+
+impl Firewall {
+    /// The table called `table`, in the family `ip`. Nothing is done yet.
+    pub fn new(table: &str) -> Self {
+        Self { table: table.to_owned() }
+    }
+
+    /// Makes the table as it should be: the current rules, and exactly these networks and containers. One transaction:
+    /// connections go on. For the start of an engine, when its records are the truth, and for when the table is gone.
+    pub fn ensure(&self, bridges: &[Bridge], endpoints: &[Endpoint]) -> Result<()> {
+        let networks = bridges.iter().flat_map(of_bridge);
+        let elements: Vec<Element> = networks.chain(endpoints.iter().flat_map(of_endpoint)).collect();
+        run_nft(&(ruleset(&self.table) + &contents(&self.table, &elements)))
+    }
+
+    /// Whether the table is there. `nft flush ruleset`, which other programs' start scripts like to run, takes it away.
+    pub fn is_installed(&self) -> Result<bool> {
+        nftables::has_table(&mut Socket::netfilter()?, &self.table)
+    }
+
+    /// Lets the rules know a network. Makes the table first where it is missing.
+    pub fn add_bridge(&self, bridge: &Bridge) -> Result<()> {
+        self.put(&of_bridge(bridge))
+    }
+
+    /// Lets the rules forget a network. Does nothing when they do not know it.
+    pub fn remove_bridge(&self, bridge: &Bridge) -> Result<()> {
+        self.take_out(&of_bridge(bridge))
+    }
+
+    /// Publishes the ports of a container's endpoints, and makes sure that their networks are known: all in one transaction.
+    pub fn publish(&self, endpoints: &[Endpoint]) -> Result<()> {
+        self.put(&of_endpoints(endpoints))
+    }
+
+    /// Takes back the ports of an endpoint: those that still lead to it. A port that another container has got since stays.
+    pub fn withdraw(&self, endpoint: &Endpoint) -> Result<()> {
+        let elements = of_endpoint(endpoint);
+        if elements.is_empty() {
+            return Ok(());
+        }
+        let mut socket = Socket::netfilter()?;
+        let mut own = Vec::new();
+        for element in elements {
+            let leads_to = nftables::data(&mut socket, &self.table, &element)?;
+            if leads_to.is_some_and(|data| data == nftables::concatenated(&element.data)) {
+                own.push(element);
+            }
+        }
+        self.take_out(&own)
+    }
+
+    /// The published ports that the kernel knows, as `(address and port of the container)`, for comparing with records.
+    pub fn published(&self) -> Result<Vec<(Ipv4Addr, u16)>> {
+        let mut socket = Socket::netfilter()?;
+        let mut found = Vec::new();
+        for map in [element::PORTS, element::ADDRESS_PORTS] {
+            for (_, data) in nftables::all(&mut socket, &self.table, map)? {
+                if let [a, b, c, d, high, low, ..] = data[..] {
+                    found.push((Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes the table with all that is in it. Does nothing when there is none.
+    pub fn remove(&self) -> Result<()> {
+        if self.is_installed()? { run_nft(&format!("delete table ip {}\n", self.table)) } else { Ok(()) }
+    }
+
+    fn put(&self, elements: &[Element]) -> Result<()> {
+        let mut socket = Socket::netfilter()?;
+        match nftables::put(&mut socket, &self.table, elements) {
+            // No table, or one without our sets: somebody has taken it away.
+            Err(failure) if failure.is(rustix::io::Errno::NOENT) => {
+                run_nft(&ruleset(&self.table))?;
+                nftables::put(&mut socket, &self.table, elements)
+            }
+            done => done,
+        }
+    }
+
+    fn take_out(&self, elements: &[Element]) -> Result<()> {
+        match nftables::remove(&mut Socket::netfilter()?, &self.table, elements) {
+            Err(failure) if failure.is(rustix::io::Errno::NOENT) => Ok(()),
+            done => done,
+        }
+    }
+}
+
+/// Runs nft on `text`, as one transaction.
+fn run_nft(text: &str) -> Result<()> {
+    let step = "install the packet filter rules with nft";
+    let mut nft = Command::new("nft");
+    let spawned = nft.args(["-f", "-"]).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn();
+    let mut nft = match spawned {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            return Err(Failure::new(step, "the program nft is not installed")
+                .hint("Install the package nftables, or use --network host or none."));
+        }
+        spawned => spawned.step(step)?,
+    };
+    if let Some(mut input) = nft.stdin.take() {
+        input.write_all(text.as_bytes()).step(step)?;
+    }
+    let output = nft.wait_with_output().step(step)?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    let first = said.lines().next().unwrap_or("it ended without a word");
+    Err(Failure::new(step, first).hint("nftables needs Linux 6.3 or later with nf_tables and nft_nat."))
+}

@@ -1,0 +1,199 @@
+//! Elements of nftables sets by our own netlink messages (linux/netfilter/nf_tables.h): 6 µs where a process `nft` takes
+//! 2 to 4 ms.
+//!
+//! A change to nftables is a transaction: a message that begins it, the changes, a message that ends it, all in one
+//! `sendmsg`. Either all of it happens or nothing.
+//!
+//! ```text
+//! BATCH_BEGIN    nfgenmsg { unspec, 0, subsystem }
+//! NEWSETELEM     nfgenmsg { ip, 0, 0 }
+//!   TABLE "skiff"   SET "ports"
+//!   ELEMENTS
+//!     ELEM
+//!       KEY  { VALUE 06000000 1f900000 }       tcp . 8080
+//!       DATA { VALUE ac110002 00500000 }       172.17.0.2 . 80
+//! BATCH_END      nfgenmsg { unspec, 0, subsystem }
+//! ```
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "libc has the constants of netlink's 8 and 16 bit fields as int"
+)]
+
+use std::fmt::Display;
+
+use libc::{
+    NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETSETELEM, NFT_MSG_GETTABLE,
+    NFT_MSG_NEWSETELEM, NLM_F_ACK, NLM_F_CREATE,
+};
+use namespaces::Result;
+use netlink_packet_core::NlasIterator;
+
+use super::element::{Element, Part};
+use crate::netlink::{Message, Socket};
+
+/// Removes an element, and unlike `NFT_MSG_DELSETELEM` does not mind when there is none (Linux 6.3).
+const NFT_MSG_DESTROYSETELEM: i32 = 30;
+
+// Attributes, by the enumerations of linux/netfilter/nf_tables.h.
+const TABLE_NAME: u16 = 1;
+const LIST_TABLE: u16 = 1;
+const LIST_SET: u16 = 2;
+const LIST_ELEMENTS: u16 = 3;
+const LIST_ELEM: u16 = 1;
+const ELEM_KEY: u16 = 1;
+const ELEM_DATA: u16 = 2;
+const ELEM_FLAGS: u16 = 3;
+const DATA_VALUE: u16 = 1;
+/// The element is the end of an interval (`NFT_SET_ELEM_INTERVAL_END`).
+const INTERVAL_END: u32 = 1;
+/// The attribute contains attributes (`NLA_F_NESTED`).
+const NESTED: u16 = 1 << 15;
+
+/// Puts elements in, each in the place of whatever its key led to before.
+pub(super) fn put(socket: &mut Socket, table: &str, elements: &[Element]) -> Result<()> {
+    let about: Vec<String> = elements.iter().map(|element| format!("nft add element ip {table} {element}")).collect();
+    let change = |(element, about): (&Element, &String)| {
+        // In a map, the key may still lead to the container that had it before. In a set there is nothing to replace.
+        let old = (!element.data.is_empty())
+            .then(|| (NFT_MSG_DESTROYSETELEM, Element { data: Vec::new(), ..element.clone() }));
+        let new = (NFT_MSG_NEWSETELEM, element.clone());
+        old.into_iter().chain([new]).map(|(kind, element)| (kind, element, about.clone())).collect::<Vec<_>>()
+    };
+    commit(socket, table, &elements.iter().zip(&about).flat_map(change).collect::<Vec<_>>())
+}
+
+/// Takes elements out. One that is not there is passed over.
+pub(super) fn remove(socket: &mut Socket, table: &str, elements: &[Element]) -> Result<()> {
+    let change = |element: &Element| {
+        let about = format!("nft destroy element ip {table} {element}");
+        (NFT_MSG_DESTROYSETELEM, Element { data: Vec::new(), ..element.clone() }, about)
+    };
+    commit(socket, table, &elements.iter().map(change).collect::<Vec<_>>())
+}
+
+/// What `element`'s key leads to now: the bytes of the data.
+pub(super) fn data(socket: &mut Socket, table: &str, element: &Element) -> Result<Option<Vec<u8>>> {
+    let wanted = Element { data: Vec::new(), ..element.clone() };
+    let body = element_body(table, &wanted);
+    let answer = socket.get(kind(NFT_MSG_GETSETELEM), &body, &element)?;
+    Ok(answer.and_then(|bytes| elements_in(&bytes).pop()).map(|(_, data)| data))
+}
+
+/// All elements of one set: the bytes of their keys and data. Empty when there is no such table.
+pub(super) fn all(socket: &mut Socket, table: &str, set: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let mut body = generic(libc::AF_INET as u8, 0);
+    body.string(LIST_TABLE, table);
+    body.string(LIST_SET, set);
+    match socket.dump(kind(NFT_MSG_GETSETELEM), &body.0, &format_args!("the set {set} of table {table}")) {
+        Ok(answers) => Ok(answers.iter().flat_map(|bytes| elements_in(bytes)).collect()),
+        Err(failure) if failure.is(rustix::io::Errno::NOENT) => Ok(Vec::new()),
+        Err(failure) => Err(failure),
+    }
+}
+
+/// Whether the table is there.
+pub(super) fn has_table(socket: &mut Socket, table: &str) -> Result<bool> {
+    let mut body = generic(libc::AF_INET as u8, 0);
+    body.string(TABLE_NAME, table);
+    Ok(socket.get(kind(NFT_MSG_GETTABLE), &body.0, &format_args!("the table {table}"))?.is_some())
+}
+
+/// Sends one transaction.
+fn commit(socket: &mut Socket, table: &str, changes: &[(i32, Element, String)]) -> Result<()> {
+    if changes.is_empty() {
+        return Ok(());
+    }
+    let frame = |kind: i32| {
+        let body = generic(libc::AF_UNSPEC as u8, NFNL_SUBSYS_NFTABLES as u16).0;
+        Message { kind: kind as u16, flags: 0, body, about: &"an nftables transaction" as &dyn Display }
+    };
+    let mut batch = vec![frame(NFNL_MSG_BATCH_BEGIN)];
+    batch.extend(changes.iter().map(|(message, element, about)| Message {
+        kind: kind(*message),
+        flags: (NLM_F_ACK | NLM_F_CREATE) as u16,
+        body: element_body(table, element),
+        about,
+    }));
+    batch.push(frame(NFNL_MSG_BATCH_END));
+    socket.send(&batch)
+}
+
+/// A netfilter message's type: the subsystem in the upper byte, its own number in the lower.
+fn kind(message: i32) -> u16 {
+    ((NFNL_SUBSYS_NFTABLES << 8) | message) as u16
+}
+
+fn element_body(table: &str, element: &Element) -> Vec<u8> {
+    let mut body = generic(libc::AF_INET as u8, 0);
+    body.string(LIST_TABLE, table);
+    body.string(LIST_SET, element.set);
+    body.nest(LIST_ELEMENTS, |list| {
+        list.nest(LIST_ELEM, |elem| {
+            elem.nest(ELEM_KEY, |key| key.value(DATA_VALUE, &concatenated(&element.key)));
+            if !element.data.is_empty() {
+                elem.nest(ELEM_DATA, |data| data.value(DATA_VALUE, &concatenated(&element.data)));
+            }
+        });
+        if let Some(end) = element.key.first().and_then(Part::end) {
+            list.nest(LIST_ELEM, |elem| {
+                elem.nest(ELEM_KEY, |key| key.value(DATA_VALUE, &end));
+                elem.value(ELEM_FLAGS, &INTERVAL_END.to_be_bytes());
+            });
+        }
+    });
+    body.0
+}
+
+pub(super) fn concatenated(parts: &[Part]) -> Vec<u8> {
+    parts.iter().flat_map(Part::bytes).collect()
+}
+
+/// `struct nfgenmsg`: address family, version 0, and for a transaction's frame the subsystem.
+fn generic(family: u8, subsystem: u16) -> Attributes {
+    let [high, low] = subsystem.to_be_bytes();
+    Attributes(vec![family, 0, high, low])
+}
+
+/// The bytes of a message's body, growing by attributes: length, type, value, and filling up to four bytes.
+struct Attributes(Vec<u8>);
+
+impl Attributes {
+    fn value(&mut self, kind: u16, value: &[u8]) {
+        self.0.extend_from_slice(&u16::try_from(4 + value.len()).unwrap_or(u16::MAX).to_ne_bytes());
+        self.0.extend_from_slice(&kind.to_ne_bytes());
+        self.0.extend_from_slice(value);
+        self.0.resize(self.0.len().next_multiple_of(4), 0);
+    }
+
+    fn string(&mut self, kind: u16, text: &str) {
+        self.value(kind, &[text.as_bytes(), &[0]].concat());
+    }
+
+    fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
+        let mut inner = Self(Vec::new());
+        fill(&mut inner);
+        self.value(kind | NESTED, &inner.0);
+    }
+}
+
+/// The keys and data of the elements that an answer of `NFT_MSG_GETSETELEM` carries.
+fn elements_in(answer: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let Some(list) = attribute(answer.get(4..).unwrap_or_default(), LIST_ELEMENTS) else { return Vec::new() };
+    let value = |element: &[u8], kind| {
+        let nested = attribute(element, kind)?;
+        attribute(&nested, DATA_VALUE)
+    };
+    let elements = NlasIterator::new(&list).flatten();
+    elements
+        .filter_map(|element| {
+            Some((value(element.value(), ELEM_KEY)?, value(element.value(), ELEM_DATA).unwrap_or_default()))
+        })
+        .collect()
+}
+
+fn attribute(attributes: &[u8], kind: u16) -> Option<Vec<u8>> {
+    let found = NlasIterator::new(attributes).flatten().find(|nla| nla.kind() == kind)?;
+    Some(found.value().to_vec())
+}

@@ -1,0 +1,85 @@
+//! The rules, as nft(8) reads them. Pure: a table's name in, text out.
+//!
+//! They are installed once and never changed: what differs from container to container is looked up in sets and maps. The
+//! text can be applied to a table that is already there; its elements stay and no packet sees it half-made, because one run
+//! of nft is one transaction.
+
+use super::element::Element;
+
+/// The whole text for the table of this name.
+///
+/// The first part makes what is missing, the second empties the chains, and the third fills them, so that a new version of
+/// the engine replaces the rules of an older one.
+pub fn ruleset(table: &str) -> String {
+    let chains: Vec<&str> = DECLARATIONS.lines().filter_map(|line| line.trim().strip_prefix("chain ")).collect();
+    let names = chains.iter().filter_map(|chain| chain.split_whitespace().next());
+    let flush: Vec<String> = names.map(|chain| format!("flush chain ip {table} {chain}\n")).collect();
+    format!("table ip {table} {{\n{DECLARATIONS}}}\n{}table ip {table} {{\n{RULES}}}\n", flush.concat())
+}
+
+/// Text that makes these the only elements of the table's sets and maps.
+pub fn contents(table: &str, elements: &[Element]) -> String {
+    let flush = super::element::SETS.map(|set| {
+        let kind = if DECLARATIONS.contains(&format!("map {set} ")) { "map" } else { "set" };
+        format!("flush {kind} ip {table} {set}\n")
+    });
+    let add = elements.iter().map(|element| format!("add element ip {table} {element}\n"));
+    flush.into_iter().chain(add).collect()
+}
+
+const DECLARATIONS: &str = r"	set bridges { type ifname; }
+	set subnets { type ipv4_addr; flags interval; }
+	set masqueraded { type ipv4_addr; flags interval; }
+	set internal { type ifname; }
+	set open { type ifname . ifname; }
+	map ports { type inet_proto . inet_service : ipv4_addr . inet_service; }
+	map address_ports { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
+	chain guard { type filter hook prerouting priority raw; policy accept; }
+	chain arriving { type nat hook prerouting priority dstnat; policy accept; }
+	chain local { type nat hook output priority -100; policy accept; }
+	chain published { }
+	chain passing { type filter hook forward priority filter; policy accept; }
+	chain inward { }
+	chain leaving { type nat hook postrouting priority srcnat; policy accept; }
+";
+
+const RULES: &str = r"	chain guard {
+		# A bridge may send from 127.0.0.1 but nobody may reach the host's loopback through it.
+		iifname @bridges ip daddr 127.0.0.0/8 drop
+	}
+	chain arriving {
+		# Only what is for the host itself: a packet that is passing through keeps its own destination.
+		fib daddr type local jump published
+	}
+	chain local {
+		fib daddr type local jump published
+	}
+	chain published {
+		# A port of the host is a port of a container. What is not in a map goes on to the host as ever.
+		dnat ip to ip daddr . ip protocol . th dport map @address_ports
+		dnat ip to ip protocol . th dport map @ports
+	}
+	chain passing {
+		oifname @bridges jump inward
+		# From a container to the world. An internal network has no world.
+		iifname @internal drop
+	}
+	chain inward {
+		# Towards a container: from its own network, as an answer, or by a published port; else not at all.
+		iifname . oifname @open accept
+		oifname @internal drop
+		iifname @internal drop
+		ct state established,related accept
+		ct status dnat accept
+		drop
+	}
+	chain leaving {
+		# A container that used a published port must be answered through the host that changed its packet's destination.
+		# (Matched by address: a frame that the bridge itself hands to this hook comes in by no interface.)
+		ip saddr @subnets oifname @bridges ct status dnat masquerade
+		# The world does not know the containers' addresses.
+		ip saddr @masqueraded oifname != @bridges masquerade
+		# 127.0.0.1 is nobody's address outside of the host.
+		ip saddr 127.0.0.0/8 oifname @bridges masquerade
+	}
+";

@@ -1,0 +1,163 @@
+//! Operations as rtnetlink messages (rtnetlink(7), linux/if_link.h), and their sending.
+
+use std::net::{IpAddr, Ipv4Addr};
+use std::os::fd::{AsRawFd as _, BorrowedFd};
+
+use ipnet::Ipv4Net;
+use libc::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE};
+use namespaces::{Failure, Result};
+use netlink_packet_core::Emitable;
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{
+    BridgePortState, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
+    LinkFlags, LinkInfo, LinkMessage,
+};
+use netlink_packet_route::route::{
+    RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
+};
+
+use super::operation::Operation;
+use super::read;
+use super::socket::{Message, Socket};
+
+const NEW: u16 = (NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL) as u16;
+const CHANGE: u16 = NLM_F_ACK as u16;
+
+/// Does all of `operations` in the socket's namespace. `netns` is where the inner end of a new pair is born.
+///
+/// They go out in one batch, except that a link's number must be known before it can be named by number: an operation that
+/// needs the number of a link waits until what came before it is done.
+pub fn apply(socket: &mut Socket, operations: &[Operation], netns: Option<BorrowedFd<'_>>) -> Result<()> {
+    let mut batch = Vec::with_capacity(operations.len());
+    for operation in operations {
+        let index = match operation.numbered_link() {
+            Some(name) => {
+                socket.send(&std::mem::take(&mut batch))?;
+                read::index(socket, name)?.ok_or_else(|| no_link(name, operation))?
+            }
+            None => 0,
+        };
+        let (kind, flags, body) = encode(operation, index, netns);
+        batch.push(Message { kind, flags, body, about: operation });
+    }
+    socket.send(&batch)
+}
+
+fn no_link(name: &str, operation: &Operation) -> Failure {
+    Failure {
+        errno: Some(libc::ENODEV),
+        ..Failure::new("apply", format_args!("there is no interface {name}")).on(operation)
+    }
+}
+
+impl Operation {
+    /// The link that its message names by number.
+    fn numbered_link(&self) -> Option<&str> {
+        match self {
+            Self::AddVeth { bridge, .. } => Some(bridge),
+            Self::AddAddress { link, .. } | Self::RemoveAddress { link, .. } => Some(link),
+            _ => None,
+        }
+    }
+}
+
+/// Message type, flags and body.
+fn encode(operation: &Operation, index: u32, netns: Option<BorrowedFd<'_>>) -> (u16, u16, Vec<u8>) {
+    match operation {
+        Operation::AddBridge { bridge, mac, mtu } => {
+            let mut message = named(bridge);
+            message.attributes.push(LinkAttribute::Address(mac.to_vec()));
+            message.attributes.extend(mtu.map(LinkAttribute::Mtu));
+            message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Bridge)]));
+            (RTM_NEWLINK, NEW, bytes(&message))
+        }
+        Operation::AddVeth { veth, interface, mac, mtu, .. } => {
+            let mut message = up(named(veth));
+            message.attributes.extend(mtu.map(LinkAttribute::Mtu));
+            message.attributes.push(LinkAttribute::Controller(index));
+            let peer = peer(interface, *mac, *mtu, netns);
+            let data = LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer)));
+            message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Veth), data]));
+            (RTM_NEWLINK, NEW, bytes(&message))
+        }
+        Operation::SetPort { veth, hairpin, isolated } => {
+            let settings = vec![InfoBridgePort::HairpinMode(*hairpin), InfoBridgePort::Isolated(*isolated)];
+            (RTM_NEWLINK, CHANGE, bytes(&port(veth, settings)))
+        }
+        Operation::ClosePort { veth } => {
+            let settings = vec![InfoBridgePort::State(BridgePortState::Listening), InfoBridgePort::Flush];
+            (RTM_NEWLINK, CHANGE, bytes(&port(veth, settings)))
+        }
+        Operation::SetUp { link } => (RTM_NEWLINK, CHANGE, bytes(&up(named(link)))),
+        Operation::SetMtu { link, mtu } => {
+            let mut message = named(link);
+            message.attributes.push(LinkAttribute::Mtu(*mtu));
+            (RTM_NEWLINK, CHANGE, bytes(&message))
+        }
+        Operation::AddAddress { address, .. } => (RTM_NEWADDR, NEW, bytes(&of_address(index, *address))),
+        Operation::RemoveAddress { address, .. } => (RTM_DELADDR, CHANGE, bytes(&of_address(index, *address))),
+        Operation::AddDefaultRoute { gateway } => (RTM_NEWROUTE, NEW, bytes(&default_route(*gateway))),
+        Operation::RemoveBridge { bridge } => (RTM_DELLINK, CHANGE, bytes(&named(bridge))),
+    }
+}
+
+/// A message's bytes.
+pub(super) fn bytes(message: &impl Emitable) -> Vec<u8> {
+    let mut bytes = vec![0; message.buffer_len()];
+    message.emit(&mut bytes);
+    bytes
+}
+
+/// A message about the link of this name. In a batch, names work for links that an earlier message makes.
+pub(super) fn named(name: &str) -> LinkMessage {
+    let mut message = LinkMessage::default();
+    message.attributes.push(LinkAttribute::IfName(name.to_owned()));
+    message
+}
+
+fn up(mut message: LinkMessage) -> LinkMessage {
+    message.header.flags = LinkFlags::Up;
+    message.header.change_mask = LinkFlags::Up;
+    message
+}
+
+/// Settings of a port of a bridge.
+fn port(veth: &str, settings: Vec<InfoBridgePort>) -> LinkMessage {
+    let mut message = named(veth);
+    let data = LinkInfo::PortData(InfoPortData::BridgePort(settings));
+    message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::PortKind(InfoPortKind::Bridge), data]));
+    message
+}
+
+/// The end inside: the kernel makes it in the namespace that the descriptor refers to.
+fn peer(interface: &str, mac: [u8; 6], mtu: Option<u32>, netns: Option<BorrowedFd<'_>>) -> LinkMessage {
+    let mut message = named(interface);
+    message.attributes.push(LinkAttribute::Address(mac.to_vec()));
+    message.attributes.extend(mtu.map(LinkAttribute::Mtu));
+    message.attributes.extend(netns.map(|fd| LinkAttribute::NetNsFd(fd.as_raw_fd())));
+    message
+}
+
+fn of_address(index: u32, address: Ipv4Net) -> AddressMessage {
+    let mut message = AddressMessage::default();
+    message.header.family = AddressFamily::Inet;
+    message.header.prefix_len = address.prefix_len();
+    message.header.index = index;
+    let local = IpAddr::V4(address.addr());
+    message.attributes.push(AddressAttribute::Address(local));
+    message.attributes.push(AddressAttribute::Local(local));
+    message.attributes.push(AddressAttribute::Broadcast(address.broadcast()));
+    message
+}
+
+fn default_route(gateway: Ipv4Addr) -> RouteMessage {
+    let mut message = RouteMessage::default();
+    message.header.address_family = AddressFamily::Inet;
+    message.header.table = RouteHeader::RT_TABLE_MAIN;
+    message.header.protocol = RouteProtocol::Boot;
+    message.header.scope = RouteScope::Universe;
+    message.header.kind = RouteType::Unicast;
+    message.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(gateway)));
+    message
+}

@@ -1,0 +1,26 @@
+//! Netlink: how the kernel is told about links, addresses, routes and packet filters (netlink(7), rtnetlink(7)).
+//!
+//! A netlink socket carries messages, each a 16 byte header, a fixed part, and attributes. The kernel acts while `sendmsg`
+//! runs, and answers each message that asks for it with an acknowledgement: 0, or an errno and often a sentence. Many
+//! messages fit in one `sendmsg`: that is what makes attaching a container cheap.
+//!
+//! - `socket.rs`: send a batch, read every acknowledgement, say which message was refused.
+//! - `operation.rs`: what we tell the kernel, as values that print as the ip(8) command that would do the same.
+//! - `encode.rs`: those values as rtnetlink messages.
+//! - `read.rs`: what the kernel says of links, addresses and routes.
+
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "libc has the constants of netlink's 8 and 16 bit fields as int"
+)]
+
+mod encode;
+mod operation;
+mod read;
+mod socket;
+
+pub use encode::apply;
+pub use operation::Operation;
+pub use read::{Link, Route, addresses, host_subnets, link, links, routes};
+pub use socket::{Message, Socket};

@@ -1,0 +1,126 @@
+//! What we tell the kernel about links, addresses and routes: values that print as the ip(8) command that would do the same.
+
+use std::fmt;
+use std::net::Ipv4Addr;
+
+use ipnet::Ipv4Net;
+
+use crate::endpoint::mac_text;
+
+/// One change to a network namespace.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Operation {
+    /// A new bridge: a switch whose ports are the host's ends of the pairs.
+    AddBridge {
+        /// Interface name.
+        bridge: String,
+        /// Its hardware address. Given, because the kernel would else take the lowest of its ports', which come and go.
+        mac: [u8; 6],
+        /// Bytes; `None` is 1500.
+        mtu: Option<u32>,
+    },
+    /// A new pair (veth(4)): one end on the bridge and up, the other *born inside* the container's namespace.
+    ///
+    /// To make both here and move one costs 10 to 28 ms: the kernel waits until nobody can still see the link it moves.
+    AddVeth {
+        /// Name of the host's end.
+        veth: String,
+        /// The bridge it is a port of.
+        bridge: String,
+        /// Name of the end inside.
+        interface: String,
+        /// Hardware address of the end inside.
+        mac: [u8; 6],
+        /// Bytes, of both ends; `None` is 1500.
+        mtu: Option<u32>,
+    },
+    /// How the bridge treats one of its ports (bridge(8)).
+    SetPort {
+        /// The port's name.
+        veth: String,
+        /// Whether a frame may leave by the port it came in by: a container that reaches itself by a published port.
+        hairpin: bool,
+        /// Whether it can speak to the bridge itself only, not to other isolated ports.
+        isolated: bool,
+    },
+    /// Cuts a port off at once. The pair of a container that has ended lives on until the kernel gets round to it, and
+    /// answers for its address meanwhile; the next container with that address must not be mistaken for it. The state is *listening*, which neither forwards nor
+    /// learns: from *disabled* the bridge would wake the port at the next change of its carrier.
+    ClosePort {
+        /// The port's name.
+        veth: String,
+    },
+    /// Puts an interface into use.
+    SetUp {
+        /// Its name.
+        link: String,
+    },
+    /// Changes the largest packet.
+    SetMtu {
+        /// The interface.
+        link: String,
+        /// Bytes.
+        mtu: u32,
+    },
+    /// Gives an interface an address, and a route to its subnet with it.
+    AddAddress {
+        /// The interface.
+        link: String,
+        /// With the subnet's prefix length.
+        address: Ipv4Net,
+    },
+    /// Takes an address away.
+    RemoveAddress {
+        /// The interface.
+        link: String,
+        /// With the subnet's prefix length.
+        address: Ipv4Net,
+    },
+    /// Where everything else is sent.
+    AddDefaultRoute {
+        /// The bridge's address.
+        gateway: Ipv4Addr,
+    },
+    /// Removes a bridge. Never used for a veth: that blocks for 11 to 28 ms, and a veth ends with its namespace anyway.
+    RemoveBridge {
+        /// Interface name.
+        bridge: String,
+    },
+}
+
+impl fmt::Display for Operation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AddBridge { bridge, mac, mtu } => {
+                write!(f, "ip link add {bridge} address {}{} type bridge", mac_text(*mac), Mtu(*mtu))
+            }
+            Self::AddVeth { veth, bridge, interface, mac, mtu } => {
+                write!(f, "ip link add {veth} master {bridge}{mtu} up type veth ", mtu = Mtu(*mtu))?;
+                write!(f, "peer name {interface} address {}{} netns CONTAINER", mac_text(*mac), Mtu(*mtu))
+            }
+            Self::SetPort { veth, hairpin, isolated } => {
+                let (hairpin, isolated) = (on_off(*hairpin), on_off(*isolated));
+                write!(f, "ip link set {veth} type bridge_slave hairpin {hairpin} isolated {isolated}")
+            }
+            Self::ClosePort { veth } => write!(f, "ip link set {veth} type bridge_slave state 1 fdb_flush"),
+            Self::SetUp { link } => write!(f, "ip link set {link} up"),
+            Self::SetMtu { link, mtu } => write!(f, "ip link set {link} mtu {mtu}"),
+            Self::AddAddress { link, address } => write!(f, "ip address add {address} broadcast + dev {link}"),
+            Self::RemoveAddress { link, address } => write!(f, "ip address del {address} dev {link}"),
+            Self::AddDefaultRoute { gateway } => write!(f, "ip route add default via {gateway}"),
+            Self::RemoveBridge { bridge } => write!(f, "ip link del {bridge}"),
+        }
+    }
+}
+
+fn on_off(value: bool) -> &'static str {
+    if value { "on" } else { "off" }
+}
+
+struct Mtu(Option<u32>);
+
+impl fmt::Display for Mtu {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |mtu| write!(f, " mtu {mtu}"))
+    }
+}

@@ -1,0 +1,174 @@
+//! What the kernel says of links, addresses and routes.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+
+use ipnet::Ipv4Net;
+use libc::{RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE};
+use namespaces::{Failure, Result};
+use netlink_packet_core::{DecodeError, Parseable as _};
+use netlink_packet_route::AddressFamily;
+use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::link::{
+    InfoBridgePort, InfoPortData, LinkAttribute, LinkExtentMask, LinkFlags, LinkHeader, LinkInfo, LinkMessage,
+};
+use netlink_packet_route::route::{RouteAddress, RouteAttribute, RouteHeader, RouteMessage};
+
+use super::encode::{bytes, named};
+use super::socket::Socket;
+
+/// An interface.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Link {
+    /// Its number in its namespace.
+    pub index: u32,
+    /// Its name.
+    pub name: String,
+    /// `bridge`, `veth`; empty for hardware and the loopback.
+    pub kind: String,
+    /// Whether it is in use (`IFF_UP`).
+    pub up: bool,
+    /// Largest packet in bytes.
+    pub mtu: u32,
+    /// Hardware address.
+    pub mac: Vec<u8>,
+    /// Number of the bridge it is a port of; 0 for none.
+    pub master: u32,
+    /// Of a port of a bridge: whether a frame may leave where it came in.
+    pub hairpin: bool,
+}
+
+/// A route of the main table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Route {
+    /// Where to. `0.0.0.0/0` is the default route.
+    pub destination: Ipv4Net,
+    /// By way of whom; `None` for what is reached directly.
+    pub gateway: Option<Ipv4Addr>,
+    /// Number of the interface.
+    pub interface: u32,
+}
+
+impl fmt::Display for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.destination.prefix_len() {
+            0 => f.write_str("default")?,
+            _ => write!(f, "{}", self.destination)?,
+        }
+        self.gateway.map_or(Ok(()), |gateway| write!(f, " via {gateway}"))
+    }
+}
+
+/// The interface called `name`.
+pub fn link(socket: &mut Socket, name: &str) -> Result<Option<Link>> {
+    ask(socket, name)?.map(|bytes| understood(LinkMessage::parse(&bytes)).map(of_message)).transpose()
+}
+
+/// All interfaces of the namespace.
+pub fn links(socket: &mut Socket) -> Result<Vec<Link>> {
+    let mut question = LinkMessage::default();
+    question.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    let messages = socket.dump(RTM_GETLINK, &bytes(&question), &"the interfaces")?;
+    messages.iter().map(|bytes| understood(LinkMessage::parse(bytes)).map(of_message)).collect()
+}
+
+/// Its number alone: this is on the path of every start, so the hundreds of bytes that follow are not looked at.
+pub(super) fn index(socket: &mut Socket, name: &str) -> Result<Option<u32>> {
+    ask(socket, name)?.map(|bytes| understood(LinkHeader::parse(&bytes)).map(|header| header.index)).transpose()
+}
+
+/// IPv4 addresses of the namespace, each with the number of its interface.
+pub fn addresses(socket: &mut Socket) -> Result<Vec<(u32, Ipv4Net)>> {
+    let mut question = AddressMessage::default();
+    question.header.family = AddressFamily::Inet;
+    let messages = socket.dump(RTM_GETADDR, &bytes(&question), &"the addresses")?;
+    let one = |bytes: &Vec<u8>| {
+        let message = understood(AddressMessage::parse(bytes))?;
+        let local = message.attributes.iter().find_map(|attribute| match attribute {
+            AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
+            _ => None,
+        });
+        let prefixed = local.and_then(|address| Ipv4Net::new(address, message.header.prefix_len).ok());
+        Ok(prefixed.map(|address| (message.header.index, address)))
+    };
+    messages.iter().filter_map(|bytes| one(bytes).transpose()).collect()
+}
+
+/// IPv4 routes of the main table.
+pub fn routes(socket: &mut Socket) -> Result<Vec<Route>> {
+    let mut question = RouteMessage::default();
+    question.header.address_family = AddressFamily::Inet;
+    let messages = socket.dump(RTM_GETROUTE, &bytes(&question), &"the routes")?;
+    let routes = messages.iter().map(|bytes| understood(RouteMessage::parse(bytes)).map(|message| of_route(&message)));
+    routes.filter_map(Result::transpose).collect()
+}
+
+/// Subnets that the host reaches: what a new network must not overlap.
+pub fn host_subnets(socket: &mut Socket) -> Result<Vec<Ipv4Net>> {
+    let routes = routes(socket)?.into_iter().map(|route| route.destination);
+    Ok(routes.filter(|subnet| subnet.prefix_len() > 0).collect())
+}
+
+fn ask(socket: &mut Socket, name: &str) -> Result<Option<Vec<u8>>> {
+    let mut question = named(name);
+    // The counters are half of the answer and the dearer half.
+    question.attributes.push(LinkAttribute::ExtMask(vec![LinkExtentMask::SkipStats]));
+    socket.get(RTM_GETLINK, &bytes(&question), &format_args!("the interface {name}"))
+}
+
+fn understood<T>(parsed: Result<T, DecodeError>) -> Result<T> {
+    parsed.map_err(|error| Failure::new("understand the kernel's netlink answer", error))
+}
+
+fn of_message(message: LinkMessage) -> Link {
+    let header = &message.header;
+    let mut link = Link {
+        index: header.index,
+        name: String::new(),
+        kind: String::new(),
+        up: header.flags.contains(LinkFlags::Up),
+        mtu: 0,
+        mac: Vec::new(),
+        master: 0,
+        hairpin: false,
+    };
+    for attribute in message.attributes {
+        match attribute {
+            LinkAttribute::IfName(name) => link.name = name,
+            LinkAttribute::Mtu(mtu) => link.mtu = mtu,
+            LinkAttribute::Address(mac) => link.mac = mac,
+            LinkAttribute::Controller(master) => link.master = master,
+            LinkAttribute::LinkInfo(infos) => infos.iter().for_each(|info| of_info(&mut link, info)),
+            _ => {}
+        }
+    }
+    link
+}
+
+fn of_info(link: &mut Link, info: &LinkInfo) {
+    match info {
+        LinkInfo::Kind(kind) => link.kind = kind.to_string(),
+        LinkInfo::PortData(InfoPortData::BridgePort(settings)) => {
+            link.hairpin = settings.contains(&InfoBridgePort::HairpinMode(true));
+        }
+        _ => {}
+    }
+}
+
+fn of_route(message: &RouteMessage) -> Option<Route> {
+    if message.header.table != RouteHeader::RT_TABLE_MAIN {
+        return None;
+    }
+    let mut route = Route { destination: Ipv4Net::default(), gateway: None, interface: 0 };
+    for attribute in &message.attributes {
+        match attribute {
+            RouteAttribute::Destination(RouteAddress::Inet(address)) => {
+                route.destination = Ipv4Net::new(*address, message.header.destination_prefix_length).ok()?;
+            }
+            RouteAttribute::Gateway(RouteAddress::Inet(gateway)) => route.gateway = Some(*gateway),
+            RouteAttribute::Oif(interface) => route.interface = *interface,
+            _ => {}
+        }
+    }
+    Some(route)
+}

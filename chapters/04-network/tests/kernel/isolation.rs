@@ -1,0 +1,56 @@
+//! Networks do not meet; an internal one has no way out; without icc, containers have no neighbours.
+
+use std::io::ErrorKind;
+use std::net::Ipv4Addr;
+
+use crate::lab::{self, Container, connect, connect_here, on_a_host, seen_by, tcp};
+
+#[test]
+fn two_networks_do_not_meet() {
+    on_a_host(|| {
+        let (first, mut first_ipam) = lab::network("first", |_| {});
+        let (second, mut second_ipam) = lab::network("second", |_| {});
+        assert_eq!(second.ipv4.unwrap().subnet.to_string(), "172.18.0.0/16");
+        let a = Container::attach(&first, &mut first_ipam, 'a', &[]);
+        let b = Container::attach(&second, &mut second_ipam, 'b', &[tcp(8080, 80)]);
+        let _server = b.listen(80);
+        assert_eq!(a.connect(b.address, 80).unwrap_err(), ErrorKind::TimedOut);
+        assert!(connect_here(b.address, 80).is_ok(), "it does listen");
+    });
+}
+
+#[test]
+fn an_internal_network_has_no_way_out_or_in() {
+    on_a_host(|| {
+        let outside = lab::outside();
+        let (network, mut ipam) = lab::network("int", |request| request.internal = true);
+        let a = Container::attach(&network, &mut ipam, 'a', &[tcp(8080, 80)]);
+        let b = Container::attach(&network, &mut ipam, 'b', &[]);
+        let (server, world) = (a.listen(80), lab::listen(&outside, 443));
+        assert_eq!(seen_by(&server, b.connect(a.address, 80)), b.address);
+        assert_eq!(a.connect(Ipv4Addr::new(192, 0, 2, 2), 443).unwrap_err(), ErrorKind::NetworkUnreachable);
+        // Nor when the container gives itself the route it was not given.
+        let route = ["route", "add", "default", "via", "172.17.0.1"];
+        let added = network::within(a.netns(), || Ok(std::process::Command::new("ip").args(route).status().unwrap()));
+        assert!(added.unwrap().success());
+        assert_eq!(a.connect(Ipv4Addr::new(192, 0, 2, 2), 443).unwrap_err(), ErrorKind::TimedOut);
+        assert_eq!(connect(&outside, Ipv4Addr::new(192, 0, 2, 1), 8080).unwrap_err(), ErrorKind::ConnectionRefused);
+        drop(world);
+    });
+}
+
+#[test]
+fn without_icc_there_are_no_neighbours() {
+    on_a_host(|| {
+        let (network, mut ipam) = lab::network("icc", |request| {
+            request.options.insert("com.docker.network.bridge.enable_icc".to_owned(), "false".to_owned());
+        });
+        let a = Container::attach(&network, &mut ipam, 'a', &[tcp(8080, 80)]);
+        let b = Container::attach(&network, &mut ipam, 'b', &[]);
+        let server = a.listen(80);
+        // An isolated port hears no answer to its question who has the address.
+        let error = b.connect(a.address, 80).unwrap_err();
+        assert!(matches!(error, ErrorKind::TimedOut | ErrorKind::HostUnreachable), "{error:?}");
+        seen_by(&server, connect_here(Ipv4Addr::LOCALHOST, 8080));
+    });
+}

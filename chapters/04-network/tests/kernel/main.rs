@@ -1,0 +1,8 @@
+//! The chapter against the real kernel, as root. Each test has a network namespace of its own as "the host", which ends with
+//! it: nothing on the machine is touched.
+
+mod attach;
+mod isolation;
+#[cfg(test)]
+mod lab;
+mod publish;
