@@ -53,6 +53,12 @@ impl Failure {
         self
     }
 
+    /// Adds what a person can do about it when the kernel's answer was `errno`.
+    #[must_use]
+    pub fn hint_on(self, errno: rustix::io::Errno, hint: impl Into<String>) -> Self {
+        if self.is(errno) { self.hint(hint) } else { self }
+    }
+
     /// Whether the kernel's answer was `errno`.
     pub fn is(&self, errno: rustix::io::Errno) -> bool {
         self.errno == Some(errno.raw_os_error())

@@ -39,6 +39,6 @@ pub use launch::{Launch, Running, Stdio, Timing, enter, launch};
 pub use mount::Mount;
 pub use namespaces::Kind;
 pub use root::Root;
-pub use stage::{Check, Child, Fact, Phase, Requirement, Stage, Step};
+pub use stage::{Check, Child, Fact, Phase, Requirement, Run, Stage, Step};
 pub use steps::of_container as steps;
 pub use user::User;

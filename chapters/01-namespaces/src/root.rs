@@ -58,9 +58,8 @@ impl Root {
     pub fn resolve_exactly(&self, path: &Path) -> Result<OwnedFd> {
         self.try_open(path, OFlags::PATH, Mode::empty(), ResolveFlags::NO_SYMLINKS)
             .during("open", path.display())
-            .map_err(|failure| match failure.is(Errno::LOOP) {
-                true => failure.hint("The image has a symbolic link here; this path must be a real one."),
-                false => failure,
+            .map_err(|failure| {
+                failure.hint_on(Errno::LOOP, "The image has a symbolic link here; this path must be a real one.")
             })
     }
 

@@ -83,6 +83,9 @@ pub enum Phase {
     Process,
 }
 
+/// The doing of a [`Step`].
+pub type Run<'a> = Box<dyn FnOnce(&mut Child<'_>) -> Result<()> + 'a>;
+
 /// One named thing the child does.
 pub struct Step<'a> {
     /// Kebab-case, unique: `set-hostname`. `--without NAME` leaves it out.
@@ -92,7 +95,7 @@ pub struct Step<'a> {
     /// One sentence for `--explain`.
     pub about: &'static str,
     /// The doing. Runs in the child, which has one thread.
-    pub run: Box<dyn FnOnce(&mut Child<'_>) -> Result<()> + 'a>,
+    pub run: Run<'a>,
 }
 
 impl<'a> Step<'a> {

@@ -59,13 +59,9 @@ impl Target {
     fn open(pid: Pid) -> Result<Self> {
         let step = "enter the container of process";
         let number = pid.as_raw_pid();
-        let pidfd =
-            rustix::process::pidfd_open(pid, PidfdFlags::empty()).during(step, number).map_err(
-                |failure| match failure.is(rustix::io::Errno::SRCH) {
-                    true => failure.hint("The container is not running; start it first."),
-                    false => failure,
-                },
-            )?;
+        let pidfd = rustix::process::pidfd_open(pid, PidfdFlags::empty()).during(step, number).map_err(|failure| {
+            failure.hint_on(rustix::io::Errno::SRCH, "The container is not running; start it first.")
+        })?;
         let mut different = CloneFlags::empty();
         for (Kind { link, flag }, _) in Container::default().namespaces.answers() {
             if namespace_id(number, link)? != namespace_id(0, link)? {

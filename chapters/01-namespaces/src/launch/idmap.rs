@@ -31,7 +31,8 @@ fn lines(maps: &[IdMap], own: u32) -> String {
     if maps.is_empty() {
         return format!("0 {own} 1\n");
     }
-    maps.iter().map(|map| format!("{} {} {}\n", map.inside, map.outside, map.size)).collect()
+    let lines: Vec<_> = maps.iter().map(|map| format!("{} {} {}\n", map.inside, map.outside, map.size)).collect();
+    lines.concat()
 }
 
 #[cfg(test)]

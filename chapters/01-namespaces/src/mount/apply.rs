@@ -47,12 +47,14 @@ pub(super) fn bind(mount: &Mount, path: &Path, recursive: bool, root: &Root) -> 
     let tree = rustix::mount::open_tree(CWD, path, flags).during(step, path.display())?;
     set_attributes(&tree, mount.attributes).during("set the attributes of the mount at", mount.target.display())?;
     let place = place(mount, &tree, root)?;
-    attach(&tree, &place).during("mount", mount.target.display()).map_err(|failure| match failure.is(Errno::NOTDIR) {
-        true => failure.hint(format!(
-            "A directory can be mounted only on a directory and a file only on a file; the source is {}.",
-            path.display()
-        )),
-        false => failure,
+    attach(&tree, &place).during("mount", mount.target.display()).map_err(|failure| {
+        failure.hint_on(
+            Errno::NOTDIR,
+            format!(
+                "A directory can be mounted only on a directory and a file only on a file; the source is {}.",
+                path.display()
+            ),
+        )
     })
 }
 

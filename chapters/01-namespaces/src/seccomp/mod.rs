@@ -1,6 +1,22 @@
-//! System call filters (seccomp(2)): a profile says which calls are allowed, a [`Program`] is what the kernel runs.
+//! System call filters (seccomp(2)): a [`Profile`] says which calls are allowed, a [`Program`] is what the kernel runs.
+//!
+//! Read [`profile`] for what can be said, [`default`] for what Docker says of a container, [`compile`] for how it becomes
+//! instructions, [`table`] for names and numbers.
+
+pub mod compile;
+pub mod default;
+pub mod profile;
+pub mod table;
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
+
+use crate::capabilities;
+
+pub use compile::compile;
+pub use profile::{Action, Condition, Operator, Profile, Rule};
 
 /// A compiled filter: classic BPF instructions, each packed as the 8 bytes of a `struct sock_filter`, native endian.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,9 +28,15 @@ pub struct Program {
     pub flags: u32,
 }
 
+/// Programs by capability mask: nearly all containers of a machine have the same one.
+static COMPILED: Mutex<BTreeMap<u64, Program>> = Mutex::new(BTreeMap::new());
+
 /// Docker's default profile for a container with these capabilities (names without `CAP_`), compiled for x86-64.
+///
+/// A name that is no capability counts for nothing here; whoever sets the capabilities refuses it.
 pub fn default_program(capabilities: &[String]) -> Program {
-    let _ = capabilities;
-    // Being written: allows everything.
-    Program { instructions: vec![0x7fff_0000_0000_0006], flags: 0 }
+    let known: Vec<_> = capabilities.iter().filter(|name| capabilities::parse(name).is_ok()).cloned().collect();
+    let mask = capabilities::mask(&known).unwrap_or_default();
+    let mut compiled = COMPILED.lock().unwrap_or_else(PoisonError::into_inner);
+    compiled.entry(mask).or_insert_with(|| compile(&default::profile(mask))).clone()
 }

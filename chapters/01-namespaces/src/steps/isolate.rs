@@ -23,12 +23,9 @@ pub(super) fn new_cgroup_namespace(child: &mut Child<'_>) -> Result<()> {
 /// sethostname(2).
 pub(super) fn set_hostname(child: &mut Child<'_>) -> Result<()> {
     let Some(name) = &child.container.hostname else { return Ok(()) };
-    rustix::system::sethostname(name.as_bytes()).during("set the hostname to", name).map_err(|failure| {
-        match failure.is(Errno::INVAL) {
-            true => failure.hint("A hostname has at most 64 bytes."),
-            false => failure,
-        }
-    })
+    rustix::system::sethostname(name.as_bytes())
+        .during("set the hostname to", name)
+        .map_err(|failure| failure.hint_on(Errno::INVAL, "A hostname has at most 64 bytes."))
 }
 
 /// setdomainname(2).

@@ -152,7 +152,8 @@ fn process_steps(container: &Container) -> Vec<Step<'_>> {
         Step::new("become-user", Process, "Become the user, with its groups.", rights::become_user),
         Step::new("find-program", Process, "Look the program up in the container's PATH.", execute::find_program),
         Step::new("reset-signals", Process, "Undo what the launcher does about signals, and set the umask.", |child| {
-            process::reset(child)
+            process::reset(child);
+            Ok(())
         }),
         Step::new("close-files", Process, "Mark every descriptor but the wanted ones close-on-exec.", files::close),
     ];

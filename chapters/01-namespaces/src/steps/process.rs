@@ -69,7 +69,7 @@ fn set_limit(limit: &Rlimit) -> Result<()> {
     let number = |value: u64| (value != u64::MAX).then_some(value);
     let wanted = rustix::process::Rlimit { current: number(limit.soft), maximum: number(limit.hard) };
     let text = || format!("{}={}:{}", limit.kind, limit.soft, limit.hard);
-    match rustix::process::setrlimit(resource, wanted.clone()) {
+    match rustix::process::setrlimit(resource, wanted) {
         Err(Errno::PERM) => {
             let most = rustix::process::getrlimit(resource).maximum.unwrap_or(u64::MAX);
             let clamped = |value: Option<u64>| number(value.unwrap_or(u64::MAX).min(most));
@@ -125,8 +125,7 @@ pub(super) fn enter_directory(child: &mut Child<'_>) -> Result<()> {
 }
 
 /// What a process hands on over execve(2) without anybody having said so: ignored signals, the signal mask, the umask.
-pub(super) fn reset(child: &mut Child<'_>) -> Result<()> {
+pub(super) fn reset(child: &Child<'_>) {
     sys::reset_signals();
     rustix::process::umask(Mode::from_raw_mode(child.container.process.umask.unwrap_or(0o022)));
-    Ok(())
 }

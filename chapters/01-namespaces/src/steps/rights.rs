@@ -44,10 +44,7 @@ pub(super) fn become_user(child: &mut Child<'_>) -> Result<()> {
 }
 
 fn unmapped(failure: crate::Failure) -> crate::Failure {
-    match failure.is(Errno::INVAL) {
-        true => failure.hint("The user namespace maps no such id; extend its id maps."),
-        false => failure,
-    }
+    failure.hint_on(Errno::INVAL, "The user namespace maps no such id; extend its id maps.")
 }
 
 pub(super) fn set_capabilities(child: &mut Child<'_>) -> Result<()> {
@@ -61,10 +58,7 @@ pub(super) fn forbid_new_privileges(_: &mut Child<'_>) -> Result<()> {
 
 pub(super) fn load_seccomp(child: &mut Child<'_>) -> Result<()> {
     let Some(program) = &child.container.process.seccomp else { return Ok(()) };
-    sys::seccomp(&program.instructions, program.flags).step("load the system call filter").map_err(|failure| {
-        match failure.is(Errno::ACCESS) {
-            true => failure.hint("Without CAP_SYS_ADMIN a filter needs no_new_privileges."),
-            false => failure,
-        }
-    })
+    sys::seccomp(&program.instructions, program.flags)
+        .step("load the system call filter")
+        .map_err(|failure| failure.hint_on(Errno::ACCESS, "Without CAP_SYS_ADMIN a filter needs no_new_privileges."))
 }

@@ -43,9 +43,9 @@ pub(super) fn pivot(child: &mut Child<'_>) -> Result<()> {
     let step = "make / of the root directory";
     let path = child.container.root.path.display();
     rustix::process::fchdir(child.root()?).during(step, &path)?;
-    rustix::process::pivot_root(".", ".").during(step, &path).map_err(|failure| match failure.is(Errno::INVAL) {
-        true => failure.hint("It must be a mount whose parent is private; the host's / must not be an initramfs."),
-        false => failure,
+    rustix::process::pivot_root(".", ".").during(step, &path).map_err(|failure| {
+        failure
+            .hint_on(Errno::INVAL, "It must be a mount whose parent is private; the host's / must not be an initramfs.")
     })?;
     rustix::mount::unmount(".", UnmountFlags::DETACH).step("let go of the host's mounts")?;
     rustix::process::chdir("/").step("go to the new root")

@@ -1,0 +1,122 @@
+//! What a filter can say: for each system call the first rule that matches decides, otherwise the default.
+
+/// Which calls are allowed, and what happens to the others.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Profile {
+    /// What happens to a call that no rule matches.
+    pub default_action: Action,
+    /// What happens to a call that is in no [`table`](super::table): it is newer than this engine.
+    pub unknown: Action,
+    /// In order of precedence.
+    pub rules: Vec<Rule>,
+    /// Flags of seccomp(2), such as [`SPECULATE`].
+    pub flags: u32,
+}
+
+/// `SECCOMP_FILTER_FLAG_SPEC_ALLOW`: a filter does not by itself slow the processor down against speculation attacks;
+/// whoever needs that asks for it (prctl(2), `PR_SET_SPECULATION_CTRL`).
+pub const SPECULATE: u32 = 4;
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rule {
+    /// Name of the system call. A name that x86-64 does not have is no rule.
+    pub call: String,
+    /// What happens when all conditions hold.
+    pub action: Action,
+    /// On the call's arguments. None is always true.
+    pub conditions: Vec<Condition>,
+}
+
+/// What the kernel does with a call (seccomp(2), "return values").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Action {
+    /// Does it.
+    Allow,
+    /// Does not do it and returns this errno.
+    Errno(u16),
+    /// Ends the process with `SIGSYS`.
+    KillProcess,
+    /// Ends the thread with `SIGSYS`.
+    KillThread,
+    /// Sends `SIGSYS`, which a handler may catch.
+    Trap,
+    /// Asks a tracer, with this message; without a tracer the call fails with `ENOSYS`.
+    Trace(u16),
+    /// Does it, and writes it to the audit log.
+    Log,
+}
+
+/// A condition on one argument.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condition {
+    /// Number of the argument, 0 to 5.
+    pub argument: u8,
+    /// How it is compared.
+    pub operator: Operator,
+    /// With what.
+    pub value: u64,
+    /// Whether only the lower 32 bits count. The kernel itself looks at no more of an `int`, so a filter that did would let
+    /// pass what differs in the upper ones.
+    pub narrow: bool,
+}
+
+/// Comparisons, unsigned.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operator {
+    /// `argument == value`
+    Equal,
+    /// `argument != value`
+    NotEqual,
+    /// `argument < value`
+    Less,
+    /// `argument <= value`
+    LessOrEqual,
+    /// `argument > value`
+    Greater,
+    /// `argument >= value`
+    GreaterOrEqual,
+    /// `argument & mask == value`
+    Masked(u64),
+}
+
+impl Action {
+    /// The 32 bits that a filter returns (`SECCOMP_RET_*`).
+    pub fn code(self) -> u32 {
+        match self {
+            Self::Allow => 0x7fff_0000,
+            Self::Log => 0x7ffc_0000,
+            Self::Trace(message) => 0x7ff0_0000 | u32::from(message),
+            Self::Errno(errno) => 0x0005_0000 | u32::from(errno),
+            Self::Trap => 0x0003_0000,
+            Self::KillThread => 0,
+            Self::KillProcess => 0x8000_0000,
+        }
+    }
+}
+
+impl Rule {
+    /// `call` without conditions.
+    pub fn new(call: &str, action: Action) -> Self {
+        Self { call: call.to_owned(), action, conditions: Vec::new() }
+    }
+
+    /// The same under one more condition.
+    #[must_use]
+    pub fn when(mut self, condition: Condition) -> Self {
+        self.conditions.push(condition);
+        self
+    }
+}
+
+impl Condition {
+    /// On an `int` argument.
+    pub fn int(argument: u8, operator: Operator, value: u32) -> Self {
+        Self { argument, operator, value: value.into(), narrow: true }
+    }
+
+    /// On a `long` or pointer argument.
+    pub fn long(argument: u8, operator: Operator, value: u64) -> Self {
+        Self { argument, operator, value, narrow: false }
+    }
+}
