@@ -78,6 +78,17 @@ impl Limits {
         self
     }
 
+    /// Sets quota and period for a number of processors as people write it, such as 0.5. Not a number or negative is none,
+    /// which [`Limits::validate`] refuses.
+    #[must_use]
+    pub fn cpus(self, cpus: f64) -> Self {
+        #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from a float saturates")]
+        let nano = (cpus * 1e9).round() as u64;
+        let limits = self.nano_cpus(nano);
+        // A quota of 0 would mean that none was asked for.
+        Self { cpu_quota: limits.cpu_quota.map(|quota| quota.max(1)), ..limits }
+    }
+
     /// Memory and swap together as docker means it; `None` is unlimited.
     pub(crate) fn memory_and_swap(&self) -> Option<u64> {
         match self.memory_swap {
@@ -159,6 +170,11 @@ mod tests {
     fn half_a_processor() {
         let limits = Limits::default().nano_cpus(500_000_000);
         assert_eq!((limits.cpu_quota, limits.cpu_period), (Some(50_000), Some(100_000)));
+        assert_eq!(Limits::default().cpus(0.5), limits);
+        for nonsense in [0.0, -1.0, 0.001, f64::NAN] {
+            assert!(Limits::default().cpus(nonsense).validate().is_err(), "{nonsense}");
+        }
+        Limits::default().cpus(f64::INFINITY).validate().unwrap();
     }
 
     #[test]

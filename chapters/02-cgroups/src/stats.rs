@@ -1,6 +1,7 @@
 //! What a group has used so far, in one pass over its files and in the same units for both versions.
 
 use std::collections::BTreeMap;
+use std::fmt::{self, Display};
 
 use namespaces::Result;
 use serde::{Deserialize, Serialize};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::cgroup::Cgroup;
 use crate::counters::{block_v1, block_v2, flat, flat_value, single};
 use crate::hierarchy::{Controller, Version};
+use crate::size::format_size;
 
 /// What a group has used. What the machine does not count is 0, `None` or empty.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -92,6 +94,22 @@ impl Memory {
         let idle =
             self.stat.get("total_inactive_file").or_else(|| self.stat.get("inactive_file")).copied().unwrap_or(0);
         self.usage.saturating_sub(idle)
+    }
+}
+
+/// A line for each controller, for people.
+impl Display for Stats {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let limit = |limit: Option<u64>, shown: fn(u64) -> String| limit.map_or_else(|| "no limit".to_owned(), shown);
+        let (cpu, memory, pids) = (&self.cpu, &self.memory, &self.pids);
+        writeln!(f, "memory  {} of {}", format_size(memory.working_set()), limit(memory.limit, format_size))?;
+        writeln!(f, "pids    {} of {}", pids.current, limit(pids.limit, |max| max.to_string()))?;
+        write!(f, "cpu     {} ms, held back {} ms", cpu.usage_ns / 1_000_000, cpu.throttled_ns / 1_000_000)?;
+        for disk in &self.block_io {
+            let (read, written) = (format_size(disk.read_bytes), format_size(disk.write_bytes));
+            write!(f, "\ndisk    {}:{} read {read}, written {written}", disk.major, disk.minor)?;
+        }
+        Ok(())
     }
 }
 
@@ -195,4 +213,30 @@ impl Cgroup {
 
 fn owned(text: &str) -> BTreeMap<String, u64> {
     flat(text).map(|(key, value)| (key.to_owned(), value)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn for_people() {
+        let stats = Stats {
+            cpu: Cpu { usage_ns: 12_345_678, ..Cpu::default() },
+            memory: Memory {
+                usage: 3 << 20,
+                limit: Some(64 << 20),
+                stat: [("total_inactive_file".to_owned(), 1 << 20)].into(),
+                ..Memory::default()
+            },
+            pids: Pids { current: 2, limit: None },
+            block_io: vec![BlockIo { major: 8, read_bytes: 4096, ..BlockIo::default() }],
+        };
+        insta::assert_snapshot!(stats, @r#"
+        memory  2MiB of 64MiB
+        pids    2 of no limit
+        cpu     12 ms, held back 0 ms
+        disk    8:0 read 4KiB, written 0B
+        "#);
+    }
 }
