@@ -50,10 +50,7 @@ fn busybox(scratch: &Path, tar: &Path) -> Result<()> {
             std::os::unix::fs::symlink("busybox", root.join("bin").join(name))?;
         }
     }
-    std::fs::write(
-        root.join("etc/passwd"),
-        "root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000:web:/home:/bin/sh\n",
-    )?;
+    std::fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nweb:x:1000:1000:web:/home:/bin/sh\n")?;
     std::fs::write(root.join("etc/group"), "root:x:0:\nstaff:x:50:web\nweb:x:1000:\n")?;
     pack(&root, tar)
 }
@@ -61,8 +58,9 @@ fn busybox(scratch: &Path, tar: &Path) -> Result<()> {
 fn debian(scratch: &Path, tar: &Path) -> Result<()> {
     let root = scratch.join("root");
     let mut debootstrap = Command::new("/usr/sbin/debootstrap");
-    debootstrap.args(["--variant=minbase", &release()?]).arg(&root);
-    debootstrap.args(mirror()).stdout(std::process::Stdio::null());
+    let release = release()?;
+    debootstrap.args(["--variant=minbase", &release]).arg(&root);
+    debootstrap.args(mirror(&release)).stdout(std::process::Stdio::null());
     shell::run(&mut debootstrap)?;
     pack(&root, tar)
 }
@@ -74,18 +72,21 @@ fn release() -> Result<String> {
     Ok(name.unwrap_or("bookworm").trim_matches('"').to_owned())
 }
 
-/// The mirror that apt itself uses: the first address in its sources, in either of their two forms.
-fn mirror() -> Option<String> {
+/// The mirror that apt itself uses for this release, from its sources in either of their two forms.
+fn mirror(release: &str) -> Option<String> {
     let mut files = vec![PathBuf::from("/etc/apt/sources.list")];
     let parts = std::fs::read_dir("/etc/apt/sources.list.d").into_iter().flatten().flatten();
-    files.extend(parts.map(|entry| entry.path()));
-    files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).find_map(|text| first_mirror(&text))
+    let sources = |path: &PathBuf| path.extension().is_some_and(|name| name == "list" || name == "sources");
+    files.extend(parts.map(|entry| entry.path()).filter(sources));
+    files.iter().filter_map(|file| std::fs::read_to_string(file).ok()).find_map(|text| first_mirror(&text, release))
 }
 
-/// The first address of a `deb` line or a `URIs:` field.
-fn first_mirror(sources: &str) -> Option<String> {
-    sources.lines().filter(|line| line.starts_with("deb ") || line.starts_with("URIs:")).find_map(|line| {
-        let address = line.split_whitespace().find(|word| word.starts_with("http"))?;
+/// The first address of a `deb` line or of a paragraph with `URIs:` that has `release` as one of its suites.
+fn first_mirror(sources: &str, release: &str) -> Option<String> {
+    let lines = sources.lines().filter(|line| line.starts_with("deb "));
+    let paragraphs = sources.split("\n\n").filter(|text| text.contains("URIs:"));
+    lines.chain(paragraphs).filter(|entry| entry.split_whitespace().any(|word| word == release)).find_map(|entry| {
+        let address = entry.split_whitespace().find(|word| word.starts_with("http"))?;
         Some(address.trim_end_matches('/').to_owned())
     })
 }
@@ -100,10 +101,10 @@ mod tests {
 
     #[test]
     fn the_mirror_is_read_from_both_forms_of_sources() {
-        let line = "# comment\ndeb [signed-by=/k] http://deb.example/debian bookworm main\n";
-        assert_eq!(first_mirror(line).as_deref(), Some("http://deb.example/debian"));
-        let field = "Types: deb\nURIs: https://deb.example/debian/\nSuites: trixie\n";
-        assert_eq!(first_mirror(field).as_deref(), Some("https://deb.example/debian"));
-        assert_eq!(first_mirror("Types: deb\n"), None);
+        let line = "# comment\ndeb http://other.example/apt tools main\ndeb [signed-by=/k] http://deb.example/debian bookworm main\n";
+        assert_eq!(first_mirror(line, "bookworm").as_deref(), Some("http://deb.example/debian"));
+        let field = "Types: deb\nURIs: https://a.example/\nSuites: other\n\nURIs: https://deb.example/debian/\nSuites: trixie trixie-updates\n";
+        assert_eq!(first_mirror(field, "trixie").as_deref(), Some("https://deb.example/debian"));
+        assert_eq!(first_mirror("Types: deb\n", "trixie"), None);
     }
 }

@@ -92,12 +92,18 @@ impl Functions<'_> {
 
 impl<'ast> Visit<'ast> for Functions<'_> {
     fn visit_item_fn(&mut self, function: &'ast syn::ItemFn) {
-        self.length(&function.sig.ident.to_string(), function.sig.span().join(function.block.span()).unwrap_or_else(|| function.block.span()));
+        self.length(
+            &function.sig.ident.to_string(),
+            function.sig.span().join(function.block.span()).unwrap_or_else(|| function.block.span()),
+        );
         visit::visit_item_fn(self, function);
     }
 
     fn visit_impl_item_fn(&mut self, function: &'ast syn::ImplItemFn) {
-        self.length(&function.sig.ident.to_string(), function.sig.span().join(function.block.span()).unwrap_or_else(|| function.block.span()));
+        self.length(
+            &function.sig.ident.to_string(),
+            function.sig.span().join(function.block.span()).unwrap_or_else(|| function.block.span()),
+        );
         visit::visit_impl_item_fn(self, function);
     }
 

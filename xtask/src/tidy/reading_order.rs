@@ -39,14 +39,16 @@ impl Page {
             Self::Module => line.strip_prefix("//!")?.trim_start(),
             Self::Readme => line.trim_start(),
         };
-        let listed = text.starts_with("- ") || text.split_once(". ").is_some_and(|(number, _)| number.parse::<u8>().is_ok());
+        let listed =
+            text.starts_with("- ") || text.split_once(". ").is_some_and(|(number, _)| number.parse::<u8>().is_ok());
         listed.then(|| text.split_once(": ").map_or(text, |(names, _)| names))
     }
 }
 
 fn is_file(word: &str) -> bool {
     let plain = |text: &str| text.chars().all(|letter| letter.is_ascii_alphanumeric() || "_-./".contains(letter));
-    plain(word) && (word.strip_suffix(".rs").is_some() || (word.ends_with('/') && word.len() > 1 && !word.starts_with('/')))
+    plain(word)
+        && (word.strip_suffix(".rs").is_some() || (word.ends_with('/') && word.len() > 1 && !word.starts_with('/')))
 }
 
 #[cfg(test)]

@@ -1,0 +1,39 @@
+//! The main job of the README: a container from the image that the engine brings along, with no network at all.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use skiff_tests::Daemon;
+
+#[test]
+fn hello_reports_from_inside_and_names_the_six_steps() {
+    let daemon = Daemon::bare(&[]);
+    let page = daemon.skiff(&["run", "--rm", "hello"]);
+    for step in ["1", "2", "3", "4", "5", "6"] {
+        assert!(page.ok().contains(step), "{page}");
+    }
+    let facts: serde_json::Value =
+        serde_json::from_str(daemon.skiff(&["run", "--rm", "hello", "--json"]).ok()).unwrap();
+    assert_eq!(facts["pid"], 1, "{facts:#}");
+    daemon.finish();
+}
+
+#[test]
+fn ordinary_names_go_on_working() {
+    let daemon = Daemon::bare(&[]);
+    daemon.skiff(&["run", "--name", "first", "hello"]).ok();
+    let all = daemon.skiff(&["ps", "-a", "--format", "{{.Names}} {{.Image}} {{.Status}}"]);
+    assert!(all.ok().starts_with("first hello Exited (0)"), "{all}");
+    assert!(daemon.skiff(&["images"]).ok().contains("hello"));
+    assert_eq!(daemon.skiff(&["rm", "first"]).ok(), "first");
+    daemon.finish();
+}
+
+#[test]
+fn the_default_daemon_is_started_when_none_answers() {
+    // Without -H the client may start a daemon on the default socket; with -H it may not.
+    let nowhere = skiff_tests::run(
+        std::process::Command::new(skiff_tests::binary("skiff")).args(["-H", "unix:///nonexistent/skiff.sock", "ps"]),
+        b"",
+    );
+    nowhere.fails(1, "Cannot connect to the Skiff daemon at unix:///nonexistent/skiff.sock");
+}
