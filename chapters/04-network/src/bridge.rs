@@ -88,3 +88,69 @@ impl Bridge {
         Ok(Some(Found { addresses: own.map(|(_, address)| address).collect(), link }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn bridge() -> Bridge {
+        Bridge {
+            interface: "skiff0".to_owned(),
+            address: "172.17.0.1/16".parse().unwrap(),
+            mtu: Some(1400),
+            internal: false,
+            icc: true,
+            masquerade: true,
+        }
+    }
+
+    fn commands(found: Option<&Found>) -> String {
+        let operations = bridge().plan(found).unwrap();
+        operations.iter().map(Operation::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    fn found(kind: &str) -> Found {
+        let link = Link {
+            index: 7,
+            name: "skiff0".to_owned(),
+            kind: kind.to_owned(),
+            up: false,
+            mtu: 1500,
+            mac: Vec::new(),
+            master: 0,
+            hairpin: false,
+        };
+        Found { link, addresses: vec!["10.0.0.1/8".parse().unwrap()] }
+    }
+
+    #[test]
+    fn a_missing_bridge_is_made() {
+        insta::assert_snapshot!(commands(None), @r"
+        ip link add skiff0 address 02:42:ac:11:00:01 mtu 1400 type bridge
+        ip address add 172.17.0.1/16 broadcast + dev skiff0
+        ip link set skiff0 up
+        ");
+    }
+
+    #[test]
+    fn one_that_differs_is_put_right() {
+        insta::assert_snapshot!(commands(Some(&found("bridge"))), @r"
+        ip link set skiff0 mtu 1400
+        ip address del 10.0.0.1/8 dev skiff0
+        ip address add 172.17.0.1/16 broadcast + dev skiff0
+        ip link set skiff0 up
+        ");
+    }
+
+    #[test]
+    fn one_that_is_right_is_left_alone() {
+        let link = Link { up: true, mtu: 1400, ..found("bridge").link };
+        assert_eq!(commands(Some(&Found { link, addresses: vec![bridge().address] })), "");
+    }
+
+    #[test]
+    fn another_interface_is_not_taken_over() {
+        let failure = bridge().plan(Some(&found("vxlan"))).unwrap_err();
+        assert_eq!(failure.to_string(), "cannot make the bridge skiff0: another interface has this name");
+    }
+}

@@ -81,3 +81,97 @@ impl Ipam {
         &self.pool
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ipnet::Ipv4Net;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pool(subnet: &str) -> Pool {
+        let subnet: Ipv4Net = subnet.parse().unwrap();
+        Pool { subnet, gateway: subnet.hosts().next().unwrap(), range: None }
+    }
+
+    #[test]
+    fn the_lowest_free_address_comes_first() {
+        let mut ipam = Ipam::new(pool("172.17.0.0/16"));
+        let [first, second, third]: [Ipv4Addr; 3] = std::array::from_fn(|_| ipam.claim_next().unwrap());
+        assert_eq!([first, second, third].map(|address| address.octets()[3]), [2, 3, 4]);
+        ipam.release(second);
+        assert_eq!(ipam.claim_next().unwrap(), second);
+    }
+
+    #[test]
+    fn a_range_narrows_what_is_given_but_not_what_may_be_asked_for() {
+        let range = "10.0.0.16/30".parse().unwrap();
+        let mut ipam = Ipam::new(Pool { range: Some(range), ..pool("10.0.0.0/24") });
+        let given: Vec<u8> = std::iter::from_fn(|| ipam.claim_next().ok()).map(|address| address.octets()[3]).collect();
+        assert_eq!(given, [16, 17, 18, 19]);
+        ipam.claim(Ipv4Addr::new(10, 0, 0, 200)).unwrap();
+    }
+
+    #[test]
+    fn a_refusal_says_why_and_what_to_do() {
+        let mut ipam = Ipam::new(pool("10.0.0.0/30"));
+        ipam.claim_next().unwrap();
+        let full = ipam.claim_next().unwrap_err();
+        let taken = ipam.claim(Ipv4Addr::new(10, 0, 0, 2)).unwrap_err();
+        let outside = ipam.claim(Ipv4Addr::new(10, 0, 1, 2)).unwrap_err();
+        insta::assert_snapshot!([full, taken, outside].map(|failure| failure.to_string()).join("\n"), @r"
+        cannot find a free address in 10.0.0.0/30: no available IPv4 addresses on this network's address pools
+        cannot use the address 10.0.0.2: Address already in use
+        cannot use the address 10.0.1.2: it is not in the network's subnet 10.0.0.0/30
+        ");
+    }
+
+    /// What is done to the addresses of a network.
+    #[derive(Debug, Clone)]
+    enum Act {
+        Next,
+        Claim(u8),
+        Release(u8),
+    }
+
+    fn acts() -> impl Strategy<Value = Vec<Act>> {
+        let act = prop_oneof![Just(Act::Next), any::<u8>().prop_map(Act::Claim), any::<u8>().prop_map(Act::Release)];
+        proptest::collection::vec(act, 0..200)
+    }
+
+    proptest! {
+        /// No address is given twice; the subnet's own, the broadcast address and the gateway never are; and what was
+        /// given back can be had again.
+        #[test]
+        fn an_address_belongs_to_one_container_at_a_time(prefix in 24u8..=30, acts in acts()) {
+            let subnet = Ipv4Net::new(Ipv4Addr::new(10, 0, 0, 0), prefix).unwrap();
+            let gateway = Ipv4Addr::new(10, 0, 0, 1);
+            let mut ipam = Ipam::new(Pool { subnet, gateway, range: None });
+            let mut held = BTreeSet::new();
+            for act in acts {
+                let claimed = match act {
+                    Act::Next => ipam.claim_next().ok(),
+                    Act::Claim(last) => {
+                        let address = Ipv4Addr::new(10, 0, 0, last);
+                        ipam.claim(address).is_ok().then_some(address)
+                    }
+                    Act::Release(last) => {
+                        let address = Ipv4Addr::new(10, 0, 0, last);
+                        ipam.release(address);
+                        if held.remove(&address) {
+                            prop_assert!(ipam.is_free(address));
+                        }
+                        None
+                    }
+                };
+                if let Some(address) = claimed {
+                    prop_assert!(held.insert(address), "{address} was given twice");
+                    prop_assert!(subnet.contains(&address));
+                    prop_assert!(![gateway, subnet.network(), subnet.broadcast()].contains(&address));
+                }
+            }
+            let again = Ipam::with_used(*ipam.pool(), held);
+            prop_assert_eq!(again, ipam, "records are enough to make it again");
+        }
+    }
+}

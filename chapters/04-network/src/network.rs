@@ -224,3 +224,79 @@ fn interface_name(name: String) -> Result<String> {
     }
     Ok(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ID: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+    fn plan(options: &[(&str, &str)], change: impl FnOnce(&mut Request)) -> Result<Network> {
+        let owned = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned()));
+        let mut request = Request { name: "web".to_owned(), options: owned.collect(), ..Request::default() };
+        change(&mut request);
+        Network::plan(request, ID, "2026-01-01T00:00:00Z", &["172.17.0.0/16".parse().unwrap()])
+    }
+
+    #[test]
+    fn the_record_is_json_that_a_person_can_read() {
+        let network = plan(&[("com.docker.network.driver.mtu", "1450")], |_| {}).unwrap();
+        insta::assert_json_snapshot!(network, @r#"
+        {
+          "id": "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef",
+          "name": "web",
+          "driver": "bridge",
+          "interface": "br-0123456789ab",
+          "ipv4": {
+            "subnet": "172.18.0.0/16",
+            "gateway": "172.18.0.1"
+          },
+          "internal": false,
+          "icc": true,
+          "masquerade": true,
+          "mtu": 1450,
+          "labels": {},
+          "options": {
+            "com.docker.network.driver.mtu": "1450"
+          },
+          "created": "2026-01-01T00:00:00Z"
+        }
+        "#);
+        let text = serde_json::to_string(&network).unwrap();
+        assert_eq!(serde_json::from_str::<Network>(&text).unwrap(), network);
+    }
+
+    #[test]
+    fn host_and_none_are_networks_in_name_only() {
+        for (driver, api) in [("host", "host"), ("none", "null"), ("null", "null")] {
+            let network = plan(&[], |request| request.driver = driver.to_owned()).unwrap();
+            assert_eq!((network.bridge(), network.ipv4, network.driver.as_str()), (None, None, api));
+        }
+    }
+
+    #[test]
+    fn an_interface_name_fits_the_kernel() {
+        let named =
+            |name: &str| plan(&[("com.docker.network.bridge.name", name)], |_| {}).map(|network| network.interface);
+        assert_eq!(named("skiff0").unwrap().as_deref(), Some("skiff0"));
+        assert_eq!(named("").unwrap().as_deref(), Some("br-0123456789ab"));
+        for name in ["sixteen-letters!", "a-name-too-long-", "a b", "..", "br/0", "x\"y"] {
+            assert!(named(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn an_option_that_cannot_be_read_is_named() {
+        let say = |key, value| plan(&[(key, value)], |_| {}).unwrap_err().to_string();
+        let said = [
+            say("com.docker.network.driver.mtu", "big"),
+            say("com.docker.network.bridge.enable_icc", "maybe"),
+            plan(&[], |request| request.driver = "overlay".to_owned()).unwrap_err().to_string(),
+        ];
+        insta::assert_snapshot!(said.join("\n"), @r"
+        cannot read the network option com.docker.network.driver.mtu=big: an MTU is a number of bytes from 68 to 65535
+        cannot read the network option com.docker.network.bridge.enable_icc=maybe: it is either true or false
+        cannot find the network driver overlay: there is no such driver
+        ");
+    }
+}

@@ -83,3 +83,79 @@ impl fmt::Display for Plan {
         section(f, "in the firewall", &self.elements.iter().map(element).collect::<Vec<_>>())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::network::{Network, Request};
+    use crate::port::PublishedPort;
+    use crate::{Protocol, Wish};
+
+    use super::*;
+
+    fn plan(ports: &[(&str, u16, u16)], change: impl FnOnce(&mut Request)) -> String {
+        let mut request = Request { interface: Some("skiff0".to_owned()), ..Request::default() };
+        change(&mut request);
+        let network = Network::plan(request, &"ab".repeat(32), "", &[]).unwrap();
+        let ports = ports.iter().map(|(ip, host_port, container_port)| PublishedPort {
+            host_ip: ip.parse().unwrap(),
+            host_port: *host_port,
+            container_port: *container_port,
+            protocol: Protocol::Tcp,
+        });
+        let wish = Wish { address: [172, 17, 0, 2].into(), mac: None, ports: ports.collect(), index: 0 };
+        let endpoint = Endpoint::new(&network, &"1f2e3d4c".repeat(8), wish).unwrap();
+        Attachment::Endpoints(vec![endpoint]).plan("skiff").to_string()
+    }
+
+    #[test]
+    fn a_container_on_the_default_bridge() {
+        insta::assert_snapshot!(plan(&[("0.0.0.0", 8080, 80), ("127.0.0.1", 8443, 443)], |_| {}), @r#"
+        on the host:
+          ip link add veth1f2e3d4c master skiff0 up type veth peer name eth0 address 02:42:ac:11:00:02 netns CONTAINER
+          ip link set veth1f2e3d4c type bridge_slave hairpin on isolated off
+        in the container's namespace:
+          ip address add 172.17.0.2/16 broadcast + dev eth0
+          ip link set lo up
+          ip link set eth0 up
+          ip route add default via 172.17.0.1
+        in the firewall:
+          nft add element ip skiff bridges { "skiff0" }
+          nft add element ip skiff subnets { 172.17.0.0/16 }
+          nft add element ip skiff masqueraded { 172.17.0.0/16 }
+          nft add element ip skiff open { "skiff0" . "skiff0" }
+          nft add element ip skiff ports { tcp . 8080 : 172.17.0.2 . 80 }
+          nft add element ip skiff address_ports { 127.0.0.1 . tcp . 8443 : 172.17.0.2 . 443 }
+        "#);
+    }
+
+    #[test]
+    fn one_in_an_internal_network_without_icc() {
+        let plan = plan(&[("0.0.0.0", 8080, 80)], |request| {
+            request.internal = true;
+            request.options.insert("com.docker.network.driver.mtu".to_owned(), "1400".to_owned());
+            request.options.insert("com.docker.network.bridge.enable_icc".to_owned(), "false".to_owned());
+        });
+        insta::assert_snapshot!(plan, @r#"
+        on the host:
+          ip link add veth1f2e3d4c master skiff0 mtu 1400 up type veth peer name eth0 address 02:42:ac:11:00:02 mtu 1400 netns CONTAINER
+          ip link set veth1f2e3d4c type bridge_slave hairpin on isolated on
+        in the container's namespace:
+          ip address add 172.17.0.2/16 broadcast + dev eth0
+          ip link set lo up
+          ip link set eth0 up
+        in the firewall:
+          nft add element ip skiff bridges { "skiff0" }
+          nft add element ip skiff subnets { 172.17.0.0/16 }
+          nft add element ip skiff internal { "skiff0" }
+        "#);
+    }
+
+    #[test]
+    fn one_without_a_network() {
+        insta::assert_snapshot!(Attachment::None.plan("skiff").to_string(), @r"
+        in the container's namespace:
+          ip link set lo up
+        ");
+        assert_eq!(Attachment::Host.plan("skiff").to_string(), "");
+    }
+}

@@ -84,3 +84,52 @@ fn wanted_subnet(subnet: Ipv4Net, taken: &[Ipv4Net]) -> Result<Ipv4Net> {
     }
     Ok(subnet)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn net(text: &str) -> Ipv4Net {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn a_subnet_is_chosen_around_what_is_in_use() {
+        assert_eq!(choose_subnet(&[]), Some(net("172.17.0.0/16")));
+        // The default route covers everything and claims nothing.
+        assert_eq!(choose_subnet(&[net("0.0.0.0/0")]), Some(net("172.17.0.0/16")));
+        // Part of one, and a route over many.
+        assert_eq!(choose_subnet(&[net("172.17.5.0/24"), net("172.18.0.1/32")]), Some(net("172.19.0.0/16")));
+        assert_eq!(choose_subnet(&[net("172.16.0.0/12")]), Some(net("192.168.0.0/20")));
+        assert_eq!(choose_subnet(&[net("172.16.0.0/12"), net("192.168.1.0/24")]), Some(net("192.168.16.0/20")));
+        assert_eq!(choose_subnet(&[net("172.16.0.0/12"), net("192.168.0.0/16")]), None);
+    }
+
+    #[test]
+    fn a_wish_that_cannot_be_is_refused() {
+        let taken = [net("10.0.0.0/8")];
+        let request = |subnet: &str, gateway: Option<&str>, range: Option<&str>| Request {
+            subnet: Some(net(subnet)),
+            gateway: gateway.map(|text| text.parse().unwrap()),
+            ip_range: range.map(net),
+            ..Request::default()
+        };
+        let refused = [
+            request("10.1.0.0/16", None, None),
+            request("192.168.0.0/31", None, None),
+            request("192.168.0.0/24", Some("192.168.1.1"), None),
+            request("192.168.0.0/24", Some("192.168.0.255"), None),
+            request("192.168.0.0/24", None, Some("192.168.1.0/25")),
+        ];
+        let said = refused.map(|request| plan(&request, &taken).unwrap_err().to_string()).join("\n");
+        insta::assert_snapshot!(said, @r"
+        cannot use the subnet 10.1.0.0/16: Pool overlaps with other one on this address space
+        cannot use the subnet 192.168.0.0/31: it has no room for a gateway and a container
+        cannot use the gateway 192.168.1.1: it is no address of the subnet 192.168.0.0/24
+        cannot use the gateway 192.168.0.255: it is no address of the subnet 192.168.0.0/24
+        cannot use the address range 192.168.1.0/25: it is not in the subnet 192.168.0.0/24
+        ");
+        let pool = plan(&request("192.168.5.7/24", None, Some("192.168.5.128/25")), &taken).unwrap();
+        assert_eq!((pool.subnet, pool.gateway), (net("192.168.5.0/24"), Ipv4Addr::new(192, 168, 5, 1)));
+    }
+}

@@ -157,3 +157,95 @@ fn invalid(cause: &str, text: &str) -> Failure {
         .on(text)
         .hint("A port is published as [HOST-IP:][HOST-PORT:]CONTAINER-PORT[/PROTOCOL].")
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn read(text: &str) -> String {
+        let show = |request: &PortRequest| {
+            let ip = request.host_ip.map_or("*".to_owned(), |ip| ip.to_string());
+            let host = request.host_ports.as_ref().map_or("any".to_owned(), |range| format!("{range:?}"));
+            format!("{ip} {host} -> {}/{}", request.container_port, request.protocol)
+        };
+        match PortRequest::parse(text) {
+            Ok(requests) => requests.iter().map(show).collect::<Vec<_>>().join(", "),
+            Err(failure) => failure.to_string(),
+        }
+    }
+
+    #[test]
+    fn dockers_notation_is_read() {
+        let texts = [
+            "80",
+            "80/udp",
+            "8080:80",
+            "0:80",
+            "127.0.0.1:8080:80/TCP",
+            "127.0.0.1::80",
+            "0.0.0.0:8080:80",
+            "[::1]:8080:80/sctp",
+            "8000-8002:80-82",
+            "8000-8010:80",
+            "80-81",
+        ];
+        insta::assert_snapshot!(texts.map(read).join("\n"), @r"
+        * any -> 80/tcp
+        * any -> 80/udp
+        * 8080..=8080 -> 80/tcp
+        * any -> 80/tcp
+        127.0.0.1 8080..=8080 -> 80/tcp
+        127.0.0.1 any -> 80/tcp
+        * 8080..=8080 -> 80/tcp
+        ::1 8080..=8080 -> 80/sctp
+        * 8000..=8000 -> 80/tcp, * 8001..=8001 -> 81/tcp, * 8002..=8002 -> 82/tcp
+        * 8000..=8010 -> 80/tcp
+        * any -> 80/tcp, * any -> 81/tcp
+        ");
+    }
+
+    #[test]
+    fn what_is_not_is_refused_with_its_reason() {
+        let texts =
+            ["", "http", "80/icmp", "8080:", "70000:80", "0", "nowhere:1:2", "8000-8002:80-81", "81-80", "1.2.3.4:80"];
+        insta::assert_snapshot!(texts.map(read).join("\n"), @r"
+        cannot publish : no port of the container is given
+        cannot publish http: a port is a number from 1 to 65535
+        cannot publish 80/icmp: the protocol is tcp, udp or sctp
+        cannot publish 8080:: no port of the container is given
+        cannot publish 70000:80: a port is a number from 1 to 65535
+        cannot publish 0: a port is a number from 1 to 65535
+        cannot publish nowhere:1:2: the host's address is not an IP address
+        cannot publish 8000-8002:80-81: the two ranges have different lengths
+        cannot publish 81-80: the range ends before it begins
+        cannot publish 1.2.3.4:80: a port is a number from 1 to 65535
+        ");
+    }
+
+    #[test]
+    fn the_api_s_map_of_bindings_is_read() {
+        let one = |ip, port| PortRequest::from_binding("80/tcp", ip, port).unwrap();
+        assert_eq!(one("", "8080"), PortRequest::parse("8080:80").unwrap());
+        assert_eq!(one("", ""), PortRequest::parse("80").unwrap());
+        assert_eq!(one("127.0.0.1", "0"), PortRequest::parse("127.0.0.1::80").unwrap());
+        assert_eq!(one("::1", "8000-8001"), PortRequest::parse("[::1]:8000-8001:80").unwrap());
+    }
+
+    proptest! {
+        #[test]
+        fn no_text_is_too_strange(text in "[0-9a-z:./\\[\\]-]{0,24}") {
+            let _ = PortRequest::parse(&text);
+        }
+
+        #[test]
+        fn a_published_port_reads_back(ip: [u8; 4], host in 1u16.., inside in 1u16..) {
+            let ip = std::net::Ipv4Addr::from(ip);
+            let requests = PortRequest::parse(&format!("{ip}:{host}:{inside}")).unwrap();
+            prop_assert_eq!(requests.len(), 1);
+            prop_assert_eq!(requests[0].host_ports.clone(), Some(host..=host));
+            prop_assert_eq!(requests[0].container_port, inside);
+        }
+    }
+}

@@ -87,7 +87,18 @@ mod tests {
             domainname: "example.org".to_owned(),
             base: None,
         };
-        insta::assert_snapshot!(hosts.text(), @"");
+        insta::assert_snapshot!(hosts.text(), @r"
+        127.0.0.1	localhost
+        ::1	localhost ip6-localhost ip6-loopback
+        fe00::	ip6-localnet
+        ff00::	ip6-mcastprefix
+        ff02::1	ip6-allnodes
+        ff02::2	ip6-allrouters
+        10.0.0.5	db
+        2001:db8::1	v6
+        172.17.0.1	host.docker.internal
+        172.17.0.2	web.example.org web
+        ");
     }
 
     #[test]
@@ -101,6 +112,15 @@ mod tests {
         let say = |text| extra_host(text, None).unwrap_err().to_string();
         let said =
             ["db", ":1.2.3.4", "a b:1.2.3.4", "db:nowhere", "db:host-gateway", "x\n1.2.3.4 evil:1.2.3.4"].map(say);
-        insta::assert_debug_snapshot!(said, @"");
+        insta::assert_debug_snapshot!(said, @r#"
+        [
+            "cannot read the extra host db: it is NAME:ADDRESS",
+            "cannot read the extra host :1.2.3.4: the name is empty or has blanks in it",
+            "cannot read the extra host a b:1.2.3.4: the name is empty or has blanks in it",
+            "cannot read the extra host db:nowhere: the address is neither an IP address nor host-gateway",
+            "cannot read the extra host db:host-gateway: a container without a network has no gateway",
+            "cannot read the extra host x\n1.2.3.4 evil:1.2.3.4: the name is empty or has blanks in it",
+        ]
+        "#);
     }
 }

@@ -82,7 +82,12 @@ mod tests {
 
     #[test]
     fn the_hosts_servers_but_not_its_loopback() {
-        insta::assert_snapshot!(resolv_conf(HOST, &Dns::default()), @"");
+        insta::assert_snapshot!(resolv_conf(HOST, &Dns::default()), @r"
+        nameserver 10.0.0.1
+        nameserver fe80::1%eth0
+        search lan example.org
+        options ndots:2 rotate
+        ");
     }
 
     #[test]

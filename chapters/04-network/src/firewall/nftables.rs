@@ -197,3 +197,31 @@ fn attribute(attributes: &[u8], kind: u16) -> Option<Vec<u8>> {
     let found = NlasIterator::new(attributes).flatten().find(|nla| nla.kind() == kind)?;
     Some(found.value().to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Protocol;
+
+    #[test]
+    fn an_element_in_bytes() {
+        let element = Element {
+            set: "ports",
+            key: vec![Part::Protocol(Protocol::Tcp), Part::Port(8080)],
+            data: vec![Part::Address([172, 17, 0, 2].into()), Part::Port(80)],
+        };
+        let words: Vec<String> = element_body("skiff", &element).chunks(4).map(hexadecimal).collect();
+        insta::assert_snapshot!(words.join(" "), @"02000000 0a000100 736b6966 66000000 0a000200 706f7274 73000000 28000380 24000180 10000180 0c000100 06000000 1f900000 10000280 0c000100 ac110002 00500000");
+    }
+
+    #[test]
+    fn a_subnet_is_two_elements_its_start_and_what_follows_its_end() {
+        let subnet = Element { set: "subnets", key: vec![Part::Subnet("10.1.0.0/16".parse().unwrap())], data: vec![] };
+        let keys = elements_in(&element_body("skiff", &subnet));
+        assert_eq!(keys, [(vec![10, 1, 0, 0], vec![]), (vec![10, 2, 0, 0], vec![])]);
+    }
+
+    fn hexadecimal(word: &[u8]) -> String {
+        word.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+}

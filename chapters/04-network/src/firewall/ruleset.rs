@@ -83,3 +83,50 @@ const RULES: &str = r"	chain guard {
 		ip saddr 127.0.0.0/8 oifname @bridges masquerade
 	}
 ";
+
+#[cfg(test)]
+mod tests {
+    use crate::firewall::{Element, Part, of_bridge};
+    use crate::network::Bridge;
+
+    #[test]
+    fn the_rules() {
+        insta::assert_snapshot!("ruleset", super::ruleset("skiff"));
+    }
+
+    #[test]
+    fn the_elements_of_two_networks_and_a_port() {
+        let open = Bridge {
+            interface: "skiff0".to_owned(),
+            address: "172.17.0.1/16".parse().unwrap(),
+            mtu: None,
+            internal: false,
+            icc: true,
+            masquerade: true,
+        };
+        let closed = Bridge { interface: "br-1".to_owned(), internal: true, icc: false, ..open.clone() };
+        let port = Element {
+            set: "ports",
+            key: vec![Part::Protocol(crate::Protocol::Udp), Part::Port(53)],
+            data: vec![Part::Address([172, 17, 0, 2].into()), Part::Port(5353)],
+        };
+        let elements = [of_bridge(&open), of_bridge(&closed), vec![port]].concat();
+        insta::assert_snapshot!(super::contents("skiff", &elements), @r#"
+        flush set ip skiff bridges
+        flush set ip skiff subnets
+        flush set ip skiff masqueraded
+        flush set ip skiff internal
+        flush set ip skiff open
+        flush map ip skiff ports
+        flush map ip skiff address_ports
+        add element ip skiff bridges { "skiff0" }
+        add element ip skiff subnets { 172.17.0.0/16 }
+        add element ip skiff masqueraded { 172.17.0.0/16 }
+        add element ip skiff open { "skiff0" . "skiff0" }
+        add element ip skiff bridges { "br-1" }
+        add element ip skiff subnets { 172.17.0.0/16 }
+        add element ip skiff internal { "br-1" }
+        add element ip skiff ports { udp . 53 : 172.17.0.2 . 5353 }
+        "#);
+    }
+}
