@@ -3,12 +3,16 @@
 //! A flag that docker has and that changes nothing here is accepted and ignored, with the reason beside it. A flag that
 //! nobody knows is refused by name: a daemon that overlooks an instruction is worse than one that does not start.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Parser;
 
 use crate::listener::Address;
+
+/// Where state is kept unless a flag says otherwise.
+const DATA_ROOT: &str = "/var/lib/skiff";
 
 /// The container daemon: serves the Docker Engine API on a unix socket.
 #[derive(Debug, Parser)]
@@ -18,7 +22,7 @@ pub(crate) struct Flags {
     #[arg(short = 'H', long = "host", value_name = "ADDRESS", default_value = "unix:///run/skiff/skiff.sock")]
     pub(crate) hosts: Vec<Address>,
     /// Where images, containers, networks and volumes are kept.
-    #[arg(long, value_name = "DIR", default_value = "/var/lib/skiff")]
+    #[arg(long, value_name = "DIR", default_value = DATA_ROOT)]
     pub(crate) data_root: PathBuf,
     /// Where sockets and other state that need not survive a reboot are kept.
     #[arg(long, value_name = "DIR", default_value = "/run/skiff")]
@@ -35,9 +39,9 @@ pub(crate) struct Flags {
     /// Registry to speak to over plain HTTP, as HOST[:PORT]. May be given more than once. Loopback always is.
     #[arg(long = "insecure-registry", value_name = "HOST")]
     pub(crate) insecure_registries: Vec<String>,
-    /// Name of the default network's bridge, at most 15 bytes.
-    #[arg(short, long, value_name = "NAME", default_value = "skiff0", value_parser = link_name)]
-    pub(crate) bridge: String,
+    /// Name of the default network's bridge, at most 15 bytes [default: skiff0, or one made from DATA_ROOT].
+    #[arg(short, long, value_name = "NAME", value_parser = link_name)]
+    bridge: Option<String>,
     /// Log everything, every request included.
     #[arg(short = 'D', long)]
     pub(crate) debug: bool,
@@ -85,6 +89,16 @@ impl Flags {
         }
     }
 
+    /// The default network's bridge. A daemon with a data root of its own has a bridge of its own, so that two of them can
+    /// run side by side without being told.
+    pub(crate) fn bridge(&self) -> String {
+        match &self.bridge {
+            Some(name) => name.clone(),
+            None if self.data_root == PathBuf::from(DATA_ROOT) => "skiff0".into(),
+            None => format!("skiff{:08x}", fnv1a(self.data_root.as_os_str().as_bytes())),
+        }
+    }
+
     /// Where the pid is written.
     pub(crate) fn pidfile(&self) -> PathBuf {
         self.pidfile.clone().unwrap_or_else(|| self.exec_root.join("skiffd.pid"))
@@ -116,6 +130,11 @@ impl FromStr for Address {
         }
         Ok(Self { path: path.into() })
     }
+}
+
+/// The FNV-1a hash: short, and the same for ever, which std's hashers do not promise.
+fn fnv1a(bytes: &[u8]) -> u32 {
+    bytes.iter().fold(0x811c_9dc5, |hash, byte| (hash ^ u32::from(*byte)).wrapping_mul(0x0100_0193))
 }
 
 /// The name of a link: what the kernel takes (`dev_valid_name` in net/core/dev.c).
@@ -171,7 +190,14 @@ mod tests {
         let flags = parse(&[]).unwrap();
         assert_eq!(flags.hosts, [Address { path: "/run/skiff/skiff.sock".into() }]);
         assert_eq!(flags.pidfile(), PathBuf::from("/run/skiff/skiffd.pid"));
-        assert_eq!(flags.level(), "info");
+        assert_eq!((flags.level(), flags.bridge().as_str()), ("info", "skiff0"));
+    }
+
+    #[test]
+    fn a_data_root_of_its_own_has_a_bridge_of_its_own() {
+        let bridge = |root| parse(&["--data-root", root]).unwrap().bridge();
+        assert_eq!((bridge("/a"), bridge("/b")), ("skiff1a2b".into(), "skiff".into()));
+        assert!(bridge("/a").len() <= 15);
     }
 
     #[test]

@@ -95,7 +95,7 @@ async fn run(flags: &Flags) -> Result<()> {
 /// What the engine is told.
 fn config(flags: &Flags) -> Config {
     Config {
-        bridge: flags.bridge.clone(),
+        bridge: flags.bridge(),
         registry_mirrors: flags.registry_mirrors.clone(),
         insecure_registries: flags.insecure_registries.clone(),
         ..Config::at(&flags.data_root, &flags.exec_root)

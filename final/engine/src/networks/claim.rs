@@ -7,7 +7,7 @@
 use std::net::Ipv4Addr;
 use std::os::fd::OwnedFd;
 
-use ::network::{Attachment, Driver, Endpoint, NetworkStage, Wish};
+use ::network::{Attachment, Driver, Endpoint, NetworkStage, PortRequest, PublishedPort, Wish};
 use bollard_stubs::models::{EndpointSettings, HostConfig};
 use namespaces::Stage;
 
@@ -43,12 +43,17 @@ impl Networks {
                 _ => {}
             }
         }
+        let ports = state.ports.claim(asked.container, &requests(asked)?)?;
         let mut claimed = Vec::new();
         for (index, (id, wish)) in wanted.iter().enumerate() {
-            let endpoint = self.settle(&mut state, id).and_then(|()| state.claim(asked.container, id, index, wish));
+            // Ports lead to the first interface, which has the default route.
+            let ports = if index == 0 { ports.clone() } else { Vec::new() };
+            let endpoint =
+                self.settle(&mut state, id).and_then(|()| state.claim(asked.container, id, wish, ports, index));
             match endpoint {
                 Ok(endpoint) => claimed.push(endpoint),
                 Err(error) => {
+                    state.ports.release(asked.container);
                     state.forget(&claimed);
                     return Err(error);
                 }
@@ -83,6 +88,7 @@ impl Networks {
                 let _ = ipam.claim(endpoint.address.addr());
             }
             held.endpoints.insert(endpoint.container.clone(), endpoint.clone());
+            state.ports.restore(&endpoint.container, &endpoint.ports);
         }
         if endpoints.is_empty() {
             return Ok(());
@@ -98,7 +104,14 @@ impl Networks {
 }
 
 impl State {
-    fn claim(&mut self, container: &str, id: &str, index: usize, wish: &EndpointSettings) -> Result<Endpoint> {
+    fn claim(
+        &mut self,
+        container: &str,
+        id: &str,
+        wish: &EndpointSettings,
+        ports: Vec<PublishedPort>,
+        index: usize,
+    ) -> Result<Endpoint> {
         let held = self.held(id)?;
         let Some(ipam) = &mut held.ipam else {
             let name = &held.network.name;
@@ -115,7 +128,7 @@ impl State {
                 address
             }
         };
-        let endpoint = Endpoint::new(&held.network, container, Wish { address, mac, ports: Vec::new(), index })?;
+        let endpoint = Endpoint::new(&held.network, container, Wish { address, mac, ports, index })?;
         held.endpoints.insert(container.to_owned(), endpoint.clone());
         Ok(endpoint)
     }
@@ -123,10 +136,8 @@ impl State {
     fn forget(&mut self, endpoints: &[Endpoint]) {
         for endpoint in endpoints {
             let Some(held) = self.networks.get_mut(&endpoint.network) else { continue };
-            // A container that was started again meanwhile holds another address: that stays.
-            if held.endpoints.get(&endpoint.container).is_some_and(|now| now.address == endpoint.address) {
-                held.endpoints.remove(&endpoint.container);
-            }
+            held.endpoints.remove(&endpoint.container);
+            self.ports.release(&endpoint.container);
             if let Some(ipam) = &mut held.ipam {
                 ipam.release(endpoint.address.addr());
             }
@@ -148,6 +159,27 @@ fn wanted(state: &State, asked: Asked<'_>) -> Result<Vec<(String, EndpointSettin
         }
     }
     Ok(wanted)
+}
+
+/// The ports to publish: those that are bound to a port of the host, and all that are exposed when that was asked for.
+fn requests(asked: Asked<'_>) -> Result<Vec<PortRequest>> {
+    let bindings = asked.host.port_bindings.iter().flatten();
+    let mut bindings: Vec<_> = bindings.map(|(port, hosts)| (port.as_str(), hosts.as_deref().unwrap_or(&[]))).collect();
+    bindings.sort_by_key(|(port, _)| *port);
+    let mut requests = Vec::new();
+    for (port, hosts) in &bindings {
+        for host in *hosts {
+            let text = |text: &Option<String>| text.clone().unwrap_or_default();
+            requests.extend(PortRequest::from_binding(port, &text(&host.host_ip), &text(&host.host_port))?);
+        }
+    }
+    if asked.host.publish_all_ports == Some(true) {
+        let bound = |port: &&String| bindings.iter().any(|(bound, hosts)| *bound == port.as_str() && !hosts.is_empty());
+        for port in asked.exposed.iter().filter(|port| !bound(port)) {
+            requests.extend(PortRequest::from_binding(port, "", "")?);
+        }
+    }
+    Ok(requests)
 }
 
 /// What a client leaves empty is not given.

@@ -21,7 +21,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ::network::{Firewall, Ipam, Network, Request, netlink};
+use ::network::{Firewall, Ipam, Network, PortClaims, Request, netlink};
 use ipnet::Ipv4Net;
 use jiff::Timestamp;
 use namespaces::Context;
@@ -53,6 +53,7 @@ pub struct Networks {
 #[derive(Debug, Default)]
 struct State {
     networks: BTreeMap<String, Held>,
+    ports: PortClaims,
 }
 
 /// A network and what is claimed of it.
@@ -83,7 +84,7 @@ impl Networks {
             .into_iter()
             .map(|(_, network)| (network.id.clone(), Held::new(network)))
             .collect();
-        let state = Mutex::new(State { networks });
+        let state = Mutex::new(State { networks, ports: PortClaims::new() });
         let opened = Self {
             root,
             bridge: config.bridge.clone(),

@@ -1,0 +1,137 @@
+//! A `skiffd` of the test's own: its own roots, socket and network namespace. It and its files go away with the test.
+
+#![allow(dead_code, reason = "each test file uses what it needs")]
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// A running daemon.
+pub(crate) struct Daemon {
+    child: Child,
+    pub(crate) home: TempDir,
+}
+
+impl Daemon {
+    /// Starts one and waits until it answers.
+    pub(crate) fn start() -> Self {
+        Self::with(&[])
+    }
+
+    /// The same with further flags.
+    pub(crate) fn with(flags: &[&str]) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let log = std::fs::File::create(home.path().join("log")).unwrap();
+        // A network namespace of its own: bridges and rules end with it. The shell turns its loopback on and becomes it.
+        let mut command = Command::new("unshare");
+        command.args(["--net", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_skiffd")]);
+        command.arg("--host").arg(format!("unix://{}", home.path().join("skiff.sock").display()));
+        command.arg("--data-root").arg(home.path().join("data")).arg("--exec-root").arg(home.path().join("run"));
+        let child = command.args(flags).stdin(Stdio::null()).stderr(log).spawn().unwrap();
+        let mut daemon = Self { child, home };
+        let end = Instant::now() + Duration::from_secs(20);
+        while UnixStream::connect(daemon.socket()).is_err() {
+            assert!(daemon.child.try_wait().unwrap().is_none(), "skiffd has ended:\n{}", daemon.log());
+            assert!(Instant::now() < end, "skiffd does not answer:\n{}", daemon.log());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        daemon
+    }
+
+    pub(crate) fn socket(&self) -> PathBuf {
+        self.home.path().join("skiff.sock")
+    }
+
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(self.home.path().join("log")).unwrap()
+    }
+
+    /// One request as it is typed, and the whole answer. The connection is closed by the daemon, as asked.
+    pub(crate) fn request(&self, line: &str, headers: &str, body: &str) -> Answer {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        let length = body.len();
+        write!(
+            stream,
+            "{line} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {length}\r\n{headers}\r\n{body}"
+        )
+        .unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        Answer(text)
+    }
+
+    pub(crate) fn get(&self, path: &str) -> Answer {
+        self.request(&format!("GET {path}"), "", "")
+    }
+
+    pub(crate) fn post(&self, path: &str, body: &str) -> Answer {
+        self.request(&format!("POST {path}"), "", body)
+    }
+
+    /// Docker's own client, to its end: what it printed on both outputs, and how it ended.
+    pub(crate) fn docker(&self, arguments: &[&str]) -> (String, i32) {
+        let mut command = Command::new("docker");
+        command.arg("-H").arg(format!("unix://{}", self.socket().display())).args(arguments);
+        command.env("DOCKER_CONFIG", self.home.path().join("client")).env_remove("DOCKER_HOST").stdin(Stdio::null());
+        let output = command.output().expect("docker's client is installed");
+        let text = [output.stdout, output.stderr].concat();
+        (String::from_utf8_lossy(&text).into_owned(), output.status.code().unwrap_or(-1))
+    }
+
+    /// The same, when it must succeed.
+    #[track_caller]
+    pub(crate) fn docker_ok(&self, arguments: &[&str]) -> String {
+        let (text, code) = self.docker(arguments);
+        assert_eq!(code, 0, "docker {arguments:?}: {text}\n{}", self.log());
+        text
+    }
+
+    /// Asks the daemon to stop and says how it ended.
+    pub(crate) fn stop(&mut self) -> Option<i32> {
+        Command::new("kill").arg(self.pid().to_string()).status().unwrap();
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        self.stop();
+    }
+}
+
+/// An answer as it came over the socket.
+pub(crate) struct Answer(String);
+
+impl Answer {
+    pub(crate) fn status(&self) -> u16 {
+        self.0
+            .split(' ')
+            .nth(1)
+            .and_then(|status| status.parse().ok())
+            .unwrap_or_else(|| panic!("no status: {}", self.0))
+    }
+
+    pub(crate) fn head(&self) -> String {
+        self.0.split("\r\n\r\n").next().unwrap_or_default().to_lowercase()
+    }
+
+    pub(crate) fn body(&self) -> &str {
+        self.0.split_once("\r\n\r\n").map_or("", |(_, body)| body)
+    }
+
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_str(self.body()).unwrap_or_else(|error| panic!("{error}: {}", self.0))
+    }
+
+    pub(crate) fn message(&self) -> String {
+        self.json()["message"].as_str().unwrap_or_default().to_owned()
+    }
+}
