@@ -96,6 +96,8 @@ pub fn launch(container: &Container, stages: &mut [Box<dyn Stage>], options: Lau
     let mut stages = chosen(stages, &options.without);
     steps::check_names(container, &stages, &options.without)?;
     let started = start(container, &mut stages, &options);
+    // The launcher's copies of the container's files: a pipe has an end only when all its writers are gone.
+    drop(options);
     started.map_err(|failure| {
         let released = stages.iter_mut().rev().filter_map(|stage| stage.release().err());
         let failures = std::iter::once(failure.clone()).chain(released).collect();

@@ -55,13 +55,12 @@ impl User {
     pub fn resolve(spec: &UserSpec, passwd: &str, group: &str) -> Result<Self> {
         let (user, chosen_group) = spec.user.split_once(':').unwrap_or((&spec.user, ""));
         let user = if user.is_empty() { "0" } else { user };
-        let (uid, account) = match id(user)? {
-            Some(uid) => (uid, accounts(passwd).find(|account| account.uid == uid)),
-            None => {
-                let account = accounts(passwd).find(|account| account.name == user);
-                let account = account.ok_or_else(|| unknown("user", user, "passwd"))?;
-                (account.uid, Some(account))
-            }
+        let (uid, account) = if let Some(uid) = id(user)? {
+            (uid, accounts(passwd).find(|account| account.uid == uid))
+        } else {
+            let account = accounts(passwd).find(|account| account.name == user);
+            let account = account.ok_or_else(|| unknown("user", user, "passwd"))?;
+            (account.uid, Some(account))
         };
         let gid = match chosen_group {
             "" => account.as_ref().map_or(0, |account| account.gid),
@@ -103,13 +102,11 @@ fn id(text: &str) -> Result<Option<u32>> {
 }
 
 fn group_id(name: &str, file: &str) -> Result<u32> {
-    match id(name)? {
-        Some(gid) => Ok(gid),
-        None => {
-            let found = groups(file).find(|group| group.name == name).map(|group| group.gid);
-            found.ok_or_else(|| unknown("group", name, "group"))
-        }
+    if let Some(gid) = id(name)? {
+        return Ok(gid);
     }
+    let found = groups(file).find(|group| group.name == name).map(|group| group.gid);
+    found.ok_or_else(|| unknown("group", name, "group"))
 }
 
 fn unknown(what: &str, name: &str, file: &str) -> Failure {

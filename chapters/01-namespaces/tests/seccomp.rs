@@ -2,6 +2,9 @@
 //!
 //! All programs run in a small interpreter of classic BPF, with the kernel's rules: jumps go forward, the end is a return.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+#![allow(clippy::cast_possible_truncation, reason = "instructions are packed words")]
+
 use std::collections::BTreeMap;
 
 use namespaces::capabilities::{self, DEFAULT};

@@ -106,8 +106,8 @@ mod tests {
         drop(here);
         let Some((Message::Failed(got), None)) = there.recv().unwrap() else { panic!("not a failure") };
         assert_eq!(got, failure);
-        let Some((Message::Console, Some(_fd))) = there.recv().unwrap() else { panic!("no descriptor") };
-        drop(_fd);
+        let Some((Message::Console, Some(fd))) = there.recv().unwrap() else { panic!("no descriptor") };
+        drop(fd);
         assert!(there.recv().unwrap().is_none());
     }
 

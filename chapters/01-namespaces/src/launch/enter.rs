@@ -40,6 +40,8 @@ pub fn enter(pid: Pid, process: &Process, stages: &mut [Box<dyn Stage>], options
     drop(theirs);
     let mut running = Running { pid, pidfd, console: None, timings: Vec::new() };
     let ready = ours.send(&Message::Go, None).and_then(|()| listen(&ours, &options, &mut running));
+    // The launcher's copies of the program's files.
+    drop(options);
     if let Err(failure) = ready {
         return Err(bury(&running.pidfd, failure));
     }

@@ -88,7 +88,7 @@ fn file(name: &str) -> Result<PathBuf> {
     let sane = |part: &&str| {
         !part.is_empty() && !part.starts_with('.') && !part.contains(|letter: char| letter == '/' || letter <= ' ')
     };
-    if !parts.iter().all(|part| sane(&part)) {
+    if !parts.iter().all(sane) {
         return Err(Failure::new("set the kernel parameter", "this is not the name of one").on(name));
     }
     Ok(["sys"].into_iter().chain(parts).collect())
