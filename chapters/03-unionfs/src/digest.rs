@@ -124,17 +124,18 @@ pub fn chain_ids(diffs: &[Digest]) -> Vec<Digest> {
     diffs.iter().scan(None, chain).collect()
 }
 
-/// A reader that knows the digest and the number of the bytes that were read through it.
-pub struct Hashing<R> {
-    inner: R,
+/// A digest that is not finished.
+#[derive(Clone, Default)]
+pub struct Hasher {
     state: Sha256,
     count: u64,
 }
 
-impl<R> Hashing<R> {
-    /// Counts from here.
-    pub fn new(inner: R) -> Self {
-        Self { inner, state: Sha256::new(), count: 0 }
+impl Hasher {
+    /// Takes in more bytes.
+    pub fn update(&mut self, bytes: &[u8]) {
+        self.state.update(bytes);
+        self.count += bytes.len() as u64;
     }
 
     /// Bytes so far.
@@ -142,17 +143,41 @@ impl<R> Hashing<R> {
         self.count
     }
 
-    /// The digest of what was read, and its length in bytes.
+    /// The digest of all bytes, and how many they were.
     pub fn finish(self) -> (Digest, u64) {
         (Digest(self.state.finalize().into()), self.count)
+    }
+}
+
+impl Debug for Hasher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Hasher").field("count", &self.count).finish_non_exhaustive()
+    }
+}
+
+/// A reader that knows the digest of the bytes that were read through it.
+#[derive(Debug)]
+pub struct Hashing<R> {
+    inner: R,
+    hasher: Hasher,
+}
+
+impl<R> Hashing<R> {
+    /// Counts from here.
+    pub fn new(inner: R) -> Self {
+        Self { inner, hasher: Hasher::default() }
+    }
+
+    /// The digest of what was read, and its length in bytes.
+    pub fn finish(self) -> (Digest, u64) {
+        self.hasher.finish()
     }
 }
 
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;
-        self.state.update(buffer.get(..length).unwrap_or_default());
-        self.count += length as u64;
+        self.hasher.update(buffer.get(..length).unwrap_or_default());
         Ok(length)
     }
 }

@@ -20,6 +20,7 @@ use namespaces::{Context, Failure, Result, Root};
 use serde::{Deserialize, Serialize};
 
 use crate::digest::{Digest, chain_id};
+use crate::unpack::Stats;
 
 /// Names of layers that are not complete begin with this.
 const UNFINISHED: &str = ".new-";
@@ -131,14 +132,16 @@ impl Unfinished {
         Root::open(&self.place.join("diff"))
     }
 
-    /// Gives the layer its name. `size` is the bytes of its regular files, as [`crate::apply_layer`] counts them.
+    /// Gives the layer its name, once its files are on the disk.
     ///
-    /// When somebody else was quicker with the same layer, theirs stays and ours goes.
-    pub fn finish(mut self, parent: Option<Digest>, diff_id: Digest, size: u64) -> Result<Layer> {
-        let layer = Layer { chain_id: chain_id(parent, diff_id), diff_id, parent, size };
+    /// `stats` is what [`crate::apply_layer`] returned. When somebody else was quicker with the same layer, theirs stays
+    /// and ours goes.
+    pub fn finish(mut self, parent: Option<Digest>, diff_id: Digest, stats: Stats) -> Result<Layer> {
+        let layer = Layer { chain_id: chain_id(parent, diff_id), diff_id, parent, size: stats.size };
         let record = self.place.join("layer.json");
         let text = serde_json::to_vec(&layer).step("write the layer's record")?;
         fs::write(&record, text).during("write", record.display())?;
+        self.sync(stats.members)?;
         let place = self.layers.join(layer.chain_id.hex());
         match fs::rename(&self.place, &place) {
             Ok(()) => self.done = true,
@@ -147,6 +150,31 @@ impl Unfinished {
         }
         Ok(layer)
     }
+
+    /// A rename can reach the disk before the data does, and after a power failure an empty file would stand under the
+    /// name of a whole layer. A few files are synced one by one. For many it is quicker to sync the file system, although
+    /// that waits for everybody else's data too.
+    fn sync(&self, members: u64) -> Result<()> {
+        const FEW: u64 = 64;
+        if members <= FEW {
+            return sync_tree(&self.place).during("sync", self.place.display());
+        }
+        let directory = fs::File::open(&self.place).during("open", self.place.display())?;
+        rustix::fs::syncfs(&directory).during("sync the file system of", self.place.display())
+    }
+}
+
+fn sync_tree(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            sync_tree(&entry.path())?;
+        } else if kind.is_file() {
+            fs::File::open(entry.path())?.sync_data()?;
+        }
+    }
+    fs::File::open(directory)?.sync_all()
 }
 
 impl Drop for Unfinished {

@@ -21,7 +21,7 @@ mod unpack;
 
 pub use archive::{Archive, Member, MemberKind, Segment};
 pub use changes::{Change, ChangeKind, changes};
-pub use digest::{Digest, Hashing, chain_id, chain_ids};
+pub use digest::{Digest, Hasher, Hashing, chain_id, chain_ids};
 pub use layers::{Layer, Layers, Unfinished};
 pub use overlay::{Overlay, OverlayStage, attach};
 pub use unpack::{Stats, apply_layer};

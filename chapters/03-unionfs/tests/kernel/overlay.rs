@@ -184,15 +184,15 @@ fn a_layer_is_whole_or_absent() {
     drop(layers.begin().unwrap());
     assert_eq!(fs::read_dir(&directory).unwrap().count(), 0, "a layer that was given up leaves nothing");
     let unfinished = layers.begin().unwrap();
-    apply_layer(archive(&[file("a", "12345")]).as_slice(), &unfinished.root().unwrap()).unwrap();
+    let stats = apply_layer(archive(&[file("a", "12345")]).as_slice(), &unfinished.root().unwrap()).unwrap();
     assert_eq!(layers.get(&diff), None);
-    let layer = unfinished.finish(None, diff, 5).unwrap();
+    let layer = unfinished.finish(None, diff, stats).unwrap();
     assert_eq!(layers.get(&diff), Some(layer.clone()));
     assert_eq!(fs::read_to_string(layers.diff(&diff).join("a")).unwrap(), "12345");
     // The same layer a second time: the first one stays.
-    assert_eq!(layers.begin().unwrap().finish(None, diff, 5).unwrap(), layer);
+    assert_eq!(layers.begin().unwrap().finish(None, diff, stats).unwrap(), layer);
     assert!(layers.diff(&diff).join("a").exists());
-    let above = layers.begin().unwrap().finish(Some(diff), other, 0).unwrap();
+    let above = layers.begin().unwrap().finish(Some(diff), other, stats).unwrap();
     assert_eq!((above.chain_id, above.parent), (chain_id(Some(diff), other), Some(diff)));
     // A crash in the middle.
     std::mem::forget(layers.begin().unwrap());
