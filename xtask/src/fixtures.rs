@@ -83,6 +83,7 @@ fn mirror(release: &str) -> Option<String> {
 
 /// The first address of a `deb` line or of a paragraph with `URIs:` that has `release` as one of its suites.
 fn first_mirror(sources: &str, release: &str) -> Option<String> {
+    let sources: String = sources.lines().filter(|line| !line.starts_with('#')).flat_map(|line| [line, "\n"]).collect();
     let lines = sources.lines().filter(|line| line.starts_with("deb "));
     let paragraphs = sources.split("\n\n").filter(|text| text.contains("URIs:"));
     lines.chain(paragraphs).filter(|entry| entry.split_whitespace().any(|word| word == release)).find_map(|entry| {
@@ -103,7 +104,7 @@ mod tests {
     fn the_mirror_is_read_from_both_forms_of_sources() {
         let line = "# comment\ndeb http://other.example/apt tools main\ndeb [signed-by=/k] http://deb.example/debian bookworm main\n";
         assert_eq!(first_mirror(line, "bookworm").as_deref(), Some("http://deb.example/debian"));
-        let field = "Types: deb\nURIs: https://a.example/\nSuites: other\n\nURIs: https://deb.example/debian/\nSuites: trixie trixie-updates\n";
+        let field = "# http://old.example/archive\nTypes: deb\nURIs: https://a.example/\nSuites: other\n\nURIs: https://deb.example/debian/\nSuites: trixie trixie-updates\n";
         assert_eq!(first_mirror(field, "trixie").as_deref(), Some("https://deb.example/debian"));
         assert_eq!(first_mirror("Types: deb\n", "trixie"), None);
     }

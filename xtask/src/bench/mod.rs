@@ -1,0 +1,55 @@
+//! Measurements beside the peers, in one run.
+//!
+//! A single figure says as much about the machine as about the engine, so every figure stands beside another engine's that
+//! was measured in the same minutes: the contestants take turns, and the ratios are taken turn by turn.
+//!
+//! - `paired.rs`: the contestants, their turns, the table.
+//! - `peers.rs`: dockerd, podman, crun and runc from Debian packages, and our own daemon, each with roots of its own.
+
+mod paired;
+mod peers;
+
+use anyhow::Result;
+use clap::Subcommand;
+
+use self::paired::{Contestant, Race};
+use self::peers::Peers;
+
+/// What to measure.
+#[derive(Subcommand)]
+pub(crate) enum Bench {
+    /// `run --rm` of busybox `true`, beside crun, runc, docker and podman.
+    Start {
+        /// Turns of each contestant.
+        #[arg(long, default_value_t = 30)]
+        runs: usize,
+    },
+}
+
+/// Runs one benchmark and prints its table.
+pub(crate) fn run(what: &Bench) -> Result<()> {
+    match what {
+        Bench::Start { runs } => start(*runs),
+    }
+}
+
+/// The start race. Everybody runs in one mount namespace without the cgroup v2 tree, because Debian 12's crun refuses a
+/// hybrid hierarchy, and in one network namespace.
+fn start(runs: usize) -> Result<()> {
+    let peers = Peers::start()?;
+    let mut contestants = vec![
+        Contestant::new("crun run (bare bundle)", peers.oci("crun")),
+        Contestant::new("runc run (bare bundle)", peers.oci("runc")),
+        Contestant::new("skiff-runtime run (bare bundle)", peers.skiff_runtime()),
+    ];
+    for network in ["host", "none", "bridge"] {
+        contestants.push(Contestant::new(&format!("skiff run, {network}"), peers.skiff(network)));
+    }
+    contestants.push(Contestant::new("docker run, bridge", peers.docker()));
+    contestants.extend(peers.podman().map(|words| Contestant::new("podman run, bridge", words)));
+    let race = Race::run(&mut contestants, runs)?;
+    println!("{}", race.table("crun run (bare bundle)"));
+    println!("{}", race.ratio("skiff run, bridge", "docker run, bridge"));
+    println!("{}", race.ratio("skiff run, bridge", "crun run (bare bundle)"));
+    Ok(())
+}

@@ -1,0 +1,195 @@
+//! The engines of the race: each with roots of its own, in one network namespace, ended when the race is over.
+
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::{fixtures, packages, release, shell};
+
+/// In a mount namespace of its own without the cgroup v2 tree of a hybrid machine; on other machines the tree stays.
+const WITHOUT_HYBRID: &str = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"";
+
+/// The engines, running.
+pub(crate) struct Peers {
+    directory: tempfile::TempDir,
+    binaries: PathBuf,
+    /// Holds the network and mount namespaces that everybody runs in.
+    keeper: Child,
+    daemons: Vec<Child>,
+    with_podman: bool,
+}
+
+impl Peers {
+    /// Starts them all; what has no package here is left out with a word.
+    pub(crate) fn start() -> Result<Self> {
+        for list in [packages::FIXTURES, packages::PEERS, packages::ENGINES] {
+            packages::install(list)?;
+        }
+        let busybox = fixtures::build()?.join("busybox.tar");
+        let binaries = release::build()?;
+        let directory = tempfile::Builder::new().prefix("skiff-bench-").tempdir()?;
+        let mut keeper = Command::new("unshare");
+        keeper.args(["--net", "--mount", "--propagation", "private", "sh", "-c", WITHOUT_HYBRID, "sh"]);
+        keeper.args(["sh", "-c", "ip link set lo up; echo ready; exec sleep infinity"]).stdout(Stdio::piped());
+        let mut keeper = keeper.spawn().context("cannot start unshare")?;
+        let mut ready = [0; 1];
+        std::io::Read::read_exact(&mut keeper.stdout.take().context("no pipe")?, &mut ready)?;
+        let mut peers = Self { directory, binaries, keeper, daemons: Vec::new(), with_podman: true };
+        peers.bundle(&busybox)?;
+        peers.start_docker(&busybox)?;
+        peers.start_skiff(&busybox)?;
+        peers.prepare_podman(&busybox);
+        Ok(peers)
+    }
+
+    /// `crun run` or `runc run` of the bare bundle.
+    pub(crate) fn oci(&self, runtime: &str) -> Vec<String> {
+        let bundle = self.path("bundle");
+        self.inside(&[runtime, "run", "--bundle", &bundle, &format!("skiff-bench-{runtime}")])
+    }
+
+    /// Our own runtime on the same bundle.
+    pub(crate) fn skiff_runtime(&self) -> Vec<String> {
+        let (program, bundle) = (self.binaries.join("skiff-runtime"), self.path("bundle"));
+        let root = self.path("skiff-runtime");
+        self.inside(&[&program.to_string_lossy(), "--root", &root, "run", "--bundle", &bundle, "skiff-bench-own"])
+    }
+
+    /// `skiff run --rm` on a network.
+    pub(crate) fn skiff(&self, network: &str) -> Vec<String> {
+        let mut words = self.skiff_client();
+        words.extend(["run", "--rm", "--network", network, "busybox", "true"].map(str::to_owned));
+        words
+    }
+
+    /// `docker run --rm` on its default network.
+    pub(crate) fn docker(&self) -> Vec<String> {
+        let mut words = self.docker_client();
+        words.extend(["run", "--rm", "busybox", "true"].map(str::to_owned));
+        words
+    }
+
+    /// `podman run --rm` on its default network, where podman can run.
+    pub(crate) fn podman(&self) -> Option<Vec<String>> {
+        let mut words = self.podman_client();
+        words.extend(["run", "--rm", "localhost/busybox", "true"].map(str::to_owned));
+        self.with_podman.then_some(words)
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.directory.path().join(name).to_string_lossy().into_owned()
+    }
+
+    /// The words in the namespaces of the race.
+    fn inside(&self, words: &[&str]) -> Vec<String> {
+        let keeper = self.keeper.id().to_string();
+        let enter = ["nsenter", "--net", "--mount", "--target", &keeper, "--"];
+        enter.iter().chain(words).map(|&word| word.to_owned()).collect()
+    }
+
+    // Clients talk over a socket in the file system, so they need not enter the namespaces.
+    fn skiff_client(&self) -> Vec<String> {
+        let program = self.binaries.join("skiff").to_string_lossy().into_owned();
+        vec![program, "-H".to_owned(), format!("unix://{}", self.path("skiff.sock"))]
+    }
+
+    fn docker_client(&self) -> Vec<String> {
+        vec!["docker".to_owned(), "-H".to_owned(), format!("unix://{}", self.path("docker.sock"))]
+    }
+
+    fn podman_client(&self) -> Vec<String> {
+        let (root, run) = (self.path("podman"), self.path("podman-run"));
+        let config = format!("CONTAINERS_CONF={}", self.path("containers.conf"));
+        self.inside(&["env", &config, "podman", "--root", &root, "--runroot", &run])
+    }
+
+    fn bundle(&self, busybox: &Path) -> Result<()> {
+        let bundle = self.directory.path().join("bundle");
+        std::fs::create_dir_all(bundle.join("rootfs"))?;
+        shell::run(Command::new("tar").arg("-C").arg(bundle.join("rootfs")).arg("-xf").arg(busybox))?;
+        shell::run(Command::new("runc").args(["spec", "--bundle"]).arg(&bundle))?;
+        let file = bundle.join("config.json");
+        let mut spec: serde_json::Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+        let process = spec.pointer_mut("/process").and_then(|each| each.as_object_mut()).context("no process")?;
+        process.insert("terminal".into(), false.into());
+        process.insert("args".into(), vec!["/bin/true"].into());
+        process.remove("rlimits");
+        Ok(std::fs::write(&file, serde_json::to_vec(&spec)?)?)
+    }
+
+    fn start_docker(&mut self, busybox: &Path) -> Result<()> {
+        let (data, exec, pid) = (self.path("docker-data"), self.path("docker-exec"), self.path("docker.pid"));
+        let socket = format!("unix://{}", self.path("docker.sock"));
+        let words = ["dockerd", "--data-root", &data, "--exec-root", &exec, "--pidfile", &pid, "--host", &socket];
+        self.daemon(&self.inside(&words), "docker.sock")?;
+        let words = self.docker_client();
+        shell::output(command(&words)?.arg("import").arg(busybox).arg("busybox:latest")).map(drop)
+    }
+
+    fn start_skiff(&mut self, busybox: &Path) -> Result<()> {
+        let program = self.binaries.join("skiffd").to_string_lossy().into_owned();
+        let (data, exec, pid) = (self.path("data"), self.path("exec"), self.path("skiffd.pid"));
+        let socket = format!("unix://{}", self.path("skiff.sock"));
+        let words = [&program, "--data-root", &data, "--exec-root", &exec, "--pidfile", &pid, "--host", &socket];
+        self.daemon(&self.inside(&words), "skiff.sock")?;
+        let words = self.skiff_client();
+        shell::output(command(&words)?.arg("import").arg(busybox).arg("busybox:latest")).map(drop)
+    }
+
+    /// Podman cannot run everywhere: the race goes on without it, and says why.
+    fn prepare_podman(&mut self, busybox: &Path) {
+        // Hard limits cannot be raised on every machine.
+        let limits = "[containers]\ndefault_ulimits = [\"nofile=1024:2048\", \"nproc=4096:4096\"]\n";
+        let written = std::fs::write(self.path("containers.conf"), limits);
+        let import = command(&self.podman_client()).and_then(|mut each| {
+            shell::output(each.args(["import", "-q"]).arg(busybox).arg("localhost/busybox:latest"))
+        });
+        let tried = written.map_err(anyhow::Error::from).and(import).and_then(|_| {
+            let words = self.podman().context("no podman")?;
+            shell::output(&mut command(&words)?)
+        });
+        if let Err(error) = tried {
+            eprintln!("podman is left out: {error}");
+            self.with_podman = false;
+        }
+    }
+
+    /// Starts a daemon and waits for its socket.
+    fn daemon(&mut self, words: &[String], socket: &str) -> Result<()> {
+        let log = std::fs::File::create(self.path(&format!("{socket}.log")))?;
+        let mut command = command(words)?;
+        self.daemons.push(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?);
+        let end = Instant::now() + Duration::from_secs(30);
+        while std::os::unix::net::UnixStream::connect(self.path(socket)).is_err() {
+            if Instant::now() > end {
+                bail!(
+                    "{} does not answer: {}",
+                    words.join(" "),
+                    std::fs::read_to_string(self.path(&format!("{socket}.log")))?
+                );
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Peers {
+    fn drop(&mut self) {
+        for daemon in self.daemons.iter_mut().rev() {
+            let _ended = Command::new("kill").arg(daemon.id().to_string()).status();
+            let _reaped = daemon.wait();
+        }
+        let _ended = self.keeper.kill();
+        let _reaped = self.keeper.wait();
+    }
+}
+
+fn command(words: &[String]) -> Result<Command> {
+    let (program, arguments) = words.split_first().context("a command without words")?;
+    let mut command = Command::new(program);
+    command.args(arguments);
+    Ok(command)
+}
