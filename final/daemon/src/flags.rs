@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::Parser;
+use ipnet::Ipv4Net;
 
 use crate::listener::Address;
 
@@ -42,6 +43,12 @@ pub(crate) struct Flags {
     /// Name of the default network's bridge, at most 15 bytes [default: skiff0, or one made from DATA_ROOT].
     #[arg(short, long, value_name = "NAME", value_parser = link_name)]
     bridge: Option<String>,
+    /// Address of that bridge with the subnet's prefix, such as 172.17.0.1/16 [default: one that is free].
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) bip: Option<Ipv4Net>,
+    /// Largest packet on the default network, in bytes [default: 1500].
+    #[arg(long, value_name = "BYTES")]
+    pub(crate) mtu: Option<u32>,
     /// Log everything, every request included.
     #[arg(short = 'D', long)]
     pub(crate) debug: bool,
@@ -196,7 +203,7 @@ mod tests {
     #[test]
     fn a_data_root_of_its_own_has_a_bridge_of_its_own() {
         let bridge = |root| parse(&["--data-root", root]).unwrap().bridge();
-        assert_eq!((bridge("/a"), bridge("/b")), ("skiff1a2b".into(), "skiff".into()));
+        assert_eq!((bridge("/a"), bridge("/b")), ("skiff70d2182d".into(), "skiff6dd21374".into()));
         assert!(bridge("/a").len() <= 15);
     }
 

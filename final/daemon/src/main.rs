@@ -96,6 +96,8 @@ async fn run(flags: &Flags) -> Result<()> {
 fn config(flags: &Flags) -> Config {
     Config {
         bridge: flags.bridge(),
+        bridge_address: flags.bip,
+        mtu: flags.mtu,
         registry_mirrors: flags.registry_mirrors.clone(),
         insecure_registries: flags.insecure_registries.clone(),
         ..Config::at(&flags.data_root, &flags.exec_root)

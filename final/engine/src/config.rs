@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use ipnet::Ipv4Net;
+
 /// Everything the engine is told from outside. `skiffd` makes it from its flags, which are dockerd's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
@@ -13,6 +15,10 @@ pub struct Config {
     pub runtime: Option<PathBuf>,
     /// Name of the default network's bridge, at most 15 bytes.
     pub bridge: String,
+    /// Address of the default network's bridge with the subnet's prefix (`--bip`): `172.17.0.1/16`. `None` chooses.
+    pub bridge_address: Option<Ipv4Net>,
+    /// Largest packet on the default network, in bytes (`--mtu`). `None` is the kernel's 1500.
+    pub mtu: Option<u32>,
     /// Directory below each cgroup hierarchy under which the containers' own cgroups are made.
     pub cgroup_parent: String,
     /// Registries asked before the one an image names (`--registry-mirror`), as URLs.
@@ -28,6 +34,8 @@ impl Default for Config {
             exec_root: PathBuf::from("/run/skiff"),
             runtime: None,
             bridge: "skiff0".into(),
+            bridge_address: None,
+            mtu: None,
             cgroup_parent: "skiff".into(),
             registry_mirrors: Vec::new(),
             insecure_registries: Vec::new(),

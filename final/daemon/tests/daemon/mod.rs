@@ -25,21 +25,26 @@ impl Daemon {
     /// The same with further flags.
     pub(crate) fn with(flags: &[&str]) -> Self {
         let home = tempfile::tempdir().unwrap();
-        let log = std::fs::File::create(home.path().join("log")).unwrap();
-        // A network namespace of its own: bridges and rules end with it. The shell turns its loopback on and becomes it.
-        let mut command = Command::new("unshare");
-        command.args(["--net", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_skiffd")]);
-        command.arg("--host").arg(format!("unix://{}", home.path().join("skiff.sock").display()));
-        command.arg("--data-root").arg(home.path().join("data")).arg("--exec-root").arg(home.path().join("run"));
-        let child = command.args(flags).stdin(Stdio::null()).stderr(log).spawn().unwrap();
+        let child = spawn(&home, flags);
         let mut daemon = Self { child, home };
+        daemon.wait();
+        daemon
+    }
+
+    /// Stops it and starts another on the same roots.
+    pub(crate) fn restart(&mut self) {
+        self.stop();
+        self.child = spawn(&self.home, &[]);
+        self.wait();
+    }
+
+    fn wait(&mut self) {
         let end = Instant::now() + Duration::from_secs(20);
-        while UnixStream::connect(daemon.socket()).is_err() {
-            assert!(daemon.child.try_wait().unwrap().is_none(), "skiffd has ended:\n{}", daemon.log());
-            assert!(Instant::now() < end, "skiffd does not answer:\n{}", daemon.log());
+        while UnixStream::connect(self.socket()).is_err() {
+            assert!(self.child.try_wait().unwrap().is_none(), "skiffd has ended:\n{}", self.log());
+            assert!(Instant::now() < end, "skiffd does not answer:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(5));
         }
-        daemon
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -99,6 +104,16 @@ impl Daemon {
         Command::new("kill").arg(self.pid().to_string()).status().unwrap();
         self.child.wait().unwrap().code()
     }
+}
+
+/// A network namespace of its own: bridges and rules end with it. The shell turns its loopback on and becomes the daemon.
+fn spawn(home: &TempDir, flags: &[&str]) -> Child {
+    let log = std::fs::File::options().create(true).append(true).open(home.path().join("log")).unwrap();
+    let mut command = Command::new("unshare");
+    command.args(["--net", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_skiffd")]);
+    command.arg("--host").arg(format!("unix://{}", home.path().join("skiff.sock").display()));
+    command.arg("--data-root").arg(home.path().join("data")).arg("--exec-root").arg(home.path().join("run"));
+    command.args(flags).stdin(Stdio::null()).stderr(log).spawn().unwrap()
 }
 
 impl Drop for Daemon {

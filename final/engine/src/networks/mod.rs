@@ -93,25 +93,32 @@ impl Networks {
             state,
         };
         for name in ["bridge", "host", "none"] {
-            opened.ensure_default(name)?;
+            opened.ensure_default(name, config)?;
         }
         Ok(opened)
     }
 
-    /// One of `bridge`, `host` and `none`. The name is that of the driver as well.
-    fn ensure_default(&self, name: &str) -> Result<()> {
+    /// One of `bridge`, `host` and `none`. The name is that of the driver as well. The first is made again when the
+    /// configuration says something else of it than when it was made.
+    fn ensure_default(&self, name: &str, config: &Config) -> Result<()> {
         let mut state = self.lock();
-        if state.networks.values().any(|held| held.network.name == name) {
-            return Ok(());
-        }
+        let options = config.mtu.map(|mtu| ("com.docker.network.driver.mtu".to_owned(), mtu.to_string()));
         let request = Request {
             name: name.to_owned(),
             driver: name.to_owned(),
-            interface: (name == "bridge").then(|| self.bridge.clone()),
+            interface: Some(self.bridge.clone()),
+            subnet: config.bridge_address.map(|address| address.trunc()),
+            gateway: config.bridge_address.map(|address| address.addr()),
+            options: options.into_iter().collect(),
             ..Request::default()
         };
-        let taken = taken(&state, None)?;
-        let network = Network::plan(request, &new_id()?, &Timestamp::now().to_string(), &taken)?;
+        let known = state.networks.values().map(|held| &held.network).find(|network| network.name == name);
+        if known.is_some_and(|network| name != "bridge" || agrees(network, &request)) {
+            return Ok(());
+        }
+        let id = known.map_or_else(new_id, |network| Ok(network.id.clone()))?;
+        let taken = taken(&state, Some(&id))?;
+        let network = Network::plan(request, &id, &Timestamp::now().to_string(), &taken)?;
         self.keep(&mut state, network)
     }
 
@@ -173,6 +180,16 @@ fn new_id() -> Result<String> {
         rustix::rand::getrandom(half, GetRandomFlags::empty()).during("ask the kernel for", "random bytes")?;
     }
     Ok(halves.map(|half| format!("{:032x}", u128::from_ne_bytes(half))).concat())
+}
+
+/// Whether the default network is as the configuration wants it. What the configuration leaves open agrees with anything.
+fn agrees(network: &Network, wanted: &Request) -> bool {
+    network.interface == wanted.interface
+        && network.options == wanted.options
+        && network.ipv4.is_some_and(|pool| {
+            wanted.subnet.is_none_or(|subnet| subnet == pool.subnet)
+                && wanted.gateway.is_none_or(|gateway| gateway == pool.gateway)
+        })
 }
 
 /// Whether a network is one of the three that are always there.
