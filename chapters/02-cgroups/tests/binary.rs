@@ -1,6 +1,6 @@
 //! The chapter's program: a container in its groups, on the real kernel, as root.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may")]
 
 use std::fs;
 use std::io::Read as _;

@@ -1,6 +1,6 @@
 //! Groups on the real kernel, as root. Each test has a group of its own at the top of the trees and removes it at the end.
 
-#![allow(clippy::unwrap_used, reason = "a test may")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test may")]
 
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
