@@ -46,16 +46,14 @@ pub(super) fn bind(mount: &Mount, path: &Path, recursive: bool, root: &Root) -> 
     }
     let tree = rustix::mount::open_tree(CWD, path, flags).during(step, path.display())?;
     set_attributes(&tree, mount.attributes).during("set the attributes of the mount at", mount.target.display())?;
-    let place = place(mount, &tree, root)?;
-    attach(&tree, &place).during("mount", mount.target.display()).map_err(|failure| {
-        failure.hint_on(
-            Errno::NOTDIR,
-            format!(
-                "A directory can be mounted only on a directory and a file only on a file; the source is {}.",
-                path.display()
-            ),
-        )
-    })
+    // The kernel's two answers to a directory over a file and to the reverse.
+    let explain = |failure: Failure| {
+        let kinds = "A directory can be mounted only on a directory and a file only on a file; the source is";
+        let hint = format!("{kinds} {}.", path.display());
+        failure.hint_on(Errno::NOTDIR, hint.clone()).hint_on(Errno::INVAL, hint)
+    };
+    let place = place(mount, &tree, root).map_err(explain)?;
+    attach(&tree, &place).during("mount", mount.target.display()).map_err(explain)
 }
 
 /// A new, detached mount of the file system `kind` with its own `options` (fsopen(2), fsconfig(2), fsmount(2)).
