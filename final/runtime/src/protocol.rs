@@ -14,7 +14,8 @@
 //!                          ◀──────────────────── Exited{code, …}   unasked, once, to every connection
 //! ```
 //!
-//! Each request is answered by exactly one event, in order; only [`Event::Exited`] comes unasked, and it is the last. A
+//! Each request is answered by exactly one event, in order; only [`Event::Exited`] comes unasked, and it is the last. The end
+//! of file after it says that the monitor has given back what it held: the overlay, the cgroup, the socket. A
 //! daemon that was restarted connects to `monitor.sock` ([`crate::Channel::connect`]), says Hello, and has the same
 //! conversation as the one before it. Start and Exec are understood once, on the connection that a monitor is born with.
 
@@ -133,6 +134,9 @@ pub struct Exit {
     pub signal: Option<i32>,
     /// Whether the kernel killed a process of the container for want of memory.
     pub oom_killed: bool,
+    /// Why output is missing from the log, when the disk was full: the first failure.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log_failure: Option<Failure>,
     /// When the monitor noticed.
     pub finished_at: Timestamp,
 }

@@ -85,7 +85,7 @@ fn a_socket_far_down_is_reached() {
 #[test]
 fn how_it_looks_on_the_wire() {
     let at = "2026-01-02T03:04:05.000006Z".parse().unwrap();
-    let exit = Exit { code: 137, signal: Some(9), oom_killed: true, finished_at: at };
+    let exit = Exit { code: 137, signal: Some(9), oom_killed: true, log_failure: None, finished_at: at };
     assert_json_snapshot!((
         [
             Request::Attach(Attach { stdin: true, stdout: true, stderr: false }),

@@ -1,0 +1,25 @@
+//! The program's own file, out of reach of containers.
+//!
+//! A process inside a container can open `/proc/PID/exe` of the process that enters it, and write to the runtime's file on
+//! the host as soon as that one has ended (CVE-2019-5736). So the runtime is executed from a copy of its mount that is
+//! read-only and in no mount table: the file is the same, with the same page cache, but through this way to it there is no
+//! writing, whoever asks.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::path::Path;
+
+use namespaces::sys::{MountAttr, mount_setattr};
+use namespaces::{Context, Result};
+use rustix::fs::CWD;
+use rustix::mount::{MountAttrFlags, OpenTreeFlags};
+
+/// A read-only, detached bind of the program at `path`. Execute it as `/proc/self/fd/N`; one serves any number of
+/// executions. Costs 20 to 300 µs, once.
+pub fn own_executable(path: &Path) -> Result<OwnedFd> {
+    let step = "bind the program";
+    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    let file = rustix::mount::open_tree(CWD, path, flags).during(step, path.display())?;
+    let readonly = MountAttr { set: u64::from(MountAttrFlags::MOUNT_ATTR_RDONLY.bits()), ..MountAttr::default() };
+    mount_setattr(file.as_fd(), false, readonly).during(step, path.display())?;
+    Ok(file)
+}
