@@ -17,6 +17,8 @@ mod shell;
 mod suite;
 mod tidy;
 
+use std::process::ExitCode;
+
 use anyhow::Result;
 use clap::{Parser, Subcommand};
 
@@ -60,8 +62,19 @@ enum Tool {
     },
 }
 
-fn main() -> Result<()> {
-    match Xtask::parse().tool {
+fn main() -> ExitCode {
+    match run(Xtask::parse().tool) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The causes as one line; a backtrace through a build tool helps nobody.
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(tool: Tool) -> Result<()> {
+    match tool {
         Tool::Skiff { args } => release::skiff(&args),
         Tool::Build => release::build().map(|dir| println!("{}", dir.display())),
         Tool::Test { filter } => suite::run(filter.as_deref()),
