@@ -4,7 +4,7 @@ use ipnet::Ipv4Net;
 use namespaces::{Failure, Result};
 
 use crate::endpoint::mac_of;
-use crate::firewall::Firewall;
+use crate::firewall::{Firewall, docker};
 use crate::netlink::{self, Link, Operation, Socket};
 use crate::network::Bridge;
 use crate::parameter;
@@ -61,6 +61,7 @@ impl Bridge {
     /// The rules come first: at no moment is there a bridge without them.
     pub fn ensure(&self, firewall: &Firewall) -> Result<()> {
         firewall.add_bridge(self)?;
+        docker::let_pass(&self.interface)?;
         let mut socket = Socket::route()?;
         let found = self.find(&mut socket)?;
         netlink::apply(&mut socket, &self.plan(found.as_ref())?, None)?;
@@ -77,6 +78,7 @@ impl Bridge {
             let remove = Operation::RemoveBridge { bridge: self.interface.clone() };
             netlink::apply(&mut socket, &[remove], None)?;
         }
+        docker::forget(&self.interface)?;
         firewall.remove_bridge(self)
     }
 

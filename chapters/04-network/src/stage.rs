@@ -26,7 +26,12 @@ pub struct NetworkStage {
 impl NetworkStage {
     /// The stage of a container with this record. `table` names the engine's nftables table (`skiff`).
     pub fn new(attachment: Attachment, table: &str) -> Self {
-        Self { attachment, firewall: Firewall::new(table), netns: None }
+        Self::with_firewall(attachment, Firewall::new(table))
+    }
+
+    /// The same with a firewall that others use as well. An engine has one for all of its containers.
+    pub fn with_firewall(attachment: Attachment, firewall: Firewall) -> Self {
+        Self { attachment, firewall, netns: None }
     }
 
     /// A stage that only joins a namespace that somebody else has prepared.

@@ -6,12 +6,9 @@
 //! - `ruleset.rs`: the rules, as text that nft reads once.
 //! - `element.rs`: what the rules look up: networks and published ports.
 //! - `nftables.rs`: the elements as netlink messages.
-//!
-//! An accept in our table is not the last word: a packet passes the chains of *every* table at its hook, and one drop is
-//! enough. A dockerd on the same host sets the policy of the table `filter`'s chain `FORWARD` to drop; then containers
-//! reach the host and are reached by published ports from it, but nothing is forwarded, until docker's own chain for this
-//! purpose lets our bridge through: `iptables -I DOCKER-USER -i skiff0 -j ACCEPT` and the same with `-o`.
+//! - `docker.rs`: what a dockerd on the same host must be told.
 
+pub(crate) mod docker;
 mod element;
 mod nftables;
 mod ruleset;
@@ -19,8 +16,10 @@ mod ruleset;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use namespaces::{Context as _, Failure, Result};
+use rustix::io::Errno;
 
 pub use element::{Element, Part, of_bridge, of_endpoint, of_endpoints};
 pub use ruleset::{contents, ruleset};
@@ -29,16 +28,21 @@ use crate::endpoint::Endpoint;
 use crate::netlink::Socket;
 use crate::network::Bridge;
 
-/// The table of one engine. Holds no state: all of it is in the kernel.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// The table of one engine. All of its state is in the kernel; clones share one socket.
+///
+/// The socket stays open, because closing one is dear: the kernel first finishes what was deleted by anybody, and for that
+/// waits until no processor can still be looking at it (an RCU grace period, up to 10 ms).
+#[derive(Debug, Clone)]
 pub struct Firewall {
     table: String,
+    /// Opened when it is first needed, in the network namespace of the thread that needs it.
+    socket: Arc<Mutex<Option<Socket>>>,
 }
 
 impl Firewall {
     /// The table called `table`, in the family `ip`. Nothing is done yet.
     pub fn new(table: &str) -> Self {
-        Self { table: table.to_owned() }
+        Self { table: table.to_owned(), socket: Arc::default() }
     }
 
     /// Makes the table as it should be: the current rules, and exactly these networks and containers. One transaction:
@@ -51,22 +55,31 @@ impl Firewall {
 
     /// Whether the table is there. `nft flush ruleset`, which other programs' start scripts like to run, takes it away.
     pub fn is_installed(&self) -> Result<bool> {
-        nftables::has_table(&mut Socket::netfilter()?, &self.table)
+        self.with_socket(|socket| nftables::has_table(socket, &self.table))
     }
 
     /// Lets the rules know a network. Makes the table first where it is missing.
     pub fn add_bridge(&self, bridge: &Bridge) -> Result<()> {
-        self.put(&of_bridge(bridge))
+        self.put(&of_bridge(bridge), || of_bridge(bridge))
     }
 
     /// Lets the rules forget a network. Does nothing when they do not know it.
     pub fn remove_bridge(&self, bridge: &Bridge) -> Result<()> {
-        self.take_out(&of_bridge(bridge))
+        let removed = self.with_socket(|socket| nftables::remove(socket, &self.table, &of_bridge(bridge)));
+        match removed {
+            Err(failure) if failure.is(Errno::NOENT) => Ok(()),
+            done => done,
+        }
     }
 
-    /// Publishes the ports of a container's endpoints, and makes sure that their networks are known: all in one transaction.
+    /// Publishes the ports of a container's endpoints, all in one transaction.
+    ///
+    /// That their networks are known is checked by the way: putting in a bridge that is there changes nothing, and fails
+    /// when somebody has taken the table away.
     pub fn publish(&self, endpoints: &[Endpoint]) -> Result<()> {
-        self.put(&of_endpoints(endpoints))
+        let bridges = endpoints.iter().flat_map(|endpoint| of_bridge(&endpoint.bridge).into_iter().take(1));
+        let elements: Vec<Element> = bridges.chain(endpoints.iter().flat_map(of_endpoint)).collect();
+        self.put(&elements, || of_endpoints(endpoints))
     }
 
     /// Takes back the ports of an endpoint: those that still lead to it. A port that another container has got since stays.
@@ -75,29 +88,31 @@ impl Firewall {
         if elements.is_empty() {
             return Ok(());
         }
-        let mut socket = Socket::netfilter()?;
-        let mut own = Vec::new();
-        for element in elements {
-            let leads_to = nftables::data(&mut socket, &self.table, &element)?;
-            if leads_to.is_some_and(|data| data == nftables::concatenated(&element.data)) {
-                own.push(element);
+        self.with_socket(|socket| {
+            let mut own = Vec::new();
+            for element in elements {
+                let leads_to = nftables::data(socket, &self.table, &element)?;
+                if leads_to.is_some_and(|data| data == nftables::concatenated(&element.data)) {
+                    own.push(element);
+                }
             }
-        }
-        self.take_out(&own)
+            nftables::remove(socket, &self.table, &own)
+        })
     }
 
     /// The published ports that the kernel knows, as `(address and port of the container)`, for comparing with records.
     pub fn published(&self) -> Result<Vec<(Ipv4Addr, u16)>> {
-        let mut socket = Socket::netfilter()?;
-        let mut found = Vec::new();
-        for map in [element::PORTS, element::ADDRESS_PORTS] {
-            for (_, data) in nftables::all(&mut socket, &self.table, map)? {
-                if let [a, b, c, d, high, low, ..] = data[..] {
-                    found.push((Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])));
+        self.with_socket(|socket| {
+            let mut found = Vec::new();
+            for map in [element::PORTS, element::ADDRESS_PORTS] {
+                for (_, data) in nftables::all(socket, &self.table, map)? {
+                    if let [a, b, c, d, high, low, ..] = data[..] {
+                        found.push((Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])));
+                    }
                 }
             }
-        }
-        Ok(found)
+            Ok(found)
+        })
     }
 
     /// Removes the table with all that is in it. Does nothing when there is none.
@@ -105,22 +120,22 @@ impl Firewall {
         if self.is_installed()? { run_nft(&format!("delete table ip {}\n", self.table)) } else { Ok(()) }
     }
 
-    fn put(&self, elements: &[Element]) -> Result<()> {
-        let mut socket = Socket::netfilter()?;
-        match nftables::put(&mut socket, &self.table, elements) {
-            // No table, or one without our sets: somebody has taken it away.
-            Err(failure) if failure.is(rustix::io::Errno::NOENT) => {
+    /// Puts elements in. Where there is no table, or one without our sets, makes it first and puts in `everything`.
+    fn put(&self, elements: &[Element], everything: impl FnOnce() -> Vec<Element>) -> Result<()> {
+        self.with_socket(|socket| match nftables::put(socket, &self.table, elements) {
+            Err(failure) if failure.is(Errno::NOENT) => {
                 run_nft(&ruleset(&self.table))?;
-                nftables::put(&mut socket, &self.table, elements)
+                nftables::put(socket, &self.table, &everything())
             }
             done => done,
-        }
+        })
     }
 
-    fn take_out(&self, elements: &[Element]) -> Result<()> {
-        match nftables::remove(&mut Socket::netfilter()?, &self.table, elements) {
-            Err(failure) if failure.is(rustix::io::Errno::NOENT) => Ok(()),
-            done => done,
+    fn with_socket<T>(&self, work: impl FnOnce(&mut Socket) -> Result<T>) -> Result<T> {
+        let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
+        match &mut *socket {
+            Some(socket) => work(socket),
+            none => work(none.insert(Socket::netfilter()?)),
         }
     }
 }

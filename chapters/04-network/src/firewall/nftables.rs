@@ -222,6 +222,6 @@ mod tests {
     }
 
     fn hexadecimal(word: &[u8]) -> String {
-        word.iter().map(|byte| format!("{byte:02x}")).collect()
+        word.iter().map(|byte| format!("{byte:02x}")).collect::<Vec<_>>().concat()
     }
 }

@@ -54,3 +54,29 @@ fn without_icc_there_are_no_neighbours() {
         seen_by(&server, connect_here(Ipv4Addr::LOCALHOST, 8080));
     });
 }
+
+#[test]
+fn a_dockerd_on_the_same_host_does_not_cut_us_off() {
+    on_a_host(|| {
+        let run = |command: &str| std::process::Command::new("sh").args(["-c", command]).output().expect("sh");
+        if !run("iptables -V").status.success() {
+            eprintln!("not tested: there is no iptables here, so no dockerd either");
+            return;
+        }
+        let like_docker = "iptables -P FORWARD DROP && iptables -N DOCKER-USER && iptables -A FORWARD -j DOCKER-USER";
+        assert!(run(like_docker).status.success());
+        let outside = lab::outside();
+        let (network, mut ipam) = lab::network("beside", |_| {});
+        let container = Container::attach(&network, &mut ipam, 'a', &[tcp(8080, 80)]);
+        let (server, world) = (container.listen(80), lab::listen(&outside, 443));
+        seen_by(&world, container.connect(Ipv4Addr::new(192, 0, 2, 2), 443));
+        seen_by(&server, connect(&outside, Ipv4Addr::new(192, 0, 2, 1), 8080));
+        assert_eq!(connect(&outside, container.address, 80).unwrap_err(), ErrorKind::TimedOut, "our rules still hold");
+        let bridge = lab::bridge(&network);
+        bridge.ensure(&network::Firewall::new(lab::TABLE)).unwrap();
+        let rules = || String::from_utf8_lossy(&run("iptables -S DOCKER-USER").stdout).matches("br-beside").count();
+        assert_eq!(rules(), 2);
+        bridge.remove(&network::Firewall::new(lab::TABLE)).unwrap();
+        assert_eq!(rules(), 0);
+    });
+}

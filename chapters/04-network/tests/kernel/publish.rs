@@ -1,8 +1,10 @@
 //! Published ports: from outside, from the host, from another container, from itself.
 
 use std::io::ErrorKind;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, UdpSocket};
+use std::time::Duration;
 
+use namespaces::Stage as _;
 use network::PublishedPort;
 
 use crate::lab::{self, Container, connect, connect_here, on_a_host, seen_by, tcp};
@@ -85,6 +87,52 @@ fn a_port_of_one_address_is_on_that_address_only() {
         assert_eq!(connect_here(HOST, 8080).unwrap_err(), ErrorKind::ConnectionRefused);
         assert_eq!(connect(&outside, HOST, 8080).unwrap_err(), ErrorKind::ConnectionRefused);
         assert_eq!(connect_here(Ipv4Addr::LOCALHOST, 8081).unwrap_err(), ErrorKind::ConnectionRefused);
+    });
+}
+
+#[test]
+fn datagrams_find_their_way_as_well() {
+    on_a_host(|| {
+        let outside = lab::outside();
+        let (network, mut ipam) = lab::network("udp", |_| {});
+        let port = PublishedPort { protocol: network::Protocol::Udp, ..tcp(5300, 53) };
+        let container = Container::attach(&network, &mut ipam, 'a', &[port]);
+        let socket =
+            |netns| network::within(netns, || Ok(UdpSocket::bind("0.0.0.0:53").expect("bind"))).expect("thread");
+        let (server, client) = (socket(container.netns()), socket(outside));
+        let mut word = [0; 4];
+        for socket in [&server, &client] {
+            socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+        }
+        client.send_to(b"ping", (HOST, 5300)).unwrap();
+        let (_, peer) = server.recv_from(&mut word).unwrap();
+        assert_eq!(peer.ip(), OUTSIDE);
+        server.send_to(b"pong", peer).unwrap();
+        let (_, answered) = client.recv_from(&mut word).unwrap();
+        assert_eq!(answered, (HOST, 5300).into());
+    });
+}
+
+#[test]
+fn a_second_container_gets_the_port_when_the_first_has_gone() {
+    on_a_host(|| {
+        let (network, mut ipam) = lab::network("next", |_| {});
+        let mut first = Container::attach(&network, &mut ipam, 'a', &[tcp(8080, 80)]);
+        first.stage.release().unwrap();
+        let second = Container::attach(&network, &mut ipam, 'b', &[tcp(8080, 81)]);
+        // Once more, late: what belongs to the second stays.
+        first.stage.release().unwrap();
+        let server = second.listen(81);
+        seen_by(&server, connect_here(Ipv4Addr::LOCALHOST, 8080));
+        // An engine that starts again has its records, and the kernel gets exactly what they say.
+        let third = Container::plan(&network, &mut ipam, 'c', &[tcp(8081, 82)]);
+        let endpoints = [second.endpoint().clone(), third.endpoint().clone()];
+        let firewall = network::Firewall::new(lab::TABLE);
+        firewall.ensure(&[lab::bridge(&network)], &endpoints).unwrap();
+        let mut published = firewall.published().unwrap();
+        published.sort();
+        assert_eq!(published, [(second.address, 81), (third.address, 82)]);
+        seen_by(&server, connect_here(Ipv4Addr::LOCALHOST, 8080));
     });
 }
 
