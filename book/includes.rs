@@ -46,10 +46,15 @@ mod tests {
     #[test]
     fn a_missing_file_and_an_open_anchor_are_found() {
         let book = tempfile::tempdir().unwrap();
-        std::fs::write(book.path().join("a.rs"), "// ANCHOR: whole\nx\n// ANCHOR_END: whole\n// ANCHOR: open\n").unwrap();
+        std::fs::write(book.path().join("a.rs"), "// ANCHOR: whole\nx\n// ANCHOR_END: whole\n// ANCHOR: open\n")
+            .unwrap();
         let page = "{{#include a.rs:whole}}\n{{#include a.rs:open}}\n{{#include b.rs}}\n";
         std::fs::write(book.path().join("page.md"), page).unwrap();
-        let found: Vec<_> = missing(book.path()).unwrap().iter().map(|line| line.rsplit("page.md:").next().unwrap().to_owned()).collect();
+        let found: Vec<_> = missing(book.path())
+            .unwrap()
+            .iter()
+            .map(|line| line.rsplit("page.md:").next().unwrap().to_owned())
+            .collect();
         assert_eq!(found, ["2: a.rs has no closed anchor open", "3: b.rs does not exist"]);
     }
 }

@@ -18,6 +18,7 @@ use crate::launch::{Dialogue, Launch};
 use crate::root::Root;
 use crate::user::User;
 
+// ANCHOR: stage
 /// One kernel feature, from before the process exists until after it has ended.
 ///
 /// Every method has a default that does nothing, so that a stage says only what it is about.
@@ -63,6 +64,7 @@ pub trait Stage {
         Ok(Vec::new())
     }
 }
+// ANCHOR_END: stage
 
 /// A moment in the child's life. Steps run in this order, and in their stage's order within a phase.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
