@@ -2,10 +2,11 @@
 //!
 //! A [`Failure`] has the words for a person. The engine also has to choose an HTTP status, and for that it needs a kind.
 
+use std::convert::Infallible;
 use std::fmt::{self, Display};
 use std::io;
 
-use namespaces::Failure;
+use namespaces::{Context, Failure};
 use rustix::io::Errno;
 
 /// The result of every fallible call of this chapter.
@@ -104,9 +105,29 @@ impl From<Error> for Failure {
     }
 }
 
-/// A failure that travelled through a [`io::Read`] keeps its kind.
+/// A failure that travels through a [`Read`](io::Read) keeps its kind; see [`Error::of_read`].
 impl From<Error> for io::Error {
     fn from(error: Error) -> Self {
         Self::other(error)
+    }
+}
+
+impl Error {
+    /// The error of a read: one of ours that comes back, a system call's, or a decoder's complaint about its input.
+    pub fn of_read(error: io::Error, step: &str) -> Self {
+        if error.get_ref().is_some_and(|inner| inner.is::<Self>()) {
+            let inner = error.into_inner().and_then(|inner| inner.downcast::<Self>().ok());
+            return inner.map_or_else(|| Self::new(Kind::System, Failure::new(step, "unknown error")), |inner| *inner);
+        }
+        let Err(failure) = Err::<Infallible, _>(error).step(step);
+        Self::of_archive(failure)
+    }
+
+    /// The failure of something that reads an archive: without an errno it is the archive that is at fault.
+    pub fn of_archive(failure: Failure) -> Self {
+        match failure.errno {
+            Some(_) => failure.into(),
+            None => Self::new(Kind::Invalid, failure),
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! The registry client (OCI distribution specification).
 
 use crate::error::Result;
+use crate::image::{Image, Progress};
 use crate::reference::Reference;
-use crate::store::{Image, Progress, Store};
+use crate::store::Store;
 
 /// Which registries are reached how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -1,0 +1,101 @@
+//! An image whose files are all at hand becomes an image of the store.
+
+use namespaces::{Context, Failure};
+use unionfs::{Digest, chain_ids};
+
+use crate::config::ImageConfig;
+use crate::error::{Error, Kind, Result};
+use crate::image::{Event, Image, Progress};
+use crate::load::Spool;
+use crate::manifest::{CONFIG, CONFIG_LIMIT, Descriptor, Document, MANIFEST, Manifest};
+use crate::meter::Meter;
+use crate::parallel::in_parallel;
+use crate::reference::Reference;
+use crate::store::{Store, check_layers, read_config};
+use crate::unpack::unpack;
+
+/// Layers that are unpacked at a time. Each takes two threads.
+const THREADS: usize = 2;
+
+/// A layer that has to be unpacked.
+struct Job {
+    blob: Descriptor,
+    diff_id: Digest,
+    below: Option<Digest>,
+}
+
+impl Store {
+    /// Unpacks the layers that are new, keeps the blobs, and gives the image its names.
+    pub(crate) fn admit(
+        &self,
+        spool: &mut Spool<'_>,
+        manifest_bytes: &[u8],
+        names: &[Reference],
+        progress: Progress<'_>,
+    ) -> Result<Image> {
+        let Document::Manifest(manifest) = Document::read(manifest_bytes, None)? else {
+            return Err(Error::new(Kind::Invalid, Failure::new("use the manifest", "it is an index")));
+        };
+        let config = read_config(&spool.bytes(&manifest.config.digest, CONFIG_LIMIT)?)?;
+        check_layers(&manifest, &config)?;
+        let digest = Digest::of(manifest_bytes);
+        let chains = chain_ids(&config.rootfs.diff_ids);
+        let blobs: Vec<_> = manifest.layers.iter().chain([&manifest.config]).map(|blob| blob.digest).collect();
+        let _pin = self.blobs.pin([&chains[..], &blobs[..], &[digest]].concat());
+        in_parallel(THREADS, self.missing(&manifest, &config, &chains), |job| {
+            self.unpack_layer(spool, &job, progress)
+        })?;
+        for blob in &blobs {
+            spool.keep(blob)?;
+        }
+        self.blobs.put(manifest_bytes)?;
+        let kind = manifest.media_type.as_deref().unwrap_or(MANIFEST);
+        self.add(&Descriptor::new(kind, digest, manifest_bytes.len() as u64), names)
+    }
+
+    fn missing(&self, manifest: &Manifest, config: &ImageConfig, chains: &[Digest]) -> Vec<Job> {
+        let below = [None].into_iter().chain(chains.iter().copied().map(Some));
+        let all = manifest.layers.iter().zip(&config.rootfs.diff_ids).zip(chains).zip(below);
+        all.filter(|(((_, _), chain), _)| self.layers.get(chain).is_none())
+            .map(|(((blob, diff_id), _), below)| Job { blob: blob.clone(), diff_id: *diff_id, below })
+            .collect()
+    }
+
+    fn unpack_layer(&self, spool: &Spool<'_>, job: &Job, progress: Progress<'_>) -> Result<()> {
+        let file = spool.open(&job.blob.digest)?;
+        let size = file.metadata().during("look at the blob", job.blob.digest)?.len();
+        let id = job.diff_id.short();
+        let unpacked = unpack(Meter::new(file, &id, "Loading layer", size, progress), &self.layers)?;
+        unpacked.verify(&job.diff_id)?;
+        unpacked.directory.finish(job.below, job.diff_id, unpacked.stats)?;
+        Ok(())
+    }
+
+    /// Makes an image of these layers (tar archives, compressed or not, lowest first). The diff ids in `config` must be
+    /// those of the layers.
+    pub fn build_from_parts(&self, config: ImageConfig, layers: &[&[u8]], tag: &Reference) -> Result<Image> {
+        let mut spool = Spool::new(&self.blobs);
+        let mut descriptors = Vec::new();
+        for mut layer in layers.iter().copied() {
+            let (kind, size) = (crate::Compression::detect(layer).media_type(), layer.len() as u64);
+            descriptors.push(Descriptor::new(kind, spool.put(&mut layer)?, size));
+        }
+        self.assemble(spool, &config, descriptors, std::slice::from_ref(tag), &|_: Event| {})
+    }
+
+    /// Makes an image of a configuration and layers that are in the spool or the store.
+    pub(crate) fn assemble(
+        &self,
+        mut spool: Spool<'_>,
+        config: &ImageConfig,
+        layers: Vec<Descriptor>,
+        names: &[Reference],
+        progress: Progress<'_>,
+    ) -> Result<Image> {
+        let config = serde_json::to_vec(config).step("write the configuration")?;
+        let digest = spool.put(&mut config.as_slice())?;
+        let manifest = Manifest::new(Descriptor::new(CONFIG, digest, config.len() as u64), layers);
+        let manifest = serde_json::to_vec(&manifest).step("write the manifest")?;
+        self.admit(&mut spool, &manifest, names, progress)
+    }
+}

@@ -1,0 +1,150 @@
+//! `--change`: single Dockerfile instructions that set an image's configuration, for `import` and `commit`.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+
+use crate::config::RunConfig;
+use crate::error::{Error, Kind, Result};
+
+/// Carries out instructions such as `CMD ["sh"]`, `ENV A=b C="d e"`, `EXPOSE 80`.
+pub fn apply_changes(config: &mut RunConfig, changes: &[String]) -> Result<()> {
+    changes.iter().try_for_each(|change| apply(config, change))
+}
+
+fn apply(config: &mut RunConfig, change: &str) -> Result<()> {
+    let (instruction, rest) = change.trim().split_once(char::is_whitespace).unwrap_or((change.trim(), ""));
+    let rest = rest.trim();
+    let upper = instruction.to_ascii_uppercase();
+    if rest.is_empty() {
+        return Err(refuse(format!("{upper} requires at least one argument")));
+    }
+    match upper.as_str() {
+        "CMD" => config.cmd = Some(command(rest)),
+        "ENTRYPOINT" => config.entrypoint = Some(command(rest)),
+        "ENV" => {
+            for (name, value) in pairs(rest)? {
+                config.env.retain(|old| old.split('=').next() != Some(&name));
+                config.env.push(format!("{name}={value}"));
+            }
+        }
+        "LABEL" => config.labels.extend(pairs(rest)?),
+        "EXPOSE" => {
+            let port = |word: &str| if word.contains('/') { word.to_owned() } else { format!("{word}/tcp") };
+            config.exposed_ports.extend(rest.split_whitespace().map(|word| (port(word), json!({}))));
+        }
+        "VOLUME" => {
+            let paths = list(rest).unwrap_or_else(|| rest.split_whitespace().map(str::to_owned).collect());
+            config.volumes.extend(paths.into_iter().map(|path| (path, json!({}))));
+        }
+        "USER" => config.user = rest.to_owned(),
+        "WORKDIR" => config.working_dir = rest.to_owned(),
+        "STOPSIGNAL" => config.stop_signal = rest.to_owned(),
+        "ONBUILD" => config.on_build.get_or_insert_default().push(rest.to_owned()),
+        _ => return Err(refuse(format!("{upper} is not a valid change command"))),
+    }
+    Ok(())
+}
+
+/// `["a", "b"]` is the program and its arguments; anything else is a line for the shell.
+fn command(text: &str) -> Vec<String> {
+    list(text).unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()])
+}
+
+fn list(text: &str) -> Option<Vec<String>> {
+    text.starts_with('[').then(|| serde_json::from_str::<Vec<String>>(text).ok()).flatten()
+}
+
+/// `A=b C="d e"`, or the old form `A b c`.
+fn pairs(text: &str) -> Result<BTreeMap<String, String>> {
+    let words = words(text)?;
+    match words.first() {
+        Some(first) if !first.contains('=') => {
+            let (name, value) =
+                text.split_once(char::is_whitespace).ok_or_else(|| refuse(format!("{text}: no value")))?;
+            Ok(BTreeMap::from([(name.to_owned(), value.trim().to_owned())]))
+        }
+        _ => words
+            .iter()
+            .map(|word| {
+                let (name, value) = word.split_once('=').ok_or_else(|| refuse(format!("{word}: no =")))?;
+                Ok((name.to_owned(), value.to_owned()))
+            })
+            .collect(),
+    }
+}
+
+/// Splits at spaces that are neither quoted nor escaped, and takes quotes and escapes away.
+fn words(text: &str) -> Result<Vec<String>> {
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<String>, None);
+    let mut letters = text.chars();
+    while let Some(letter) = letters.next() {
+        match (quote, letter) {
+            (Some(open), _) if letter == open => quote = None,
+            (None, '"' | '\'') => {
+                quote = Some(letter);
+                word.get_or_insert_default();
+            }
+            (None | Some('"'), '\\') => word.get_or_insert_default().extend(letters.next()),
+            (None, _) if letter.is_whitespace() => words.extend(word.take()),
+            _ => word.get_or_insert_default().push(letter),
+        }
+    }
+    if quote.is_some() {
+        return Err(refuse(format!("{text}: a quote is not closed")));
+    }
+    words.extend(word);
+    Ok(words)
+}
+
+fn refuse(words: String) -> Error {
+    Error::worded(Kind::Invalid, words).with_hint(
+        "The instructions are CMD, ENTRYPOINT, ENV, EXPOSE, LABEL, ONBUILD, STOPSIGNAL, USER, VOLUME, WORKDIR.",
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{RunConfig, apply_changes};
+
+    fn change(changes: &[&str]) -> Result<RunConfig, String> {
+        let mut config = RunConfig { env: vec!["PATH=/bin".into()], ..RunConfig::default() };
+        let changes: Vec<_> = changes.iter().map(|&change| change.to_owned()).collect();
+        apply_changes(&mut config, &changes).map_err(|error| error.to_string())?;
+        Ok(config)
+    }
+
+    #[test]
+    fn instructions() {
+        let config = change(&[
+            r#"CMD ["sh", "-l"]"#,
+            "entrypoint exec app",
+            r#"ENV PATH=/usr/bin A="b c" D=e\ f"#,
+            "ENV old a form",
+            r#"LABEL org.x="y" z=1"#,
+            "EXPOSE 80 53/udp",
+            r#"VOLUME ["/data", "/more space"]"#,
+            "WORKDIR /srv",
+        ])
+        .unwrap();
+        assert_eq!(config.cmd.unwrap(), ["sh", "-l"]);
+        assert_eq!(config.entrypoint.unwrap(), ["/bin/sh", "-c", "exec app"]);
+        assert_eq!(config.env, ["A=b c", "D=e f", "PATH=/usr/bin", "old=a form"]);
+        assert!(
+            config.exposed_ports.keys().eq(["53/udp", "80/tcp"]) && config.volumes.keys().eq(["/data", "/more space"])
+        );
+        assert_eq!((config.labels.len(), config.working_dir.as_str()), (2, "/srv"));
+    }
+
+    #[test]
+    fn refusals() {
+        let said = [change(&["RUN true"]), change(&["CMD"]), change(&["ENV A=b C"]), change(&[r#"ENV A="b"#])];
+        let said: Vec<_> = said.into_iter().map(Result::unwrap_err).collect();
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        RUN is not a valid change command
+        CMD requires at least one argument
+        C: no =
+        A="b: a quote is not closed
+        "#);
+    }
+}

@@ -1,0 +1,80 @@
+//! An image as the store knows it, and the messages of those who bring one.
+
+use unionfs::Digest;
+
+use crate::config::ImageConfig;
+use crate::reference::Reference;
+
+/// One image.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Image {
+    /// Digest of its configuration.
+    pub id: Digest,
+    /// What to run, and which layers.
+    pub config: ImageConfig,
+    /// Digest of the manifest that lists its blobs.
+    pub manifest: Digest,
+    /// Chain ids of its layers, lowest first.
+    pub layers: Vec<Digest>,
+    /// Bytes of the files in all its layers.
+    pub size: u64,
+    /// When it was made, RFC 3339; empty when it does not say.
+    pub created: String,
+    /// Its names with a tag, sorted.
+    pub repo_tags: Vec<Reference>,
+    /// The names with a digest under which registries have it, sorted.
+    pub repo_digests: Vec<Reference>,
+}
+
+/// What [`crate::Store::remove`] did, in docker's order: each becomes one line of `docker rmi`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Removed {
+    /// A name that is no longer known.
+    Untagged(Reference),
+    /// An image or a layer that is gone.
+    Deleted(Digest),
+}
+
+/// What an imported image gets besides its files.
+#[derive(Debug, Clone, Default)]
+pub struct Import {
+    /// Its name.
+    pub name: Option<Reference>,
+    /// Dockerfile instructions that set its configuration (`CMD ["sh"]`, `ENV A=b`).
+    pub changes: Vec<String>,
+    /// The remark in its history.
+    pub message: Option<String>,
+}
+
+/// Who is told how a load or a pull goes on. Called from several threads.
+pub type Progress<'a> = &'a (dyn Fn(Event) + Sync);
+
+/// One message about a load or a pull: the fields of a line in docker's progress stream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Event {
+    /// Which layer (12 digits), or the tag in the first line.
+    pub id: Option<String>,
+    /// `Pulling fs layer`, `Downloading`, `Pull complete`, `Status: Downloaded newer image for busybox:latest`, …
+    pub status: String,
+    /// Bytes done, of `total`, while `Downloading` or `Loading layer`.
+    pub current: Option<u64>,
+    /// Bytes altogether, when known.
+    pub total: Option<u64>,
+}
+
+impl Event {
+    /// A message about no layer.
+    pub(crate) fn plain(status: impl Into<String>) -> Self {
+        Self { status: status.into(), ..Self::default() }
+    }
+
+    /// A message about a layer.
+    pub(crate) fn of(id: &str, status: &str) -> Self {
+        Self { id: Some(id.to_owned()), ..Self::plain(status) }
+    }
+
+    /// Bytes done, of how many.
+    pub(crate) fn at(self, current: u64, total: u64) -> Self {
+        Self { current: Some(current), total: Some(total), ..self }
+    }
+}

@@ -1,0 +1,37 @@
+//! `docker import`: the archive of a root file system becomes an image of one layer.
+
+use std::io::Read;
+
+use crate::changes::apply_changes;
+use crate::config::{History, ImageConfig};
+use crate::error::Result;
+use crate::image::{Event, Image, Import};
+use crate::load::Spool;
+use crate::manifest::Descriptor;
+use crate::store::Store;
+use crate::unpack::{Tee, unpack};
+
+impl Store {
+    /// Makes an image of one layer from a tar archive of a root file system, compressed or not.
+    pub fn import(&self, archive: impl Read + Send, import: Import) -> Result<Image> {
+        let mut config = ImageConfig::new(Vec::new());
+        apply_changes(&mut config.config, &import.changes)?;
+        let mut blob = self.blobs.writer()?;
+        let unpacked = unpack(Tee { reader: archive, blob: &mut blob }, &self.layers)?;
+        let blob = blob.finish()?;
+        let (digest, size, diff_id) = (blob.digest, blob.size, unpacked.diff_id);
+        let _pin = self.blobs.pin([digest, diff_id]);
+        let kind = unpacked.compression.media_type();
+        unpacked.directory.finish(None, diff_id, unpacked.stats)?;
+        blob.keep()?;
+        config.rootfs.diff_ids = vec![diff_id];
+        config.history = vec![History {
+            created: config.created.clone(),
+            comment: import.message.unwrap_or_else(|| "Imported from -".to_owned()),
+            ..History::default()
+        }];
+        let names: Vec<_> = import.name.into_iter().map(crate::Reference::or_latest).collect();
+        let layers = vec![Descriptor::new(kind, digest, size)];
+        self.assemble(Spool::new(&self.blobs), &config, layers, &names, &|_: Event| {})
+    }
+}

@@ -1,0 +1,247 @@
+//! `docker load`: the archives that `docker save` and OCI tools write.
+//!
+//! Both are tar archives of files that refer to each other by name, and the file that says what belongs to what is usually
+//! the last. So all files are first put aside, as blobs without a name; each then either gets its name or goes away.
+//!
+//! - docker's layout has a `manifest.json` with the names of the files (in archives of old versions `ID/layer.tar`, and
+//!   symbolic links where two images share a layer);
+//! - the OCI layout has an `index.json` and files named by digest, `blobs/sha256/HEX`. Docker writes both since version 25.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::io::{BufReader, Read};
+
+use namespaces::{Context, Failure};
+use serde::Deserialize;
+use unionfs::{Archive, Digest, MemberKind};
+
+use crate::blobs::{Blobs, Written};
+use crate::compression::{Compression, decompress};
+use crate::error::{Error, Kind, Result};
+use crate::image::{Image, Progress};
+use crate::index::{IMAGE_NAME, REF_NAME};
+use crate::manifest::{CONFIG, Descriptor, Document, INDEX, Index, MANIFEST_LIMIT, Manifest, Platform};
+use crate::reference::Reference;
+use crate::store::Store;
+
+/// Files that one archive may have.
+const FILES: usize = 20_000;
+
+/// One image in `manifest.json`.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Saved {
+    config: String,
+    #[serde(default)]
+    repo_tags: Option<Vec<String>>,
+    #[serde(default)]
+    layers: Option<Vec<String>>,
+}
+
+impl Store {
+    /// Loads every image of an archive that `docker save` or an OCI tool wrote, compressed or not. The names it had, or
+    /// none, come back with each image.
+    pub fn load(&self, archive: impl Read + Send, progress: Progress<'_>) -> Result<Vec<Image>> {
+        let mut spool = Spool::fill(archive, &self.blobs)?;
+        let wanted = if let Some(list) = spool.read("manifest.json", MANIFEST_LIMIT)? {
+            spool.saved(&list)?
+        } else if let Some(index) = spool.read("index.json", MANIFEST_LIMIT)? {
+            spool.layout(&index)?
+        } else {
+            let failure = Failure::new("load the archive", "it has neither a manifest.json nor an index.json");
+            return Err(Error::new(Kind::Invalid, failure)
+                .with_hint("Is it the archive of a root file system? Then use: skiff import FILE NAME."));
+        };
+        let load = |(manifest, names): (Vec<u8>, Vec<Reference>)| {
+            let mut image = self.admit(&mut spool, &manifest, &names, progress)?;
+            image.repo_tags = names;
+            Ok(image)
+        };
+        wanted.into_iter().map(load).collect()
+    }
+}
+
+/// The files of an archive, put aside.
+pub(crate) struct Spool<'a> {
+    blobs: &'a Blobs,
+    files: HashMap<String, Digest>,
+    links: HashMap<String, String>,
+    written: HashMap<Digest, Written>,
+}
+
+impl<'a> Spool<'a> {
+    pub(crate) fn new(blobs: &'a Blobs) -> Self {
+        Self { blobs, files: HashMap::new(), links: HashMap::new(), written: HashMap::new() }
+    }
+
+    fn fill(archive: impl Read, blobs: &'a Blobs) -> Result<Self> {
+        let (_, stream) = decompress(archive).map_err(|error| Error::of_read(error, "read the archive"))?;
+        let mut archive = Archive::new(BufReader::with_capacity(1 << 17, stream));
+        let mut spool = Self::new(blobs);
+        while let Some(member) = archive.next_member().map_err(Error::of_archive)? {
+            let name = String::from_utf8_lossy(&member.name).into_owned();
+            let link = String::from_utf8_lossy(&member.link).into_owned();
+            match member.kind {
+                MemberKind::File => {
+                    let digest = spool.put(&mut archive)?;
+                    spool.files.insert(clean(&name), digest);
+                }
+                MemberKind::HardLink => drop(spool.links.insert(clean(&name), clean(&link))),
+                MemberKind::Symlink => drop(spool.links.insert(clean(&name), clean(&format!("{name}/../{link}")))),
+                _ => {}
+            }
+            if spool.files.len() + spool.links.len() > FILES {
+                return Err(refuse(format!("it has more than {FILES} files")));
+            }
+        }
+        Ok(spool)
+    }
+
+    /// Puts a file aside; returns its digest.
+    pub(crate) fn put(&mut self, file: &mut dyn Read) -> Result<Digest> {
+        let mut writer = self.blobs.writer()?;
+        let mut buffer = vec![0; 1 << 17];
+        loop {
+            let length = file.read(&mut buffer).map_err(|error| Error::of_read(error, "read the archive"))?;
+            if length == 0 {
+                break;
+            }
+            writer.write(buffer.get(..length).unwrap_or_default())?;
+        }
+        let written = writer.finish()?;
+        let digest = written.digest;
+        self.written.insert(digest, written);
+        Ok(digest)
+    }
+
+    /// The digest of the file of this name.
+    fn find(&self, name: &str) -> Option<Digest> {
+        let mut name = clean(name);
+        // A link to a link to itself ends here.
+        for _ in 0..8 {
+            match self.files.get(&name) {
+                Some(digest) => return Some(*digest),
+                None => name = self.links.get(&name)?.clone(),
+            }
+        }
+        None
+    }
+
+    fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+        self.find(name).map(|digest| self.bytes(&digest, limit)).transpose()
+    }
+
+    /// The content of a small file.
+    pub(crate) fn bytes(&self, digest: &Digest, limit: u64) -> Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.open(digest)?.take(limit + 1).read_to_end(&mut bytes).during("read the blob", digest)?;
+        if bytes.len() as u64 > limit {
+            return Err(refuse(format!("the file {digest} has more than {limit} bytes")));
+        }
+        Ok(bytes)
+    }
+
+    /// Opens a file, or the blob of the store that it has become.
+    pub(crate) fn open(&self, digest: &Digest) -> Result<File> {
+        match self.written.get(digest) {
+            Some(written) => written.reopen(),
+            None if self.blobs.has(digest) => self.blobs.open_blob(digest),
+            None => Err(refuse(format!("the blob {digest} is missing"))),
+        }
+    }
+
+    /// Makes it a blob of the store.
+    pub(crate) fn keep(&mut self, digest: &Digest) -> Result<()> {
+        match self.written.remove(digest) {
+            Some(written) if !self.blobs.has(digest) => written.keep().map(drop),
+            _ => Ok(()),
+        }
+    }
+
+    /// The images of docker's layout: a manifest for each, made up by us, and its names.
+    fn saved(&self, list: &[u8]) -> Result<Vec<(Vec<u8>, Vec<Reference>)>> {
+        let saved: Vec<Saved> =
+            serde_json::from_slice(list).map_err(|error| refuse(format!("its manifest.json is malformed: {error}")))?;
+        saved.iter().map(|image| self.saved_image(image)).collect()
+    }
+
+    fn saved_image(&self, image: &Saved) -> Result<(Vec<u8>, Vec<Reference>)> {
+        let find = |name: &String| self.find(name).ok_or_else(|| refuse(format!("the file {name} is missing")));
+        let size = |digest: &Digest| self.written.get(digest).map_or(0, |written| written.size);
+        let layer = |name: &String| {
+            let digest = find(name)?;
+            let mut start = Vec::new();
+            self.open(&digest)?.take(4).read_to_end(&mut start).during("read the blob", digest)?;
+            Ok(Descriptor::new(Compression::detect(&start).media_type(), digest, size(&digest)))
+        };
+        let layers = image.layers.iter().flatten().map(layer).collect::<Result<_>>()?;
+        let config = find(&image.config)?;
+        let manifest = Manifest::new(Descriptor::new(CONFIG, config, size(&config)), layers);
+        let names = image.repo_tags.iter().flatten().map(|name| name.parse()).collect::<Result<_>>()?;
+        Ok((serde_json::to_vec(&manifest).step("write the manifest")?, names))
+    }
+
+    /// The images of an OCI layout.
+    fn layout(&self, index: &[u8]) -> Result<Vec<(Vec<u8>, Vec<Reference>)>> {
+        let Document::Index(index) = Document::read(index, Some(INDEX))? else {
+            return Err(refuse("its index.json is a manifest"));
+        };
+        let host = Platform::host();
+        let fits = |each: &&Descriptor| {
+            each.platform
+                .as_ref()
+                .is_none_or(|platform| (&platform.os, &platform.architecture) == (&host.os, &host.architecture))
+        };
+        let found: Vec<_> = index.manifests.iter().filter(fits).collect();
+        if found.is_empty() && !index.manifests.is_empty() {
+            return Err(no_platform(&index, &host));
+        }
+        let image = |descriptor: &Descriptor| Ok((self.manifest(descriptor, &host)?, names_of(descriptor)));
+        found.into_iter().map(image).collect()
+    }
+
+    /// Follows an index to the manifest for this machine.
+    fn manifest(&self, descriptor: &Descriptor, host: &Platform) -> Result<Vec<u8>> {
+        let bytes = self.bytes(&descriptor.digest, MANIFEST_LIMIT)?;
+        match Document::read(&bytes, Some(&descriptor.media_type))? {
+            Document::Manifest(_) => Ok(bytes),
+            Document::Index(index) => {
+                let chosen = index.choose(host).ok_or_else(|| no_platform(&index, host))?;
+                let bytes = self.bytes(&chosen.digest, MANIFEST_LIMIT)?;
+                match Document::read(&bytes, Some(&chosen.media_type))? {
+                    Document::Manifest(_) => Ok(bytes),
+                    Document::Index(_) => Err(refuse("it has an index within an index")),
+                }
+            }
+        }
+    }
+}
+
+/// The names of an image in an OCI layout. A lone `latest` is a tag of we do not know what.
+fn names_of(descriptor: &Descriptor) -> Vec<Reference> {
+    let full = descriptor.annotations.get(IMAGE_NAME);
+    let name = full.or(descriptor.annotations.get(REF_NAME).filter(|name| name.contains(['/', ':'])));
+    name.and_then(|name| name.parse::<Reference>().ok()).map(Reference::or_latest).into_iter().collect()
+}
+
+pub(crate) fn no_platform(index: &Index, host: &Platform) -> Error {
+    let why = format!("there is none for {}/{}, only for {}", host.os, host.architecture, index.platforms());
+    Error::new(Kind::NotFound, Failure::new("choose the image", why))
+}
+
+/// One spelling for each name.
+fn clean(name: &str) -> String {
+    let mut parts = Vec::new();
+    for part in name.split('/') {
+        match part {
+            "" | "." => {}
+            ".." => drop(parts.pop()),
+            part => parts.push(part),
+        }
+    }
+    parts.join("/")
+}
+
+fn refuse(why: impl std::fmt::Display) -> Error {
+    Error::new(Kind::Invalid, Failure::new("load the archive", why))
+}

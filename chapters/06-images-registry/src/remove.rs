@@ -1,0 +1,218 @@
+//! `docker rmi`: names first, then the image, then what no other image needs.
+//!
+//! An image is removed with its last name. While a container uses it, its layers are in an overlay and must stay: then it
+//! is only hidden, and goes when the container has gone.
+
+use std::collections::HashSet;
+
+use unionfs::Digest;
+
+use crate::error::{Error, Kind, Result};
+use crate::image::Removed;
+use crate::reference::Reference;
+use crate::store::{Known, Store, find};
+
+/// What is to be done, decided before anything is.
+#[derive(Debug, PartialEq, Eq)]
+struct Plan {
+    untag: Vec<Reference>,
+    delete: bool,
+}
+
+impl Store {
+    /// What `docker rmi NAME` does: takes the name away, and with the last name the image and its unshared layers.
+    ///
+    /// `used` is the images of containers, with the container's short id: such an image is kept unless `force`, and its
+    /// layers in any case.
+    pub fn remove(&self, name: &str, force: bool, used: &[(Digest, String)]) -> Result<Vec<Removed>> {
+        let (mut removed, gone) = self.change(|known| {
+            let (id, plan) = {
+                let image = find(known, name)?;
+                let user = used.iter().find(|(id, _)| *id == image.id).map(|(_, container)| container.as_str());
+                (image.id, plan(image, name, force, user)?)
+            };
+            let mut removed = Vec::new();
+            for image in known.iter_mut().filter(|image| image.id == id) {
+                image.entry.names.retain(|name| !plan.untag.contains(name));
+                removed.extend(plan.untag.iter().cloned().map(Removed::Untagged));
+                if plan.delete {
+                    image.entry.hidden = true;
+                    removed.push(Removed::Deleted(id));
+                }
+            }
+            Ok((removed, take_hidden(known, used)))
+        })?;
+        removed.extend(self.delete(&gone)?);
+        Ok(removed)
+    }
+
+    /// Removes the layers of images that were removed while a container used them, as soon as `used` (as for
+    /// [`Store::remove`]) no longer names them. To be called when a container has been removed.
+    pub fn collect(&self, used: &[(Digest, String)]) -> Result<()> {
+        if !self.read().iter().any(|known| known.entry.hidden) {
+            return Ok(());
+        }
+        let gone = self.change(|known| Ok(take_hidden(known, used)))?;
+        self.delete(&gone).map(drop)
+    }
+
+    /// Removes every blob and layer that no image refers to: what interrupted pulls have left. To be called when nothing
+    /// else goes on, once after the store was opened.
+    pub fn sweep(&self) -> Result<()> {
+        let known = self.read();
+        let (needed, pinned) = (needed(&known), self.blobs.pinned());
+        let free = |digest: &Digest| !needed.contains(digest) && !pinned.contains_key(digest);
+        for blob in self.blobs.list()?.iter().filter(|digest| free(digest)) {
+            self.blobs.remove(blob)?;
+        }
+        for layer in self.layers.list()?.iter().filter(|layer| free(&layer.chain_id)) {
+            self.layers.remove(&layer.chain_id)?;
+        }
+        Ok(())
+    }
+
+    /// Deletes what only these images needed; returns the layers, top one first.
+    fn delete(&self, gone: &[Known]) -> Result<Vec<Removed>> {
+        let mut removed = Vec::new();
+        // Both are held to the end, so that nobody comes to need meanwhile what is being deleted.
+        let known = self.read();
+        let (needed, pinned) = (needed(&known), self.blobs.pinned());
+        let free = |digest: &Digest| !needed.contains(digest) && !pinned.contains_key(digest);
+        for image in gone {
+            for digest in image.reach().filter(free) {
+                self.blobs.remove(&digest)?;
+            }
+            for layer in image.layers.iter().rev().filter(|layer| free(layer)) {
+                if self.layers.get(layer).is_some() {
+                    self.layers.remove(layer)?;
+                    removed.push(Removed::Deleted(*layer));
+                }
+            }
+        }
+        Ok(removed)
+    }
+}
+
+fn take_hidden(known: &mut Vec<Known>, used: &[(Digest, String)]) -> Vec<Known> {
+    let is_used = |known: &Known| used.iter().any(|(id, _)| *id == known.id);
+    known.extract_if(.., |known| known.entry.hidden && !is_used(known)).collect()
+}
+
+fn needed(known: &[Known]) -> HashSet<Digest> {
+    known.iter().flat_map(Known::reach).collect()
+}
+
+/// Decides, by docker's rules. `user` is a container of this image.
+fn plan(image: &Known, asked: &str, force: bool, user: Option<&str>) -> Result<Plan> {
+    let names: Vec<_> = image.entry.names.iter().cloned().collect();
+    let by_name = asked.parse::<Reference>().ok().map(Reference::or_latest).and_then(|reference| {
+        let wanted = reference.digest().map_or_else(|| reference.clone(), |digest| reference.with_digest(digest));
+        names.iter().find(|name| **name == wanted)
+    });
+    let Some(name) = by_name else { return plan_by_id(image, names, force, user) };
+    if let (Some(container), true, false) = (user, is_single(&names), force) {
+        let words = format!(
+            "conflict: unable to remove repository reference \"{asked}\" (must force) - container {container} is using its \
+             referenced image {}",
+            image.id.short()
+        );
+        return Err(Error::worded(Kind::Conflict, words).with_hint("Remove the container first: skiff rm NAME."));
+    }
+    let mut untag = vec![name.clone()];
+    // Digests come and go with the tags of their repository.
+    let tags_left = |name: &&Reference| name.digest().is_none() && !untag.contains(name);
+    if name.digest().is_none() && !names.iter().filter(tags_left).any(|other| other.same_repository(name)) {
+        let digests = names.iter().filter(|other| other.digest().is_some() && other.same_repository(name)).cloned();
+        untag = [untag, digests.collect()].concat();
+    }
+    let delete = untag.len() == names.len();
+    Ok(Plan { untag, delete })
+}
+
+/// An id means the image itself; that is clear only when all its names are of one repository.
+fn plan_by_id(image: &Known, names: Vec<Reference>, force: bool, user: Option<&str>) -> Result<Plan> {
+    let conflict = |why: String| {
+        let words = format!("conflict: unable to delete {} (must be forced) - {why}", image.id.short());
+        Err(Error::worded(Kind::Conflict, words))
+    };
+    match user {
+        Some(container) if !force => conflict(format!("image is being used by container {container}")),
+        _ if !force && !names.is_empty() && !is_single(&names) => {
+            conflict("image is referenced in multiple repositories".to_owned())
+        }
+        _ => Ok(Plan { untag: names, delete: true }),
+    }
+}
+
+/// Whether there is one tag at most, and all names are of one repository.
+fn is_single(names: &[Reference]) -> bool {
+    let tags = names.iter().filter(|name| name.digest().is_none()).count();
+    names.first().is_some_and(|first| tags <= 1 && names.iter().all(|name| name.same_repository(first)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Digest, Known, Plan, Reference, plan};
+    use crate::index::Entry;
+    use crate::manifest::{Descriptor, Manifest};
+
+    fn image(names: &[&str]) -> Known {
+        let descriptor = || Descriptor::new("x", Digest::of(b"image"), 0);
+        let digest = Digest::of(b"manifest");
+        let name = |name: &&str| name.replace("DIGEST", &digest.to_string()).parse::<Reference>().unwrap();
+        Known {
+            id: Digest::of(b"image"),
+            config: crate::ImageConfig::default(),
+            layers: Vec::new(),
+            size: 0,
+            manifest: Manifest::new(descriptor(), Vec::new()),
+            entry: Entry { manifest: descriptor(), names: names.iter().map(name).collect(), hidden: false },
+        }
+    }
+
+    /// What goes, with `*` when the image goes as well; or the refusal.
+    fn decide(names: &[&str], asked: &str, force: bool, user: Option<&str>) -> String {
+        match plan(&image(names), asked, force, user) {
+            Ok(Plan { untag, delete }) => {
+                let names: Vec<_> =
+                    untag.iter().map(|name| name.familiar().split("@sha").next().unwrap().to_owned()).collect();
+                names.join(" ") + if delete { " *" } else { "" }
+            }
+            Err(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn dockers_rules() {
+        let id = Digest::of(b"image").short();
+        let pulled = ["a:1", "a@DIGEST"];
+        let said = [
+            decide(&["a:1"], "a:1", false, None),
+            decide(&["a:1", "b:1"], "a:1", false, Some("c0ffee")),
+            decide(&pulled, "a:1", false, None),
+            decide(&["a:1", "a:2", "a@DIGEST"], "a:1", false, None),
+            decide(&["a:1", "b:1", "a@DIGEST"], "a:1", false, None),
+            decide(&pulled, "a:1", false, Some("c0ffee")),
+            decide(&pulled, "a:1", true, Some("c0ffee")),
+            decide(&pulled, &id, false, None),
+            decide(&["a:1", "b:1"], &id, false, None),
+            decide(&["a:1", "b:1"], &id, true, None),
+            decide(&[], &id, false, None),
+            decide(&[], &id, false, Some("c0ffee")),
+        ];
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        a:1 *
+        a:1
+        a:1 a *
+        a:1
+        a:1 a
+        conflict: unable to remove repository reference "a:1" (must force) - container c0ffee is using its referenced image 6105d6cc76af
+        a:1 a *
+        a a:1 *
+        conflict: unable to delete 6105d6cc76af (must be forced) - image is referenced in multiple repositories
+        a:1 b:1 *
+         *
+        conflict: unable to delete 6105d6cc76af (must be forced) - image is being used by container c0ffee
+        "#);
+    }
+}

@@ -1,0 +1,100 @@
+//! `docker save`: an archive that is an OCI layout and docker's own at the same time.
+
+use std::collections::{BTreeMap, HashSet};
+use std::io::{Read as _, Write};
+
+use namespaces::Context;
+use serde_json::{Value, json};
+use unionfs::Digest;
+
+use crate::error::Result;
+use crate::index::{IMAGE_NAME, REF_NAME};
+use crate::manifest::{Descriptor, INDEX, Index};
+use crate::reference::Reference;
+use crate::store::{Known, Store, find};
+
+impl Store {
+    /// Writes images as an archive that both `docker load` and OCI tools read.
+    ///
+    /// An image that is asked for by name is saved with that name only; by id, without a name.
+    pub fn save(&self, names: &[String], writer: &mut dyn Write) -> Result<()> {
+        let known = self.read().clone();
+        let mut images: Vec<(&Known, Vec<Reference>)> = Vec::new();
+        for name in names {
+            let image = find(&known, name)?;
+            let asked = name.parse().ok().map(Reference::or_latest).filter(|name| image.entry.names.contains(name));
+            match images.iter_mut().find(|(there, _)| there.id == image.id) {
+                Some((_, names)) => names.extend(asked),
+                None => images.push((image, asked.into_iter().collect())),
+            }
+        }
+        let mut archive = tar::Builder::new(writer);
+        let mut written = HashSet::new();
+        for (image, _) in &images {
+            for blob in image.blobs().filter(|blob| written.insert(*blob)) {
+                self.append_blob(&mut archive, &blob)?;
+            }
+        }
+        append(&mut archive, "index.json", &serde_json::to_vec(&layout_index(&images)).step("write the index")?)?;
+        append(&mut archive, "manifest.json", &serde_json::to_vec(&docker_list(&images)).step("write the list")?)?;
+        append(&mut archive, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        Ok(archive.finish().step("write the archive")?)
+    }
+
+    fn append_blob(&self, archive: &mut tar::Builder<impl Write>, digest: &Digest) -> Result<()> {
+        let blob = self.blobs.open_blob(digest)?;
+        let size = blob.metadata().during("look at the blob", digest)?.len();
+        let name = format!("blobs/sha256/{}", digest.hex());
+        Ok(archive.append_data(&mut header(size), name, blob.take(size)).during("write the blob", digest)?)
+    }
+}
+
+impl Known {
+    fn blobs(&self) -> impl Iterator<Item = Digest> {
+        let layers = self.manifest.layers.iter().map(|layer| layer.digest);
+        layers.chain([self.id, self.entry.manifest.digest])
+    }
+}
+
+fn layout_index(images: &[(&Known, Vec<Reference>)]) -> Index {
+    let line = |image: &Known, name: Option<&Reference>| {
+        let annotations = name.map_or_else(BTreeMap::new, |name| {
+            let full = name.to_string();
+            BTreeMap::from([(REF_NAME.to_owned(), full.clone()), (IMAGE_NAME.to_owned(), full)])
+        });
+        Descriptor { annotations, ..image.entry.manifest.clone() }
+    };
+    let lines = |(image, names): &(&Known, Vec<Reference>)| match names.as_slice() {
+        [] => vec![line(image, None)],
+        names => names.iter().map(|name| line(image, Some(name))).collect(),
+    };
+    Index { schema_version: 2, media_type: Some(INDEX.to_owned()), manifests: images.iter().flat_map(lines).collect() }
+}
+
+/// docker's `manifest.json`.
+fn docker_list(images: &[(&Known, Vec<Reference>)]) -> Value {
+    let file = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
+    let image = |(image, names): &(&Known, Vec<Reference>)| {
+        json!({
+            "Config": file(&image.id),
+            "RepoTags": names.iter().map(Reference::familiar).collect::<Vec<_>>(),
+            "Layers": image.manifest.layers.iter().map(|layer| file(&layer.digest)).collect::<Vec<_>>(),
+        })
+    };
+    images.iter().map(image).collect()
+}
+
+fn append(archive: &mut tar::Builder<impl Write>, name: &str, bytes: &[u8]) -> Result<()> {
+    Ok(archive.append_data(&mut header(bytes.len() as u64), name, bytes).during("write to the archive", name)?)
+}
+
+/// Nothing of the machine is in the archive: the same images give the same bytes.
+fn header(size: u64) -> tar::Header {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(size);
+    header.set_mode(0o644);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header
+}
