@@ -99,7 +99,7 @@ impl Networks {
     }
 
     fn stage(&self, attachment: &Attachment) -> NetworkStage {
-        NetworkStage::new(attachment.clone(), &self.bridge)
+        NetworkStage::with_firewall(attachment.clone(), self.firewall.clone())
     }
 }
 
