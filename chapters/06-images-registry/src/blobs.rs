@@ -195,11 +195,6 @@ impl BlobWriter {
         Ok(())
     }
 
-    /// Bytes so far.
-    pub(crate) fn count(&self) -> u64 {
-        self.hasher.count()
-    }
-
     /// There are no more bytes: it is synced, and its digest is known.
     pub(crate) fn finish(self) -> Result<Written> {
         let (digest, size) = self.hasher.finish();

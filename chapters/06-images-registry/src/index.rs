@@ -5,8 +5,9 @@
 //! containerd's own archives have.
 
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 
 use namespaces::{Context, Failure};
@@ -35,7 +36,9 @@ pub(crate) struct Entry {
 
 /// Locks the layout for this process, and makes it if it is new. The lock ends with the descriptor.
 pub(crate) fn lock(layout: &Path) -> Result<File> {
-    fs::create_dir_all(layout).during("make the directory", layout.display())?;
+    // Images can hold secrets, and nobody but the engine has business here.
+    let private = fs::create_dir_all(layout).and_then(|()| fs::set_permissions(layout, Permissions::from_mode(0o700)));
+    private.during("make the directory", layout.display())?;
     let path = layout.join("oci-layout");
     let open = File::options().read(true).write(true).create(true).truncate(false).open(&path);
     let mut file = open.during("open", path.display())?;

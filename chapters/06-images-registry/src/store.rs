@@ -169,10 +169,16 @@ impl Store {
                 None => known.push(new),
             }
             for name in names {
-                give(known, &id, name);
+                give(known, &id, &name.clone().or_latest());
             }
             known.iter().find(|known| known.id == id).map(Known::image).ok_or_else(|| no_such_image(&id.to_string()))
         })
+    }
+
+    /// The manifest of the image `id`, when it is here.
+    pub(crate) fn known_as(&self, id: &Digest) -> Option<Descriptor> {
+        let known = self.read();
+        known.iter().find(|known| known.id == *id).map(|known| known.entry.manifest.clone())
     }
 
     /// Changes what is known, on disk first and then in memory.

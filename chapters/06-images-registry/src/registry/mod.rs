@@ -1,9 +1,30 @@
-//! The registry client (OCI distribution specification).
+//! The registry client (OCI distribution specification, spec.md).
+//!
+//! ```text
+//! client                                         registry                      token service
+//!   GET /v2/library/busybox/manifests/latest ──────▶
+//!   ◀── 401  WWW-Authenticate: Bearer realm="https://auth…",service=…,scope=…
+//!   GET https://auth…?service=…&scope=… ─────────────────────────────────────────▶
+//!   ◀──────────────────────────────────────────────────────────────── {"token": …}
+//!   GET …/manifests/latest  Authorization: Bearer … ▶
+//!   ◀── an index: one manifest for each platform
+//!   GET …/manifests/sha256:… ──────────────────────▶   the manifest for this machine
+//!   GET …/blobs/sha256:… ──────────────────────────▶   configuration, layers; often a redirect to another host
+//! ```
+//!
+//! - `endpoint.rs`: where a registry is, and how it is spoken to: HTTPS, or HTTP where that is allowed.
+//! - `auth.rs`: the challenge and the token.
+//! - `client.rs`: one repository: requests, retries, redirects, and what the answers mean.
+//! - `body.rs`: a blob on its way, resumed when the connection breaks.
+//! - `pull.rs`: from a name to an image in the store.
 
-use crate::error::Result;
-use crate::image::{Image, Progress};
-use crate::reference::Reference;
-use crate::store::Store;
+mod auth;
+mod body;
+mod client;
+mod endpoint;
+mod pull;
+
+pub use pull::pull;
 
 /// Which registries are reached how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -29,16 +50,4 @@ impl std::fmt::Debug for Credentials {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Credentials").field("username", &self.username).finish_non_exhaustive()
     }
-}
-
-/// Fetches an image from its registry into the store and gives it its name.
-pub fn pull(
-    store: &Store,
-    name: &Reference,
-    credentials: Option<&Credentials>,
-    options: &RegistryOptions,
-    progress: Progress<'_>,
-) -> Result<Image> {
-    let _ = (store, name, credentials, options, progress);
-    todo!()
 }

@@ -1,0 +1,195 @@
+//! `docker pull`: from a name to an image in the store.
+
+use std::io::{self, Read};
+
+use namespaces::Failure;
+use unionfs::{Digest, chain_ids};
+
+use super::client::{Client, Fetched};
+use super::endpoint::Endpoint;
+use super::{Credentials, RegistryOptions};
+use crate::error::{Error, Kind, Result};
+use crate::image::{Event, Image, Progress};
+use crate::load::no_platform;
+use crate::manifest::{CONFIG_LIMIT, Descriptor, Document, MANIFEST, Manifest, Platform};
+use crate::meter::Meter;
+use crate::parallel::in_parallel;
+use crate::reference::Reference;
+use crate::store::{Store, check_layers, read_config};
+use crate::unpack::{Tee, unpack};
+
+/// Layers that are fetched and unpacked at a time.
+const THREADS: usize = 3;
+
+/// Fetches an image from its registry into the store and gives it its name.
+///
+/// With a tag, what the registry has under it now; with a digest, exactly that. The progress is told in docker's words; its
+/// last two lines are `Digest: …` and `Status: …`.
+pub fn pull(
+    store: &Store,
+    name: &Reference,
+    credentials: Option<&Credentials>,
+    options: &RegistryOptions,
+    progress: Progress<'_>,
+) -> Result<Image> {
+    let name = name.clone().or_latest();
+    let wanted = name.digest().map_or_else(|| name.tag().unwrap_or("latest").to_owned(), |digest| digest.to_string());
+    let mut failed = None;
+    for endpoint in Endpoint::of(name.domain(), options)? {
+        // A mirror gets no password: it belongs to the registry that is mirrored.
+        let mirror = options.mirrors.iter().any(|mirror| mirror.trim_end_matches('/') == endpoint.base);
+        let client = Client::new(endpoint, &name, credentials.filter(|_| !mirror));
+        match client.manifest(&wanted) {
+            Ok(fetched) => {
+                progress(Event::of(&wanted, &format!("Pulling from {}", name.path())));
+                return Pull { store, client: &client, name: &name, progress }.run(fetched);
+            }
+            Err(error) => failed = Some(error),
+        }
+    }
+    Err(failed.unwrap_or_else(|| Error::new(Kind::Unavailable, Failure::new("pull", "there is no registry").on(name))))
+}
+
+/// One pull under way.
+struct Pull<'a> {
+    store: &'a Store,
+    client: &'a Client<'a>,
+    name: &'a Reference,
+    progress: Progress<'a>,
+}
+
+/// A layer to be fetched.
+struct Job {
+    blob: Descriptor,
+    diff_id: Digest,
+    chain: Digest,
+    below: Option<Digest>,
+}
+
+impl Pull<'_> {
+    fn run(&self, fetched: Fetched) -> Result<Image> {
+        let top = fetched.digest;
+        let (manifest, bytes) = self.choose(fetched)?;
+        let descriptor =
+            Descriptor::new(manifest.media_type.as_deref().unwrap_or(MANIFEST), Digest::of(&bytes), bytes.len() as u64);
+        let names = self.names(top);
+        let id = manifest.config.digest;
+        let before = self.store.resolve(&self.name.familiar()).ok().map(|image| image.id);
+        let image = match self.store.known_as(&id) {
+            // The image is here, perhaps in another wrapping; it only gets another name.
+            Some(there) => {
+                manifest.layers.iter().for_each(|layer| self.tell(layer, "Already exists"));
+                self.store.add(&there, &names)?
+            }
+            None => self.fetch(&manifest, &bytes, &descriptor, &names)?,
+        };
+        (self.progress)(Event::plain(format!("Digest: {top}")));
+        let news = if before == Some(id) { "Image is up to date" } else { "Downloaded newer image" };
+        (self.progress)(Event::plain(format!("Status: {news} for {}", self.name.familiar())));
+        Ok(image)
+    }
+
+    /// A tag is known by itself and by the digest it had; a digest only by itself.
+    fn names(&self, top: Digest) -> Vec<Reference> {
+        let tag = self.name.digest().is_none().then(|| self.name.clone());
+        tag.into_iter().chain([self.name.with_digest(top)]).collect()
+    }
+
+    /// Goes from an index to the manifest for this machine.
+    fn choose(&self, fetched: Fetched) -> Result<(Manifest, Vec<u8>)> {
+        let host = Platform::host();
+        let fetched = match Document::read(&fetched.bytes, stated(&fetched))? {
+            Document::Manifest(manifest) => return Ok((manifest, fetched.bytes)),
+            Document::Index(index) => {
+                let chosen = index.choose(&host).ok_or_else(|| no_platform(&index, &host))?;
+                self.client.manifest(&chosen.digest.to_string())?
+            }
+        };
+        match Document::read(&fetched.bytes, stated(&fetched))? {
+            Document::Manifest(manifest) => Ok((manifest, fetched.bytes)),
+            Document::Index(_) => {
+                Err(Error::new(Kind::Invalid, Failure::new("use the manifest", "it is an index within an index")))
+            }
+        }
+    }
+
+    fn fetch(&self, manifest: &Manifest, bytes: &[u8], descriptor: &Descriptor, names: &[Reference]) -> Result<Image> {
+        let config_bytes = self.client.small_blob(&manifest.config, CONFIG_LIMIT)?;
+        let config = read_config(&config_bytes)?;
+        check_layers(manifest, &config)?;
+        let chains = chain_ids(&config.rootfs.diff_ids);
+        let blobs = manifest.layers.iter().map(|layer| layer.digest).chain([manifest.config.digest, descriptor.digest]);
+        let _pin = self.store.blobs.pin(blobs.chain(chains.iter().copied()));
+        let below = [None].into_iter().chain(chains.iter().copied().map(Some));
+        let layers = manifest.layers.iter().zip(&config.rootfs.diff_ids).zip(&chains).zip(below);
+        let job = |(((blob, diff_id), chain), below): (((&Descriptor, &Digest), &Digest), Option<Digest>)| Job {
+            blob: blob.clone(),
+            diff_id: *diff_id,
+            chain: *chain,
+            below,
+        };
+        let jobs: Vec<_> = layers.map(job).collect();
+        jobs.iter().for_each(|job| self.tell(&job.blob, "Pulling fs layer"));
+        jobs.iter().skip(THREADS).for_each(|job| self.tell(&job.blob, "Waiting"));
+        in_parallel(THREADS, jobs, |job| self.layer(&job))?;
+        self.store.blobs.put(&config_bytes)?;
+        self.store.blobs.put(bytes)?;
+        self.store.add(descriptor, names)
+    }
+
+    /// One layer: from what is here already, or from the registry.
+    fn layer(&self, job: &Job) -> Result<()> {
+        let (has_blob, has_layer) =
+            (self.store.blobs.has(&job.blob.digest), self.store.layers.get(&job.chain).is_some());
+        if has_blob && has_layer {
+            self.tell(&job.blob, "Already exists");
+            return Ok(());
+        }
+        if has_blob {
+            self.tell(&job.blob, "Extracting");
+            let unpacked = unpack(self.store.blobs.open_blob(&job.blob.digest)?, &self.store.layers)?;
+            unpacked.verify(&job.diff_id)?;
+            unpacked.directory.finish(job.below, job.diff_id, unpacked.stats)?;
+        } else {
+            self.download(job)?;
+        }
+        self.tell(&job.blob, "Pull complete");
+        Ok(())
+    }
+
+    /// Fetches, verifies and unpacks in one pass.
+    fn download(&self, job: &Job) -> Result<()> {
+        let id = job.blob.digest.short();
+        let body = self.client.blob(&job.blob)?;
+        let mut blob = self.store.blobs.writer()?;
+        let reader = Meter::new(body, &id, "Downloading", job.blob.size, self.progress);
+        let mut tee = Tee { reader, blob: &mut blob };
+        let unpacked = unpack(&mut tee, &self.store.layers);
+        if let Err(error) = &unpacked
+            && error.kind() != Kind::Invalid
+        {
+            return unpacked.map(drop);
+        }
+        // A layer that cannot be unpacked may be a layer that was damaged on the way: its digest tells.
+        io::copy(&mut tee.by_ref(), &mut io::sink()).map_err(|error| Error::of_read(error, "fetch the layer"))?;
+        self.tell(&job.blob, "Verifying Checksum");
+        let written = blob.finish()?;
+        written.verify(&job.blob.digest)?;
+        self.tell(&job.blob, "Download complete");
+        let unpacked = unpacked?;
+        unpacked.verify(&job.diff_id)?;
+        self.tell(&job.blob, "Extracting");
+        unpacked.directory.finish(job.below, job.diff_id, unpacked.stats)?;
+        written.keep().map(drop)
+    }
+
+    fn tell(&self, blob: &Descriptor, status: &str) {
+        (self.progress)(Event::of(&blob.digest.short(), status));
+    }
+}
+
+/// The media type that a document came with, unless it says nothing.
+fn stated(fetched: &Fetched) -> Option<&str> {
+    let plain = ["application/json", "text/plain", "application/octet-stream"];
+    fetched.media_type.as_deref().filter(|kind| !plain.contains(kind))
+}

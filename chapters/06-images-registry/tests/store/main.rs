@@ -1,0 +1,16 @@
+//! Chapter 6 with real files, real archives and real registries, as root.
+//!
+//! - `fixture.rs`: small images, and a data directory of its own for each test.
+//! - `layout.rs`: the store itself: names, removal, crashes, two processes, a full disk.
+//! - `archives.rs`: load, import, save; skopeo as the judge.
+//! - `registry.rs`: pull from docker-registry.
+//! - `fake.rs`, `stranger.rs`: pull from a registry that misbehaves.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod archives;
+mod fake;
+mod fixture;
+mod layout;
+mod registry;
+mod stranger;
