@@ -117,6 +117,9 @@ impl Attached {
         self.wants.stdin = false;
         // Fails only when the client has gone.
         let _ = rustix::net::shutdown(&self.socket, Shutdown::Read);
+        // Bytes that nobody has read would turn the end of file at the other end into a connection reset.
+        let mut unread = [0_u8; 4096];
+        while matches!(rustix::net::recv(&self.socket, &mut unread[..], RecvFlags::DONTWAIT), Ok((_, 1..))) {}
     }
 
     /// The number of bytes that are taken care of: sent, or unwanted because the client has gone.
@@ -129,6 +132,12 @@ impl Attached {
                 data.len()
             }
         }
+    }
+}
+
+impl Drop for Attached {
+    fn drop(&mut self) {
+        self.refuse_input();
     }
 }
 

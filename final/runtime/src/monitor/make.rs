@@ -62,7 +62,9 @@ pub(crate) fn exec(plan: &ExecPlan) -> Result<Made> {
     let pid = Pid::from_raw(plan.pid).ok_or_else(missing)?;
     let mut stages: Vec<Box<dyn Stage>> = Vec::new();
     if let Some(path) = &plan.cgroup {
-        stages.push(Box::new(CgroupStage::existing(path)));
+        let mut stage = CgroupStage::existing(path);
+        stage.prepare()?;
+        stages.push(Box::new(stage));
     }
     let (running, ends) = with_streams(plan.process.terminal, plan.stdin, plan.timings, |options| {
         namespaces::enter(pid, &plan.process, &mut stages, options)
