@@ -1,0 +1,17 @@
+//! Being connected to a container: its output to our terminal, our input and signals to it.
+//!
+//! 1. `frames.rs`: how standard output and standard error share one connection.
+//! 2. `input.rs`: reading our standard input without a thread and without changing it for others.
+//! 3. `outlet.rs`: writing to our standard output and error without holding everything else up.
+//! 4. `terminal.rs`: raw mode, and the promise to leave it; the size.
+//! 5. `signals.rs`: passing on what somebody sends to us.
+//! 6. `session.rs`: all of it together.
+
+pub(crate) mod frames;
+mod input;
+pub(crate) mod outlet;
+mod session;
+pub(crate) mod signals;
+pub(crate) mod terminal;
+
+pub(crate) use session::{End, Session};

@@ -1,0 +1,90 @@
+//! `create`: step 2 of the six, and step 1 when the image is missing.
+
+use bollard_stubs::models::ContainerCreateBody;
+use clap::Args;
+use serde::Deserialize;
+
+use crate::client::{Client, Request};
+use crate::commands::image::pull::{self, Reference};
+use crate::commands::{DONE, Execute, Exit};
+use crate::create::{Identity, Options, Pull};
+use crate::error::{During as _, Error, Result};
+use crate::output;
+use crate::output::progress::To;
+
+/// The flags and arguments.
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Execute for Create {
+    const USAGE: &'static str = "[OPTIONS] IMAGE [COMMAND] [ARG...]";
+    const ABOUT: &'static str = "Create a new container";
+
+    async fn execute(self, client: &Client) -> Result<Exit> {
+        let body = self.options.body(false, &|name| std::env::var(name).ok())?;
+        let id = create(client, &self.options.identity, self.options.image(), &body).await?;
+        output::line(id)?;
+        Ok(DONE)
+    }
+}
+
+/// The daemon's answer.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Created {
+    id: String,
+    #[serde(default)]
+    warnings: Option<Vec<String>>,
+}
+
+/// Creates a container and returns its id. An image that is missing is pulled, unless that is not wanted.
+pub(crate) async fn create(
+    client: &Client,
+    identity: &Identity,
+    image: &str,
+    body: &ContainerCreateBody,
+) -> Result<String> {
+    if let Some(file) = identity.cidfile.as_ref().filter(|file| file.exists()) {
+        return Err(Error::new(format!(
+            "container ID file found, make sure the other container isn't running or delete {}",
+            file.display()
+        )));
+    }
+    let request = || {
+        let request = Request::post("/containers/create").maybe("name", identity.name.as_ref());
+        request.maybe("platform", identity.platform.as_ref()).json(body)
+    };
+    let pull = async || {
+        let to = if identity.quiet { To::Nowhere } else { To::Error };
+        pull::pull(client, &Reference::parse(image)?, identity.platform.as_deref(), to).await
+    };
+    if identity.pull == Pull::Always {
+        pull().await?;
+    }
+    let created: Result<Created> = client.json(request()?).await;
+    let created = match created {
+        Err(error) if identity.pull == Pull::Missing && is_missing_image(&error) => {
+            if !identity.quiet {
+                eprintln!("Unable to find image '{}' locally", Reference::parse(image)?.familiar());
+            }
+            pull().await?;
+            client.json(request()?).await?
+        }
+        other => other?,
+    };
+    for warning in created.warnings.iter().flatten() {
+        eprintln!("WARNING: {warning}");
+    }
+    if let Some(file) = &identity.cidfile {
+        std::fs::write(file, &created.id).during("write the container's id to", file.display())?;
+    }
+    Ok(created.id)
+}
+
+/// 404 can also be about a network or another container.
+fn is_missing_image(error: &Error) -> bool {
+    error.is_not_found() && error.message.to_lowercase().contains("no such image")
+}

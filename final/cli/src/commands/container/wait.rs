@@ -1,0 +1,33 @@
+//! `wait`: wait until containers have stopped.
+
+use clap::Args;
+
+use super::run::wait;
+use crate::client::Client;
+use crate::commands::{DONE, Execute, Exit};
+use crate::error::{Error, Result};
+use crate::output;
+
+/// The arguments.
+#[derive(Debug, Args)]
+pub(crate) struct Wait {
+    #[arg(required = true, hide = true, value_name = "CONTAINER")]
+    containers: Vec<String>,
+}
+
+impl Execute for Wait {
+    const USAGE: &'static str = "CONTAINER [CONTAINER...]";
+    const ABOUT: &'static str = "Block until one or more containers stop, then print their exit codes";
+
+    async fn execute(self, client: &Client) -> Result<Exit> {
+        let mut errors = Vec::new();
+        for name in &self.containers {
+            let code = async { wait(client, name, "not-running").await?.code().await };
+            match code.await {
+                Ok(code) => output::line(code.to_string())?,
+                Err(error) => errors.push(error),
+            }
+        }
+        Error::all(errors).map(|()| DONE)
+    }
+}

@@ -1,0 +1,27 @@
+//! `image inspect`.
+
+use clap::Args;
+
+use crate::client::Client;
+use crate::commands::system::inspect::{Kind, show};
+use crate::commands::{Execute, Exit};
+use crate::error::Result;
+
+/// The flags and arguments.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// How to print it: json, or a template
+    #[arg(short, long, value_name = "TEMPLATE")]
+    format: Option<String>,
+    #[arg(required = true, hide = true, value_name = "IMAGE")]
+    images: Vec<String>,
+}
+
+impl Execute for Inspect {
+    const USAGE: &'static str = "[OPTIONS] IMAGE [IMAGE...]";
+    const ABOUT: &'static str = "Display detailed information on one or more images";
+
+    async fn execute(self, client: &Client) -> Result<Exit> {
+        show(client, &self.images, &[Kind::Image], self.format.as_deref(), false).await
+    }
+}

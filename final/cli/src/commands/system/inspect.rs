@@ -1,0 +1,115 @@
+//! `inspect`: everything about a thing, whatever kind of thing it is.
+
+use clap::Args;
+
+use super::pretty;
+use crate::client::{Client, Request};
+use crate::commands::{DONE, Execute, Exit, container, image, network, volume};
+use crate::error::{Error, Result};
+use crate::output;
+use crate::template::{Data, Template, Value};
+
+/// The flags and arguments.
+#[derive(Debug, Args)]
+pub(crate) struct Inspect {
+    /// How to print it: json, or a template
+    #[arg(short, long, value_name = "TEMPLATE")]
+    format: Option<String>,
+    /// Say of containers also how much space they take up
+    #[arg(short, long)]
+    size: bool,
+    /// Look among these only: container, image, network, volume
+    #[arg(long = "type", value_name = "TYPE")]
+    kind: Option<String>,
+    #[arg(required = true, hide = true, value_name = "NAME")]
+    names: Vec<String>,
+}
+
+/// What a name may be the name of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Container,
+    Image,
+    Network,
+    Volume,
+}
+
+/// In the order in which they are looked for.
+const KINDS: [(&str, Kind); 4] =
+    [("container", Kind::Container), ("image", Kind::Image), ("network", Kind::Network), ("volume", Kind::Volume)];
+
+impl Execute for Inspect {
+    const USAGE: &'static str = "[OPTIONS] NAME|ID [NAME|ID...]";
+    const ABOUT: &'static str = "Return low-level information on Docker objects";
+
+    async fn execute(self, client: &Client) -> Result<Exit> {
+        let kinds = match self.kind.as_deref() {
+            None | Some("") => KINDS.map(|(_, kind)| kind).to_vec(),
+            Some(name) => match KINDS.iter().find(|(known, _)| *known == name) {
+                Some((_, kind)) => vec![*kind],
+                None => {
+                    return Err(Error::new(format!("unknown type: \"{name}\""))
+                        .hint("It is one of container, image, network, volume."));
+                }
+            },
+        };
+        show(client, &self.names, &kinds, self.format.as_deref(), self.size).await
+    }
+}
+
+/// Shows the things of these names. Those that exist are shown even when others do not.
+pub(crate) async fn show(
+    client: &Client,
+    names: &[String],
+    kinds: &[Kind],
+    format: Option<&str>,
+    size: bool,
+) -> Result<Exit> {
+    let template = match format.map(|format| if format == "json" { "{{json .}}" } else { format }) {
+        // A template that makes no sense has docker's own exit status.
+        Some(text) => Some(Template::parse(text).map_err(|fault| Error::from(fault).exit(64))?),
+        None => None,
+    };
+    let mut documents = Vec::new();
+    let mut errors = Vec::new();
+    for name in names {
+        match find(client, name, kinds, size).await {
+            Ok(document) => documents.push(document),
+            Err(error) => errors.push(error),
+        }
+    }
+    match template {
+        None => output::print(pretty(&format!("[{}]", documents.join(","))))?,
+        Some(template) => {
+            for document in &documents {
+                let value: Value = serde_json::from_str(document).map_err(|error| Error::new(error.to_string()))?;
+                output::line(template.render(&Data::new(value))?)?;
+            }
+        }
+    }
+    Error::all(errors).map(|()| DONE)
+}
+
+/// The document of the first kind that has a thing of this name.
+async fn find(client: &Client, name: &str, kinds: &[Kind], size: bool) -> Result<String> {
+    let mut last = None;
+    for kind in kinds {
+        let request = match kind {
+            Kind::Container => Request::get(format!("{}/json", container::path(name))).flag("size", size),
+            Kind::Image => Request::get(format!("{}/json", image::path(name))),
+            Kind::Network => Request::get(network::path(name)),
+            Kind::Volume => Request::get(volume::path(name)),
+        };
+        match client.bytes(request).await {
+            Ok(bytes) => return Ok(String::from_utf8_lossy(&bytes).into_owned()),
+            Err(error) if error.is_not_found() => last = Some(error),
+            // A name that cannot be that of an image may still be that of a volume.
+            Err(error) if error.status == Some(400) && kinds.len() > 1 => last = Some(error),
+            Err(error) => return Err(error),
+        }
+    }
+    match last {
+        Some(error) if kinds.len() == 1 => Err(error),
+        _ => Err(Error::new(format!("No such object: {name}"))),
+    }
+}

@@ -1,0 +1,213 @@
+//! Pull, load and import as they go on: a bar per layer on a terminal, otherwise a line for each change.
+
+use std::collections::BTreeMap;
+use std::io::{IsTerminal as _, Write as _};
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+use serde::Deserialize;
+
+use crate::client::Lines;
+use crate::error::{Error, Result};
+use crate::output::{output_error, print};
+
+/// One line of the daemon's.
+#[derive(Debug, Default, Deserialize)]
+struct Message {
+    #[serde(default)]
+    status: Option<String>,
+    #[serde(default)]
+    id: Option<String>,
+    #[serde(default)]
+    stream: Option<String>,
+    #[serde(default, rename = "progressDetail")]
+    detail: Option<Detail>,
+    #[serde(default)]
+    error: Option<String>,
+    #[serde(default, rename = "errorDetail")]
+    error_detail: Option<ErrorDetail>,
+}
+
+/// How far something is, in bytes.
+#[derive(Debug, Default, Deserialize)]
+struct Detail {
+    #[serde(default)]
+    current: Option<u64>,
+    #[serde(default)]
+    total: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+struct ErrorDetail {
+    #[serde(default)]
+    message: String,
+}
+
+impl Message {
+    /// An error that came after the answer's head said that all was well.
+    fn failure(&self) -> Option<Error> {
+        let message = self.error_detail.as_ref().map(|detail| detail.message.clone()).or_else(|| self.error.clone())?;
+        // The status is lost in the stream; these are the words of a missing image.
+        let missing = message.contains("not found") || message.contains("manifest unknown");
+        Some(Error::refused(if missing { 404 } else { 500 }, &message))
+    }
+
+    fn position(&self) -> Option<(u64, u64)> {
+        let detail = self.detail.as_ref()?;
+        Some((detail.current?, detail.total.unwrap_or(0)))
+    }
+
+    /// The line for those who cannot watch a bar. A step that only got further has none.
+    fn plain(&self) -> Option<String> {
+        if let Some(stream) = &self.stream {
+            return Some(stream.clone());
+        }
+        if self.position().is_some() {
+            return None;
+        }
+        let status = self.status.as_ref()?;
+        Some(match &self.id {
+            Some(id) if !id.is_empty() => format!("{id}: {status}\n"),
+            _ => format!("{status}\n"),
+        })
+    }
+}
+
+/// Where progress is shown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum To {
+    /// Standard output: what `pull` and `load` are about.
+    Output,
+    /// Standard error: what `run` does on its way.
+    Error,
+    /// Nowhere.
+    Nowhere,
+}
+
+impl To {
+    fn is_terminal(self) -> bool {
+        match self {
+            Self::Output => std::io::stdout().is_terminal(),
+            Self::Error => std::io::stderr().is_terminal(),
+            Self::Nowhere => false,
+        }
+    }
+
+    fn write(self, text: &str) -> Result<()> {
+        match self {
+            Self::Output => print(text),
+            Self::Error => std::io::stderr().write_all(text.as_bytes()).map_err(|error| output_error(&error)),
+            Self::Nowhere => Ok(()),
+        }
+    }
+}
+
+/// Shows the daemon's messages until they end. One that is an error ends them.
+pub(crate) async fn show(mut lines: Lines, to: To) -> Result<()> {
+    let mut bars = to.is_terminal().then(|| Bars::new(to));
+    while let Some(message) = lines.next::<Message>().await? {
+        if let Some(error) = message.failure() {
+            return Err(error);
+        }
+        match &mut bars {
+            Some(bars) => bars.update(&message),
+            None => to.write(&message.plain().unwrap_or_default())?,
+        }
+    }
+    Ok(())
+}
+
+/// One bar per layer, in the order in which the layers are first spoken of.
+struct Bars {
+    all: MultiProgress,
+    known: BTreeMap<String, ProgressBar>,
+}
+
+impl Bars {
+    fn new(to: To) -> Self {
+        let target = match to {
+            To::Output => ProgressDrawTarget::stdout(),
+            To::Error | To::Nowhere => ProgressDrawTarget::stderr(),
+        };
+        Self { all: MultiProgress::with_draw_target(target), known: BTreeMap::new() }
+    }
+
+    fn update(&mut self, message: &Message) {
+        if let Some(stream) = &message.stream {
+            let _ = self.all.println(stream.trim_end());
+            return;
+        }
+        let status = message.status.clone().unwrap_or_default();
+        let id = message.id.clone().unwrap_or_default();
+        // "latest: Pulling from library/debian" names a tag, not a layer.
+        if id.is_empty() || status.starts_with("Pulling from") {
+            let line = if id.is_empty() { status } else { format!("{id}: {status}") };
+            let _ = self.all.println(line);
+            return;
+        }
+        let bar = self.known.entry(id.clone()).or_insert_with(|| {
+            let bar = self.all.add(ProgressBar::new(0));
+            bar.set_prefix(id);
+            bar
+        });
+        bar.set_message(status.clone());
+        if let Some((current, total)) = message.position() {
+            bar.set_style(style(total > 0));
+            bar.set_length(total);
+            bar.set_position(current);
+        } else {
+            bar.set_style(words());
+            if is_last(&status) {
+                bar.finish();
+            }
+        }
+    }
+}
+
+/// The words after which nothing more is said of a layer.
+fn is_last(status: &str) -> bool {
+    ["Pull complete", "Already exists", "Loaded", "Layer already exists"].iter().any(|last| status.starts_with(last))
+}
+
+/// A bar when the end is known, a counter otherwise.
+fn style(known_end: bool) -> ProgressStyle {
+    let template = if known_end {
+        "{prefix}: {msg:<12} [{bar:40}] {decimal_bytes:>9}/{decimal_total_bytes}"
+    } else {
+        "{prefix}: {msg:<12} {decimal_bytes}"
+    };
+    ProgressStyle::with_template(template)
+        .map_or_else(|_| ProgressStyle::default_bar(), |style| style.progress_chars("=> "))
+}
+
+/// A state without a measure.
+fn words() -> ProgressStyle {
+    ProgressStyle::with_template("{prefix}: {msg}").unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn message(json: &str) -> Message {
+        serde_json::from_str(json).unwrap()
+    }
+
+    #[test]
+    fn a_change_is_a_line_and_mere_progress_is_not() {
+        let plain = |json: &str| message(json).plain();
+        assert_eq!(
+            plain(r#"{"status":"Pulling fs layer","progressDetail":{},"id":"a1"}"#).unwrap(),
+            "a1: Pulling fs layer\n"
+        );
+        assert_eq!(plain(r#"{"status":"Downloading","progressDetail":{"current":5,"total":9},"id":"a1"}"#), None);
+        assert_eq!(plain(r#"{"status":"Digest: sha256:00"}"#).unwrap(), "Digest: sha256:00\n");
+        assert_eq!(plain(r#"{"stream":"Loaded image: a:1\n"}"#).unwrap(), "Loaded image: a:1\n");
+    }
+
+    #[test]
+    fn an_error_in_the_stream_is_an_error() {
+        let error = message(r#"{"errorDetail":{"message":"manifest unknown"},"error":"manifest unknown"}"#).failure();
+        assert_eq!(error.unwrap().status, Some(404));
+        assert!(message(r#"{"status":"x"}"#).failure().is_none());
+    }
+}

@@ -1,0 +1,262 @@
+//! A command line that cannot be understood, and help: what is wrong, how it goes, where to read more.
+
+use std::ffi::OsString;
+use std::fmt::Write as _;
+
+use clap::Command;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
+
+use crate::commands::{Exit, GROUPS, LEAVES, Leaf};
+use crate::error::{ENGINE, Error, Result};
+use crate::output::print;
+use crate::tree::tree;
+
+/// The commands that one meets first, in the order of the overview.
+const COMMON: [&str; 8] = ["run", "exec", "ps", "pull", "images", "logs", "version", "info"];
+
+/// Answers `--help` and `--version`; everything else is an error in docker's words.
+pub(crate) fn explain(error: &clap::Error, arguments: &[OsString]) -> Result<Exit> {
+    let path = path(arguments);
+    match error.kind() {
+        ErrorKind::DisplayHelp if path.is_empty() => overview(arguments),
+        ErrorKind::DisplayHelp | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            print(help(&path, error))?;
+            Ok(Exit(0))
+        }
+        ErrorKind::DisplayVersion => {
+            print(format!("Skiff version {}\n", env!("CARGO_PKG_VERSION")))?;
+            Ok(Exit(0))
+        }
+        _ => Err(wrong(error, &path)),
+    }
+}
+
+/// The help of a command, with its usage in front, as docker's.
+fn help(path: &[&'static str], error: &clap::Error) -> String {
+    let leaf = leaf(path);
+    let also = leaf.map(also).unwrap_or_default();
+    format!("{}{also}", error.render())
+}
+
+/// The other names of a command.
+fn also(leaf: &Leaf) -> String {
+    let group = |name: &str| format!("skiff {} {name}", leaf.group);
+    let mut names: Vec<String> = Vec::new();
+    if !leaf.group.is_empty() {
+        names.extend([leaf.name].iter().chain(leaf.aliases).map(|name| group(name)));
+    }
+    if !leaf.top.is_empty() {
+        names.push(format!("skiff {}", leaf.top));
+    }
+    if names.len() > 1 { format!("\nAliases:\n  {}\n", names.join(", ")) } else { String::new() }
+}
+
+/// The command that the words name, as far as they name one: `[]`, `["ps"]`, `["container", "ls"]`.
+fn path(arguments: &[OsString]) -> Vec<&'static str> {
+    let words: Vec<&str> = arguments.iter().skip(1).filter_map(|word| word.to_str()).collect();
+    // The value of -H is no command.
+    let mut words = words.iter().scan(false, |skip, word| {
+        let value = std::mem::replace(skip, matches!(*word, "-H" | "--host" | "--config" | "-l" | "--log-level"));
+        Some(if value { "" } else { word })
+    });
+    let Some(first) = words.find(|word| !word.is_empty() && !word.starts_with('-')) else { return Vec::new() };
+    if let Some(leaf) = LEAVES.iter().find(|leaf| leaf.top == first) {
+        return vec![leaf.top];
+    }
+    let Some((group, _)) = GROUPS.iter().find(|(name, _)| *name == first) else { return Vec::new() };
+    let second = words.next().unwrap_or_default();
+    let found =
+        LEAVES.iter().find(|leaf| leaf.group == *group && (leaf.name == second || leaf.aliases.contains(&second)));
+    found.map_or_else(|| vec![*group], |leaf| vec![*group, leaf.name])
+}
+
+/// The command at a path.
+fn leaf(path: &[&str]) -> Option<&'static Leaf> {
+    match path {
+        [top] => LEAVES.iter().find(|leaf| leaf.top == *top),
+        [group, name] => LEAVES.iter().find(|leaf| leaf.group == *group && leaf.name == *name),
+        _ => None,
+    }
+}
+
+/// What is wrong with a command line.
+fn wrong(error: &clap::Error, path: &[&'static str]) -> Error {
+    let name = std::iter::once("skiff").chain(path.iter().copied()).collect::<Vec<_>>().join(" ");
+    let text = |kind| match error.get(kind) {
+        Some(ContextValue::String(text)) => text.clone(),
+        Some(ContextValue::Strings(texts)) => texts.first().cloned().unwrap_or_default(),
+        _ => String::new(),
+    };
+    let argument = text(ContextKind::InvalidArg);
+    let flag = argument.split([' ', '=']).next().unwrap_or_default().to_owned();
+    let usage = leaf(path).map_or("COMMAND", |leaf| leaf.usage);
+    let (message, exit) = match error.kind() {
+        ErrorKind::UnknownArgument if argument.starts_with('-') => (unknown_flag(&argument), ENGINE),
+        ErrorKind::UnknownArgument | ErrorKind::TooManyValues | ErrorKind::MissingRequiredArgument => {
+            (format!("'{name}' {}", count(usage)), 1)
+        }
+        ErrorKind::InvalidSubcommand => {
+            (format!("unknown command: {name} {}", text(ContextKind::InvalidSubcommand)), 1)
+        }
+        ErrorKind::InvalidValue if text(ContextKind::InvalidValue).is_empty() => {
+            (format!("flag needs an argument: {flag}"), ENGINE)
+        }
+        ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
+            (invalid_value(error, &text(ContextKind::InvalidValue), &flag), ENGINE)
+        }
+        _ => (error.kind().to_string(), ENGINE),
+    };
+    let suggested =
+        [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand].into_iter().find_map(|kind| error.get(kind));
+    let mut wrong = Error::new(message).exit(exit).footer(format!("\nUsage:  {name} {usage}\n{}", more(&name)));
+    wrong.hint = match suggested {
+        Some(ContextValue::String(one)) => Some(format!("Did you mean {one}?")),
+        Some(ContextValue::Strings(several)) => Some(format!("Did you mean {}?", several.join(" or "))),
+        _ => None,
+    };
+    wrong
+}
+
+/// `unknown flag: --foo`, `unknown shorthand flag: 'f' in -f`.
+fn unknown_flag(argument: &str) -> String {
+    match argument.strip_prefix('-') {
+        Some(letter) if !letter.starts_with('-') => format!("unknown shorthand flag: '{letter}' in {argument}"),
+        _ => format!("unknown flag: {argument}"),
+    }
+}
+
+/// `invalid argument "x" for "--cpus" flag: why`.
+fn invalid_value(error: &clap::Error, value: &str, flag: &str) -> String {
+    use std::error::Error as _;
+    let why = match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(source), _) => source.to_string(),
+        (None, Some(ContextValue::Strings(valid))) => format!("must be one of {}", valid.join(", ")),
+        _ => "it cannot be understood".to_owned(),
+    };
+    format!("invalid argument \"{value}\" for \"{flag}\" flag: {why}")
+}
+
+/// How many arguments a command takes, read off its usage: `[OPTIONS] CONTAINER [CONTAINER...]` takes at least one.
+fn count(usage: &str) -> String {
+    let words: Vec<&str> = usage.split_whitespace().filter(|word| *word != "[OPTIONS]").collect();
+    let required = words.iter().filter(|word| !word.starts_with('[')).count();
+    let plural = |number: usize| if number == 1 { "" } else { "s" };
+    if usage.contains("...") {
+        format!("requires at least {required} argument{}", plural(required))
+    } else if words.len() > required {
+        format!("requires at most {} argument{}", words.len(), plural(words.len()))
+    } else if required == 0 {
+        "accepts no arguments".to_owned()
+    } else {
+        format!("requires {required} argument{}", plural(required))
+    }
+}
+
+fn more(name: &str) -> String {
+    format!("\nRun '{name} --help' for more information\n")
+}
+
+/// An error of a command that was understood. Those of `run` say where to read more and end with docker's own status.
+pub(crate) fn finish(leaf: &Leaf, error: Error) -> Error {
+    if leaf.name != "run" || error.message.is_empty() || error.exit == Some(1) {
+        return error;
+    }
+    let exit = error.exit.unwrap_or(ENGINE);
+    error.exit(exit).footer(more("skiff run"))
+}
+
+/// What there is, for who types no command.
+pub(crate) fn overview(arguments: &[OsString]) -> Result<Exit> {
+    let path = path(arguments);
+    if let [group] = path.as_slice() {
+        print(group_overview(group))?;
+        return Ok(Exit(0));
+    }
+    let mut out = String::from("Usage:  skiff [OPTIONS] COMMAND\n\nA container engine that you can read\n");
+    let line = |out: &mut String, name: &str, about: &str| {
+        let _ = writeln!(out, "  {name:<11} {about}");
+    };
+    out += "\nCommon commands:\n";
+    for name in COMMON {
+        let about = LEAVES.iter().find(|leaf| leaf.top == name).map_or("", |leaf| leaf.about);
+        line(&mut out, name, about);
+    }
+    out += "\nThings:\n";
+    for (name, about) in GROUPS {
+        line(&mut out, name, about);
+    }
+    out += "\nCommands:\n";
+    let mut others: Vec<&Leaf> =
+        LEAVES.iter().filter(|leaf| !leaf.top.is_empty() && !COMMON.contains(&leaf.top)).collect();
+    others.sort_by_key(|leaf| leaf.top);
+    for leaf in others {
+        line(&mut out, leaf.top, leaf.about);
+    }
+    out += "\nOptions:\n  -H, --host HOST     Daemon to talk to: unix:///PATH or tcp://HOST:PORT\n  -v, --version       Print the version\n";
+    out += "\nRun 'skiff COMMAND --help' for more information on a command.\n";
+    out += "Try 'skiff run --rm hello' first.\n";
+    print(out)?;
+    Ok(Exit(0))
+}
+
+fn group_overview(group: &str) -> String {
+    let about = GROUPS.iter().find(|(name, _)| *name == group).map_or("", |(_, about)| about);
+    let mut out = format!("Usage:  skiff {group} COMMAND\n\n{about}\n\nCommands:\n");
+    for leaf in LEAVES.iter().filter(|leaf| leaf.group == group) {
+        let _ = writeln!(out, "  {:<11} {}", leaf.name, leaf.about);
+    }
+    out + &format!("\nRun 'skiff {group} COMMAND --help' for more information on a command.\n")
+}
+
+/// The whole tree with all flags, for completions.
+pub(crate) fn whole() -> Command {
+    let mut command = tree(false);
+    command.build();
+    command
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn words(line: &str) -> Vec<OsString> {
+        std::iter::once("skiff").chain(line.split_whitespace()).map(OsString::from).collect()
+    }
+
+    /// The message, the exit status and the hint of a wrong command line.
+    fn said(line: &str) -> String {
+        let error = tree(false).try_get_matches_from(words(line)).unwrap_err();
+        let error = explain(&error, &words(line)).unwrap_err();
+        format!(
+            "{} [{}]{}",
+            error.message,
+            error.exit.unwrap(),
+            error.hint.map_or(String::new(), |hint| format!(" {hint}"))
+        )
+    }
+
+    #[test]
+    fn wrong_command_lines_are_explained_in_dockers_words() {
+        insta::assert_snapshot!(said("ps --foo"), @"unknown flag: --foo [125]");
+        insta::assert_snapshot!(said("ps --fomat x"), @"unknown flag: --fomat [125] Did you mean --format?");
+        insta::assert_snapshot!(said("ps -z"), @"unknown shorthand flag: 'z' in -z [125]");
+        insta::assert_snapshot!(said("ps extra"), @"'skiff ps' accepts no arguments [1]");
+        insta::assert_snapshot!(said("run"), @"'skiff run' requires at least 1 argument [1]");
+        insta::assert_snapshot!(said("run --network"), @"flag needs an argument: --network [125]");
+        insta::assert_snapshot!(said("run --cpus x i"), @r#"invalid argument "x" for "--cpus" flag: failed to parse x as a rational number [125]"#);
+        insta::assert_snapshot!(said("run --pull foo i"), @r#"invalid argument "foo" for "--pull" flag: must be one of always, missing, never [125]"#);
+        insta::assert_snapshot!(said("container rename x"), @"'skiff container rename' requires 2 arguments [1]");
+        insta::assert_snapshot!(said("volume create a b"), @"'skiff volume create' requires at most 1 argument [1]");
+        insta::assert_snapshot!(said("imags"), @"unknown command: skiff imags [1] Did you mean image or images?");
+        insta::assert_snapshot!(said("container foo"), @"unknown command: skiff container foo [1]");
+        insta::assert_snapshot!(said("stop -t x c"), @r#"invalid argument "x" for "--timeout" flag: invalid digit found in string [125]"#);
+    }
+
+    #[test]
+    fn the_words_before_flags_name_the_command() {
+        assert_eq!(path(&words("-H unix:///x ps -a")), ["ps"]);
+        assert_eq!(path(&words("container list -a")), ["container", "ls"]);
+        assert_eq!(path(&words("container")), ["container"]);
+        assert_eq!(path(&words("nonsense")), [""; 0]);
+    }
+}
