@@ -1,8 +1,11 @@
 //! An image whose files are all at hand becomes an image of the store.
 
-use namespaces::{Context, Failure};
-use unionfs::{Digest, chain_ids};
+use std::io;
 
+use namespaces::{Context, Failure};
+use unionfs::{Digest, Hashing, chain_ids};
+
+use crate::compression::decompress;
 use crate::config::ImageConfig;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Event, Image, Progress};
@@ -41,16 +44,40 @@ impl Store {
         let digest = Digest::of(manifest_bytes);
         let chains = chain_ids(&config.rootfs.diff_ids);
         let blobs: Vec<_> = manifest.layers.iter().chain([&manifest.config]).map(|blob| blob.digest).collect();
-        let _pin = self.blobs.pin([&chains[..], &blobs[..], &[digest]].concat());
-        in_parallel(THREADS, self.missing(&manifest, &config, &chains), |job| {
-            self.unpack_layer(spool, &job, progress)
-        })?;
-        for blob in &blobs {
-            spool.keep(blob)?;
+        self.keeping(
+            &[&chains[..], &blobs[..], &[digest]].concat(),
+            |_| true,
+            || {
+                let missing = self.missing(&manifest, &config, &chains);
+                in_parallel(THREADS, missing, |job| self.unpack_layer(spool, &job, progress))?;
+                for blob in &blobs {
+                    spool.keep(blob)?;
+                }
+                self.blobs.put(manifest_bytes)?;
+                let kind = manifest.media_type.as_deref().unwrap_or(MANIFEST);
+                self.add(&Descriptor::new(kind, digest, manifest_bytes.len() as u64), names)
+            },
+        )
+    }
+
+    /// Does `work` while nobody removes these blobs and layers. When it fails and `discard` says so, those that nobody else
+    /// needs are removed.
+    pub(crate) fn keeping<T>(
+        &self,
+        digests: &[Digest],
+        discard: impl FnOnce(&Error) -> bool,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let pin = self.blobs.pin(digests.iter().copied());
+        let answer = work();
+        drop(pin);
+        if let Err(error) = &answer
+            && discard(error)
+        {
+            // The first failure is the one to tell.
+            let _ = self.discard(digests);
         }
-        self.blobs.put(manifest_bytes)?;
-        let kind = manifest.media_type.as_deref().unwrap_or(MANIFEST);
-        self.add(&Descriptor::new(kind, digest, manifest_bytes.len() as u64), names)
+        answer
     }
 
     fn missing(&self, manifest: &Manifest, config: &ImageConfig, chains: &[Digest]) -> Vec<Job> {
@@ -71,14 +98,20 @@ impl Store {
         Ok(())
     }
 
-    /// Makes an image of these layers (tar archives, compressed or not, lowest first). The diff ids in `config` must be
-    /// those of the layers.
-    pub fn build_from_parts(&self, config: ImageConfig, layers: &[&[u8]], tag: &Reference) -> Result<Image> {
+    /// Makes an image of these layers (tar archives, compressed or not, lowest first). Their diff ids are put into the
+    /// configuration.
+    pub fn build_from_parts(&self, mut config: ImageConfig, layers: &[&[u8]], tag: &Reference) -> Result<Image> {
         let mut spool = Spool::new(&self.blobs);
         let mut descriptors = Vec::new();
+        config.rootfs.diff_ids.clear();
         for mut layer in layers.iter().copied() {
-            let (kind, size) = (crate::Compression::detect(layer).media_type(), layer.len() as u64);
-            descriptors.push(Descriptor::new(kind, spool.put(&mut layer)?, size));
+            let read = |error| Error::of_read(error, "read the layer");
+            let (compression, archive) = decompress(layer).map_err(read)?;
+            let mut archive = Hashing::new(archive);
+            io::copy(&mut archive, &mut io::sink()).map_err(read)?;
+            config.rootfs.diff_ids.push(archive.finish().0);
+            let size = layer.len() as u64;
+            descriptors.push(Descriptor::new(compression.media_type(), spool.put(&mut layer)?, size));
         }
         self.assemble(spool, &config, descriptors, std::slice::from_ref(tag), &|_: Event| {})
     }

@@ -37,9 +37,9 @@ fn apply(config: &mut RunConfig, change: &str) -> Result<()> {
             let paths = list(rest).unwrap_or_else(|| rest.split_whitespace().map(str::to_owned).collect());
             config.volumes.extend(paths.into_iter().map(|path| (path, json!({}))));
         }
-        "USER" => config.user = rest.to_owned(),
-        "WORKDIR" => config.working_dir = rest.to_owned(),
-        "STOPSIGNAL" => config.stop_signal = rest.to_owned(),
+        "USER" => rest.clone_into(&mut config.user),
+        "WORKDIR" => rest.clone_into(&mut config.working_dir),
+        "STOPSIGNAL" => rest.clone_into(&mut config.stop_signal),
         "ONBUILD" => config.on_build.get_or_insert_default().push(rest.to_owned()),
         _ => return Err(refuse(format!("{upper} is not a valid change command"))),
     }

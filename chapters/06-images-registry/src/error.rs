@@ -16,7 +16,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
     kind: Kind,
-    failure: Failure,
+    failure: Box<Failure>,
     /// The sentence that docker's clients know, where there is one.
     words: Option<String>,
 }
@@ -43,19 +43,19 @@ pub enum Kind {
 impl Error {
     /// A failure of this kind, printed as the failure says.
     pub fn new(kind: Kind, failure: Failure) -> Self {
-        Self { kind, failure, words: None }
+        Self { kind, failure: Box::new(failure), words: None }
     }
 
     /// A failure of this kind whose text is docker's, word for word, because clients look for it.
     pub fn worded(kind: Kind, words: impl Into<String>) -> Self {
         let words = words.into();
-        Self { kind, failure: Failure::new("do that", &words), words: Some(words) }
+        Self { kind, failure: Box::new(Failure::new("do that", &words)), words: Some(words) }
     }
 
     /// Adds what a person can do about it, a full sentence.
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
-        self.failure = self.failure.hint(hint);
+        self.failure.hint = Some(hint.into());
         self
     }
 
@@ -91,17 +91,15 @@ impl From<Failure> for Error {
     fn from(failure: Failure) -> Self {
         let full = [Errno::NOSPC, Errno::DQUOT].iter().any(|errno| failure.is(*errno));
         let kind = if full { Kind::NoSpace } else { Kind::System };
-        let failure = match full && failure.hint.is_none() {
-            true => failure.hint("Free some space on this file system, or use another data directory (--data-root)."),
-            false => failure,
-        };
+        let hint = "Free some space on this file system, or use another data directory (--data-root).";
+        let failure = if full && failure.hint.is_none() { failure.hint(hint) } else { failure };
         Self::new(kind, failure)
     }
 }
 
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
-        error.failure
+        *error.failure
     }
 }
 
@@ -115,10 +113,10 @@ impl From<Error> for io::Error {
 impl Error {
     /// The error of a read: one of ours that comes back, a system call's, or a decoder's complaint about its input.
     pub fn of_read(error: io::Error, step: &str) -> Self {
-        if error.get_ref().is_some_and(|inner| inner.is::<Self>()) {
-            let inner = error.into_inner().and_then(|inner| inner.downcast::<Self>().ok());
-            return inner.map_or_else(|| Self::new(Kind::System, Failure::new(step, "unknown error")), |inner| *inner);
-        }
+        let error = match error.downcast::<Self>() {
+            Ok(ours) => return ours,
+            Err(error) => error,
+        };
         let Err(failure) = Err::<Infallible, _>(error).step(step);
         Self::of_archive(failure)
     }

@@ -20,10 +20,7 @@ impl Store {
         let unpacked = unpack(Tee { reader: archive, blob: &mut blob }, &self.layers)?;
         let blob = blob.finish()?;
         let (digest, size, diff_id) = (blob.digest, blob.size, unpacked.diff_id);
-        let _pin = self.blobs.pin([digest, diff_id]);
         let kind = unpacked.compression.media_type();
-        unpacked.directory.finish(None, diff_id, unpacked.stats)?;
-        blob.keep()?;
         config.rootfs.diff_ids = vec![diff_id];
         config.history = vec![History {
             created: config.created.clone(),
@@ -31,7 +28,15 @@ impl Store {
             ..History::default()
         }];
         let names: Vec<_> = import.name.into_iter().map(crate::Reference::or_latest).collect();
-        let layers = vec![Descriptor::new(kind, digest, size)];
-        self.assemble(Spool::new(&self.blobs), &config, layers, &names, &|_: Event| {})
+        self.keeping(
+            &[digest, diff_id],
+            |_| true,
+            || {
+                unpacked.directory.finish(None, diff_id, unpacked.stats)?;
+                blob.keep()?;
+                let layers = vec![Descriptor::new(kind, digest, size)];
+                self.assemble(Spool::new(&self.blobs), &config, layers, &names, &|_: Event| {})
+            },
+        )
     }
 }

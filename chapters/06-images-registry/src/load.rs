@@ -47,6 +47,8 @@ impl Store {
             spool.saved(&list)?
         } else if let Some(index) = spool.read("index.json", MANIFEST_LIMIT)? {
             spool.layout(&index)?
+        } else if spool.files.is_empty() {
+            return Err(refuse("it is empty"));
         } else {
             let failure = Failure::new("load the archive", "it has neither a manifest.json nor an index.json");
             return Err(Error::new(Kind::Invalid, failure)
@@ -225,8 +227,8 @@ fn names_of(descriptor: &Descriptor) -> Vec<Reference> {
 }
 
 pub(crate) fn no_platform(index: &Index, host: &Platform) -> Error {
-    let why = format!("there is none for {}/{}, only for {}", host.os, host.architecture, index.platforms());
-    Error::new(Kind::NotFound, Failure::new("choose the image", why))
+    let words = format!("no matching manifest for {}/{} in the manifest list entries", host.os, host.architecture);
+    Error::worded(Kind::NotFound, words).with_hint(format!("The image is only for {}.", index.platforms()))
 }
 
 /// One spelling for each name.

@@ -180,12 +180,13 @@ impl Document {
         }
         let malformed = |error| refuse(format!("it is malformed: {error}"));
         match kind {
-            Some(INDEX | DOCKER_INDEX) => serde_json::from_value(value).map(Self::Index).map_err(malformed),
-            Some(MANIFEST | DOCKER_MANIFEST) => serde_json::from_value(value).map(Self::Manifest).map_err(malformed),
-            None if has("manifests") => serde_json::from_value(value).map(Self::Index).map_err(malformed),
-            None => serde_json::from_value(value).map(Self::Manifest).map_err(malformed),
-            Some(other) => Err(refuse(format!("it is of the unknown type {other}"))),
+            Some(INDEX | DOCKER_INDEX | MANIFEST | DOCKER_MANIFEST) | None => {}
+            Some(other) => return Err(refuse(format!("it is of the unknown type {other}"))),
         }
+        if matches!(kind, Some(INDEX | DOCKER_INDEX)) || kind.is_none() && has("manifests") {
+            return serde_json::from_value(value).map(Self::Index).map_err(malformed);
+        }
+        serde_json::from_value(value).map(Self::Manifest).map_err(malformed)
     }
 }
 

@@ -28,8 +28,8 @@ impl Store {
         let (mut removed, gone) = self.change(|known| {
             let (id, plan) = {
                 let image = find(known, name)?;
-                let user = used.iter().find(|(id, _)| *id == image.id).map(|(_, container)| container.as_str());
-                (image.id, plan(image, name, force, user)?)
+                let container = used.iter().find(|(id, _)| *id == image.id).map(|(_, container)| container.as_str());
+                (image.id, plan(image, name, force, container)?)
             };
             let mut removed = Vec::new();
             for image in known.iter_mut().filter(|image| image.id == id) {
@@ -67,6 +67,17 @@ impl Store {
         }
         for layer in self.layers.list()?.iter().filter(|layer| free(&layer.chain_id)) {
             self.layers.remove(&layer.chain_id)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what a failed load or pull has already put in place, unless somebody else needs it too.
+    pub(crate) fn discard(&self, digests: &[Digest]) -> Result<()> {
+        let known = self.read();
+        let (needed, pinned) = (needed(&known), self.blobs.pinned());
+        for digest in digests.iter().filter(|digest| !needed.contains(digest) && !pinned.contains_key(digest)) {
+            self.blobs.remove(digest)?;
+            self.layers.remove(digest)?;
         }
         Ok(())
     }

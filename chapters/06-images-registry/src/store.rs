@@ -13,7 +13,7 @@
 //! Whatever is interrupted, the layout is consistent: blobs and layers get their names first, and the index, which alone
 //! makes an image of them, is replaced last and in one rename. What nobody refers to is removed by [`Store::sweep`].
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock, RwLockReadGuard};
@@ -160,7 +160,7 @@ impl Store {
     ///
     /// An image that is known already keeps its manifest and gets the names.
     pub(crate) fn add(&self, manifest: &Descriptor, names: &[Reference]) -> Result<Image> {
-        let manifest = Descriptor { platform: None, annotations: Default::default(), ..manifest.clone() };
+        let manifest = Descriptor { platform: None, annotations: BTreeMap::new(), ..manifest.clone() };
         let new = self.know(Entry { manifest, names: BTreeSet::new(), hidden: false })?;
         self.change(|known| {
             let id = new.id;

@@ -26,19 +26,16 @@ impl Challenge {
         while !rest.is_empty() {
             let end = rest.find([' ', ',', '=']).unwrap_or(rest.len());
             let (word, after) = rest.split_at(end);
-            rest = match after.strip_prefix('=') {
-                Some(value) => {
-                    let (value, after) = parameter(value);
-                    if let Some(challenge) = challenges.last_mut() {
-                        challenge.parameters.insert(word.to_ascii_lowercase(), value);
-                    }
-                    after
+            rest = after;
+            if let Some(value) = after.strip_prefix('=') {
+                let (value, after) = parameter(value);
+                if let Some(challenge) = challenges.last_mut() {
+                    challenge.parameters.insert(word.to_ascii_lowercase(), value);
                 }
-                None => {
-                    challenges.push(Self { scheme: word.to_ascii_lowercase(), parameters: BTreeMap::new() });
-                    after
-                }
-            };
+                rest = after;
+            } else {
+                challenges.push(Self { scheme: word.to_ascii_lowercase(), parameters: BTreeMap::new() });
+            }
             rest = rest.trim_start_matches([' ', ',']);
         }
         challenges

@@ -8,7 +8,7 @@ use std::time::Duration;
 use namespaces::{Context, Failure};
 use serde::Deserialize;
 use unionfs::Digest;
-use ureq::http::{Response, StatusCode};
+use ureq::http::{HeaderMap, Response, StatusCode};
 
 use super::Credentials;
 use super::auth::{Challenge, Token, basic};
@@ -51,15 +51,11 @@ impl<'a> Client<'a> {
     /// The manifest or index `reference`, a tag or a digest.
     pub(super) fn manifest(&self, reference: &str) -> Result<Fetched> {
         let accept = [INDEX, DOCKER_INDEX, MANIFEST, DOCKER_MANIFEST].join(", ");
-        let mut response = self.get(&format!("manifests/{reference}"), &[("accept", &accept)])?;
-        if response.status() != StatusCode::OK {
-            return Err(self.refusal(&mut response));
-        }
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let (headers, bytes) = self.small(&format!("manifests/{reference}"), &accept)?;
+        let header = |name| headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
         let media_type =
             header("content-type").map(|kind| kind.split(';').next().unwrap_or_default().trim().to_owned());
         let stated = header("docker-content-digest");
-        let bytes = read(&mut response, MANIFEST_LIMIT)?;
         let digest = Digest::of(&bytes);
         // Whoever asks for a digest knows what to get; a tag is what the registry says it is.
         let expected = reference.parse::<Digest>().ok().or_else(|| stated.and_then(|text| text.parse().ok()));
@@ -70,6 +66,21 @@ impl<'a> Client<'a> {
                 .with_hint("What arrived is not what was announced: it was damaged or changed on the way."));
         }
         Ok(Fetched { bytes, media_type, digest })
+    }
+
+    /// A document whole. When the connection breaks in the middle it is asked for again.
+    fn small(&self, path: &str, accept: &str) -> Result<(HeaderMap, Vec<u8>)> {
+        let mut attempt = 1;
+        loop {
+            let mut response = self.get(path, &[("accept", accept)])?;
+            if response.status() != StatusCode::OK {
+                return Err(self.refusal(&mut response));
+            }
+            match read(&mut response, MANIFEST_LIMIT) {
+                Err(error) if error.kind() == Kind::Unavailable && attempt < ATTEMPTS => attempt += 1,
+                answer => return Ok((response.headers().clone(), answer?)),
+            }
+        }
     }
 
     /// The content of a blob.
@@ -138,11 +149,18 @@ impl<'a> Client<'a> {
                 return Ok(response);
             }
             let location = response.headers().get("location").and_then(|value| value.to_str().ok());
-            let location = location.ok_or_else(|| final_failure("the registry redirects to nowhere"))?;
+            let location = location.ok_or_else(|| self.lost("the registry redirects to nowhere"))?;
             url = join(&url, location);
             self.endpoint.allow(&url).map_err(Broken::Final)?;
         }
-        Err(final_failure("the registry redirects too often"))
+        Err(self.lost("the registry redirects too often"))
+    }
+
+    fn lost(&self, why: &str) -> Broken {
+        Broken::Final(Error::new(
+            Kind::Unavailable,
+            Failure::new("fetch from the registry", why).on(self.name.familiar()),
+        ))
     }
 
     /// Answers the challenge of a 401.
@@ -235,10 +253,6 @@ impl Broken {
             _ => Self::Final(failure),
         }
     }
-}
-
-fn final_failure(why: &str) -> Broken {
-    Broken::Final(Error::new(Kind::Unavailable, Failure::new("fetch from the registry", why)))
 }
 
 fn is_temporary(status: StatusCode) -> bool {

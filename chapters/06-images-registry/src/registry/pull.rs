@@ -119,7 +119,7 @@ impl Pull<'_> {
         check_layers(manifest, &config)?;
         let chains = chain_ids(&config.rootfs.diff_ids);
         let blobs = manifest.layers.iter().map(|layer| layer.digest).chain([manifest.config.digest, descriptor.digest]);
-        let _pin = self.store.blobs.pin(blobs.chain(chains.iter().copied()));
+        let everything: Vec<_> = blobs.chain(chains.iter().copied()).collect();
         let below = [None].into_iter().chain(chains.iter().copied().map(Some));
         let layers = manifest.layers.iter().zip(&config.rootfs.diff_ids).zip(&chains).zip(below);
         let job = |(((blob, diff_id), chain), below): (((&Descriptor, &Digest), &Digest), Option<Digest>)| Job {
@@ -129,12 +129,20 @@ impl Pull<'_> {
             below,
         };
         let jobs: Vec<_> = layers.map(job).collect();
-        jobs.iter().for_each(|job| self.tell(&job.blob, "Pulling fs layer"));
-        jobs.iter().skip(THREADS).for_each(|job| self.tell(&job.blob, "Waiting"));
-        in_parallel(THREADS, jobs, |job| self.layer(&job))?;
-        self.store.blobs.put(&config_bytes)?;
-        self.store.blobs.put(bytes)?;
-        self.store.add(descriptor, names)
+        for job in &jobs {
+            self.tell(&job.blob, "Pulling fs layer");
+        }
+        for job in jobs.iter().skip(THREADS) {
+            self.tell(&job.blob, "Waiting");
+        }
+        // Whole layers that came before the connection broke need not come again the next time.
+        let discard = |error: &Error| error.kind() != Kind::Unavailable;
+        self.store.keeping(&everything, discard, || {
+            in_parallel(THREADS, jobs, |job| self.layer(&job))?;
+            self.store.blobs.put(&config_bytes)?;
+            self.store.blobs.put(bytes)?;
+            self.store.add(descriptor, names)
+        })
     }
 
     /// One layer: from what is here already, or from the registry.

@@ -6,7 +6,7 @@
 //! - `registry.rs`: pull from docker-registry.
 //! - `fake.rs`, `stranger.rs`: pull from a registry that misbehaves.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod archives;
 mod fake;
