@@ -48,6 +48,13 @@ impl Engine {
         Ok(Self { config, events, images, networks, volumes, containers })
     }
 
+    /// Gives back what nobody needs when the engine ends: bridges and rules, unless containers run on.
+    pub async fn close(&self) {
+        if let Err(error) = self.blocking(|engine| engine.networks.close()).await {
+            tracing::warn!("{error}");
+        }
+    }
+
     /// Runs `work` on a thread that may wait for the disk or the kernel.
     pub(crate) async fn blocking<T: Send + 'static>(
         &self,

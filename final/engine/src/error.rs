@@ -99,6 +99,11 @@ impl Error {
         Self::new(Kind::Unsupported, message)
     }
 
+    /// A failed step of a chapter that the client's request is to blame for (400).
+    pub fn refusal(failure: Failure) -> Self {
+        Self { kind: Kind::Invalid, ..failure.into() }
+    }
+
     /// Adds what a person can do about it.
     #[must_use]
     pub fn hint(mut self, hint: impl Into<String>) -> Self {

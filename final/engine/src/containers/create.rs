@@ -1,0 +1,146 @@
+//! From a request to a record. Nothing of the container exists yet but that.
+
+use std::fs::{self, DirBuilder};
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+
+use bollard_stubs::models::{ContainerCreateBody, ContainerCreateResponse, EndpointSettings, HostConfig};
+use images::Image;
+use jiff::Timestamp;
+use namespaces::Context;
+
+use super::container::{ASKED, Container};
+use super::record::{Asked, Mounted, State};
+use super::request::{check, defaults, merge, mounts};
+use super::{Containers, blocking, names};
+use crate::error::{Error, Result};
+use crate::networks::Wishes;
+use crate::record::{self, Durability};
+
+impl Containers {
+    /// Makes a container from `body`. `name` is made up when it is missing; `platform` (`linux/amd64`) must be the image's
+    /// when it is given.
+    ///
+    /// # Errors
+    /// 404 `No such image: NAME`, on which clients pull; 409 for a name that is taken; 400 for what cannot be.
+    pub async fn create(
+        &self,
+        name: Option<&str>,
+        platform: Option<&str>,
+        body: ContainerCreateBody,
+    ) -> Result<ContainerCreateResponse> {
+        let image_name = body.image.clone().filter(|name| !name.is_empty());
+        let image_name = image_name.ok_or_else(|| Error::invalid("no image is given").hint("Say which image to run."))?;
+        let image = self.shared.images.find(&image_name)?;
+        check_platform(&image, &image_name, platform)?;
+        let id = names::new_id()?;
+        let (mut asked, warnings) = self.complete(&id, &image, body)?;
+        asked.name = self.index().reserve(name, &id)?;
+        let (this, reserved) = (self.clone(), asked.name.clone());
+        let made = blocking(move || this.make_record(asked)).await;
+        match made {
+            Ok(container) => {
+                self.index().insert(Arc::clone(&container));
+                self.tell(&container, "create", &[]);
+                Ok(ContainerCreateResponse { id, warnings })
+            }
+            Err(error) => {
+                self.index().release(&reserved);
+                Err(error)
+            }
+        }
+    }
+
+    /// What was asked, but for its name and its mounts; and warnings.
+    fn complete(&self, id: &str, image: &Image, mut body: ContainerCreateBody) -> Result<(Asked, Vec<String>)> {
+        let mut host = body.host_config.take().unwrap_or_default();
+        let networks = body.networking_config.take().and_then(|config| config.endpoints_config).unwrap_or_default();
+        let mut config = merge::with_image(merge::config_of(body), &image.config)?;
+        defaults::fill_host(&mut host);
+        let warnings = check::check(&config, &host)?;
+        defaults::fill_hostname(&mut config, &host, id);
+        let networks = with_mode(networks, &host);
+        self.check_networks(&networks)?;
+        let asked = Asked {
+            id: id.to_owned(),
+            name: String::new(),
+            created: Timestamp::now(),
+            image: image.id,
+            config,
+            host,
+            networks,
+            mounts: Vec::new(),
+        };
+        Ok((asked, warnings))
+    }
+
+    /// Refuses a network that nobody knows, now and not at the start.
+    fn check_networks(&self, networks: &Wishes) -> Result<()> {
+        networks.keys().try_for_each(|name| self.shared.networks.check(name))
+    }
+
+    /// Makes the volumes, the directory and the record. On failure nothing is left.
+    fn make_record(&self, mut asked: Asked) -> Result<Arc<Container>> {
+        let store = self.shared.volumes.store();
+        let others = self.volumes_from(&asked.host)?;
+        let wanted = mounts::wanted(&asked.config, &asked.host, &others)?;
+        asked.mounts = mounts::resolve(wanted, &others, store)?;
+        let mounted = asked.mounts.clone();
+        let container = Container::new(&self.shared.config, asked, State::default());
+        let written = write(&container);
+        if written.is_err() {
+            mounts::forget(&mounted, store);
+            let _ = fs::remove_dir_all(&container.places.record);
+        }
+        written.map(|()| Arc::new(container))
+    }
+
+    /// The mounts of the containers in `VolumesFrom`, `NAME[:ro|rw]`.
+    fn volumes_from(&self, host: &HostConfig) -> Result<Vec<Mounted>> {
+        let mut mounts = Vec::new();
+        for text in host.volumes_from.iter().flatten() {
+            let (name, mode) = text.split_once(':').unwrap_or((text, "rw"));
+            let other = self.find(name)?.asked();
+            for mut mounted in other.mounts.iter().cloned() {
+                mounted.attachment.mount.attributes.readonly |= mode == "ro";
+                mounts.push(mounted);
+            }
+        }
+        Ok(mounts)
+    }
+}
+
+/// The wishes with the network of `NetworkMode` among them, so that the record names every network of the container.
+fn with_mode(mut networks: Wishes, host: &HostConfig) -> Wishes {
+    let mode = host.network_mode.clone().unwrap_or_default();
+    if let Some(wish) = networks.remove("default") {
+        networks.entry("bridge".to_owned()).or_insert(wish);
+    }
+    if !mode.starts_with("container:") {
+        networks.entry(mode).or_insert_with(EndpointSettings::default);
+    }
+    networks
+}
+
+fn write(container: &Container) -> Result<()> {
+    let directory = &container.places.record;
+    DirBuilder::new().mode(0o711).create(directory).during("make the directory", directory.display())?;
+    let asked = container.asked();
+    // A container that is removed at its end is nothing to come back to after a power failure.
+    let durability = if asked.auto_remove() { Durability::Crash } else { Durability::Power };
+    Ok(record::write(&directory.join(ASKED), &*asked, durability)?)
+}
+
+fn check_platform(image: &Image, name: &str, platform: Option<&str>) -> Result<()> {
+    let Some(wanted) = platform.filter(|platform| !platform.is_empty()) else { return Ok(()) };
+    let (os, architecture) = (image.config.os.as_str(), image.config.architecture.as_str());
+    let mut words = wanted.split('/');
+    let fits = words.next() == Some(os) && words.next().is_none_or(|wanted| wanted == architecture);
+    if fits {
+        return Ok(());
+    }
+    Err(Error::not_found(format!(
+        "image with reference {name} was found but its platform ({os}/{architecture}) does not match the specified \
+         platform ({wanted})"
+    )))
+}

@@ -1,0 +1,186 @@
+//! The engine's side of a monitor: the program is started, or found again; then one task holds the conversation.
+//!
+//! The conversation is [`skiff_runtime::protocol`]'s: every request is answered by one event, in order; the exit comes unasked.
+//! So the task keeps a queue of those who wait for an answer, and everybody else only has a handle to put requests in.
+
+use std::collections::VecDeque;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use namespaces::{Context, Failure};
+use rustix::io::Errno;
+use rustix::process::{Pid, PidfdFlags, pidfd_open};
+use skiff_runtime::{Channel, own_executable};
+use skiff_runtime::protocol::{Event, Exit, Request};
+use tokio::io::unix::AsyncFd;
+use tokio::sync::{mpsc, oneshot};
+
+/// The `skiff-runtime` program, opened so that no container can write to it.
+///
+/// A container's process is for a moment a copy of this program, and root in a container could open `/proc/PID/exe` then and
+/// replace it for the whole machine (CVE-2019-5736). Seen through a read-only mount that is in nobody's mount table it
+/// cannot be opened for writing. That mount costs nothing, unlike a copy in memory, and it is made once.
+#[derive(Debug)]
+pub(crate) struct Program {
+    fd: OwnedFd,
+}
+
+impl Program {
+    /// Opens the program at `path`, or beside the running executable.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self, Failure> {
+        let path = match path {
+            Some(path) => path.to_owned(),
+            None => beside_us()?,
+        };
+        let fd = own_executable(&path).map_err(|failure| {
+            failure.hint("The program skiff-runtime must be beside skiffd: cargo xtask build makes them all.")
+        })?;
+        Ok(Self { fd })
+    }
+
+    /// Starts a monitor with one end of `Channel` as its standard input. vfork(2) and exec, whatever the engine's size.
+    fn spawn(&self) -> Result<(Channel, Child), Failure> {
+        let (ours, theirs) = Channel::pair()?;
+        ours.set_nonblocking()?;
+        let child = Command::new(format!("/proc/self/fd/{}", self.fd.as_raw_fd()))
+            .arg0("skiff-runtime")
+            .arg("monitor")
+            .env_clear()
+            .stdin(OwnedFd::from(theirs))
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .step("start the monitor")?;
+        Ok((ours, child))
+    }
+}
+
+fn beside_us() -> Result<PathBuf, Failure> {
+    let us = std::env::current_exe().step("find our own executable")?;
+    Ok(us.with_file_name("skiff-runtime"))
+}
+
+/// A handle on a monitor. Cheap to clone.
+#[derive(Debug, Clone)]
+pub(crate) struct Monitor {
+    requests: mpsc::UnboundedSender<Asking>,
+}
+
+/// What will be heard of a monitor in the end.
+#[derive(Debug)]
+pub(crate) struct Ending {
+    /// How the program ended. An error when the monitor was lost before it could say.
+    pub(crate) exit: oneshot::Receiver<Exit>,
+    /// The monitor itself has ended, and has given back what it held.
+    pub(crate) gone: oneshot::Receiver<()>,
+}
+
+struct Asking {
+    request: Request,
+    fds: Vec<OwnedFd>,
+    answer: oneshot::Sender<Result<Event, Failure>>,
+}
+
+impl Monitor {
+    /// Starts a new one.
+    pub(crate) fn spawn(program: &Program) -> Result<(Self, Ending), Failure> {
+        let (channel, child) = program.spawn()?;
+        Self::talk(channel, Some(child))
+    }
+
+    /// Finds the one that a former engine has started, by its run directory. `ENOENT` and `ECONNREFUSED` when it is gone.
+    pub(crate) fn connect(run: &Path) -> Result<(Self, Ending), Failure> {
+        let channel = Channel::connect(run)?;
+        channel.set_nonblocking()?;
+        Self::talk(channel, None)
+    }
+
+    fn talk(channel: Channel, child: Option<Child>) -> Result<(Self, Ending), Failure> {
+        let channel = AsyncFd::new(channel).step("wait for the monitor")?;
+        let (requests, asked) = mpsc::unbounded_channel();
+        let (exit, exited) = oneshot::channel();
+        let (gone, ended) = oneshot::channel();
+        tokio::spawn(async move {
+            converse(channel, asked, exit).await;
+            if let Some(child) = child {
+                reap(child).await;
+            }
+            let _ = gone.send(());
+        });
+        Ok((Self { requests }, Ending { exit: exited, gone: ended }))
+    }
+
+    /// Sends one request, with descriptors beside it, and waits for its answer. `Failed` is an error here.
+    pub(crate) async fn ask(&self, request: Request, fds: Vec<OwnedFd>) -> Result<Event, Failure> {
+        let lost = || Failure::new("talk to the monitor", "it has ended");
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Asking { request, fds, answer }).map_err(|_| lost())?;
+        match answered.await.map_err(|_| lost())?? {
+            Event::Failed(failure) => Err(failure),
+            event => Ok(event),
+        }
+    }
+}
+
+/// The conversation, until the monitor hangs up.
+async fn converse(
+    channel: AsyncFd<Channel>,
+    mut requests: mpsc::UnboundedReceiver<Asking>,
+    exit: oneshot::Sender<Exit>,
+) {
+    let mut exit = Some(exit);
+    let mut waiting = VecDeque::new();
+    loop {
+        tokio::select! {
+            Some(asking) = requests.recv() => match send(&channel, &asking).await {
+                Ok(()) => waiting.push_back(asking.answer),
+                Err(failure) => drop(asking.answer.send(Err(failure))),
+            },
+            event = receive(&channel) => match event {
+                Some(Event::Exited(how)) => drop(exit.take().map(|exit| exit.send(how))),
+                // Nobody waits for an answer that nobody asked for.
+                Some(event) => drop(waiting.pop_front().map(|answer: oneshot::Sender<_>| answer.send(Ok(event)))),
+                None => return,
+            },
+        }
+    }
+}
+
+async fn send(channel: &AsyncFd<Channel>, asking: &Asking) -> Result<(), Failure> {
+    let fds: Vec<_> = asking.fds.iter().map(AsFd::as_fd).collect();
+    loop {
+        let mut ready = channel.writable().await.step("wait for the monitor")?;
+        match channel.get_ref().send(&asking.request, &fds) {
+            Err(failure) if failure.is(Errno::AGAIN) => ready.clear_ready(),
+            done => return done,
+        }
+    }
+}
+
+/// The next event; `None` when the monitor has hung up, or speaks nonsense.
+async fn receive(channel: &AsyncFd<Channel>) -> Option<Event> {
+    loop {
+        let mut ready = channel.readable().await.ok()?;
+        match channel.get_ref().receive() {
+            Ok(received) => return received.map(|received| received.message),
+            Err(failure) if failure.is(Errno::AGAIN) => ready.clear_ready(),
+            Err(failure) => {
+                tracing::debug!("a monitor is lost: {failure}");
+                return None;
+            }
+        }
+    }
+}
+
+/// Waits for the process to be gone, so that it does not stay as a zombie. By its pidfd and not by SIGCHLD: the library that
+/// runs here must not reap its user's other children.
+async fn reap(mut child: Child) {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    let pidfd = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).and_then(|fd| AsyncFd::new(fd).ok());
+    if let Some(pidfd) = pidfd {
+        let _ = pidfd.readable().await;
+    }
+    let _ = child.wait();
+}

@@ -1,0 +1,73 @@
+//! Pause and unpause: the cgroup's freezer stops every process of a container where it stands.
+
+use std::sync::Arc;
+
+use cgroups::{Cgroup, Hierarchies};
+
+use super::container::Container;
+use super::plan::cgroup_path;
+use super::record::Status;
+use super::{Containers, blocking, whole};
+use crate::error::{Error, Result};
+
+impl Containers {
+    /// Freezes a container.
+    ///
+    /// # Errors
+    /// 409 when it does not run, or is frozen already.
+    pub async fn pause(&self, name: &str) -> Result<()> {
+        let (this, container) = (self.clone(), self.find(name)?);
+        whole(async move {
+            let _turn = container.turn.lock().await;
+            match container.status() {
+                Status::Running => {}
+                Status::Paused => return Err(Error::conflict(format!("Container {} is already paused", container.id))),
+                _ => return Err(Error::conflict(format!("Container {} is not running", container.id))),
+            }
+            this.with_cgroup(&container, |cgroup| Ok(cgroup.freeze()?)).await?;
+            container.change(|life| life.state.status = Status::Paused);
+            container.keep();
+            this.tell(&container, "pause", &[]);
+            Ok(())
+        })
+        .await
+    }
+
+    /// Lets a frozen container go on.
+    ///
+    /// # Errors
+    /// 409 when it is not frozen.
+    pub async fn unpause(&self, name: &str) -> Result<()> {
+        let (this, container) = (self.clone(), self.find(name)?);
+        whole(async move {
+            let _turn = container.turn.lock().await;
+            if container.status() != Status::Paused {
+                return Err(Error::conflict(format!("Container {} is not paused", container.id)));
+            }
+            this.thaw(&container).await?;
+            container.change(|life| life.state.status = Status::Running);
+            container.keep();
+            this.tell(&container, "unpause", &[]);
+            Ok(())
+        })
+        .await
+    }
+
+    pub(super) async fn thaw(&self, container: &Arc<Container>) -> Result<()> {
+        self.with_cgroup(container, |cgroup| Ok(cgroup.thaw()?)).await
+    }
+
+    /// Does something to the container's cgroup, on a thread that may wait.
+    pub(super) async fn with_cgroup<T: Send + 'static>(
+        &self,
+        container: &Arc<Container>,
+        work: impl FnOnce(&Cgroup) -> Result<T> + Send + 'static,
+    ) -> Result<T> {
+        let path = cgroup_path(&container.asked(), &self.shared.config.cgroup_parent);
+        blocking(move || {
+            let hierarchies = Hierarchies::discover()?;
+            work(&Cgroup::open(&hierarchies, &path)?)
+        })
+        .await
+    }
+}

@@ -1,0 +1,81 @@
+//! The three files by which programs find each other, written beside the container's record before each start: the address
+//! is in one of them.
+
+use std::fs;
+use std::net::IpAddr;
+
+use bollard_stubs::models::HostConfig;
+use namespaces::{Context, Failure};
+use network::Attachment;
+use network::files::{Dns, Hosts, extra_host, host_resolv_conf, hostname, resolv_conf};
+
+use crate::containers::container::Places;
+use crate::containers::record::Asked;
+use crate::error::{Error, Result};
+
+/// Their names, in `/etc` and beside the record.
+pub(crate) const NAMES: [&str; 3] = ["hostname", "hosts", "resolv.conf"];
+
+/// Their texts, in the order of [`NAMES`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Files([String; 3]);
+
+impl Files {
+    /// What they say. `host_hosts` and `host_resolv` are the host's own.
+    pub(crate) fn of(asked: &Asked, network: &Attachment, host_hosts: &str, host_resolv: &str) -> Result<Self> {
+        let with_host = *network == Attachment::Host;
+        let name = asked.config.hostname.clone().unwrap_or_default();
+        let first = network.endpoints().first();
+        let gateway = first.and_then(|endpoint| endpoint.gateway).map(IpAddr::V4);
+        let gateway = if with_host { Some(IpAddr::from([127, 0, 0, 1])) } else { gateway };
+        let extra = asked.host.extra_hosts.iter().flatten().map(|text| extra_host(text, gateway));
+        let hosts = Hosts {
+            base: with_host.then(|| host_hosts.to_owned()),
+            extra: extra.collect::<Result<_, Failure>>().map_err(Error::refusal)?,
+            own: network.endpoints().iter().map(|endpoint| IpAddr::V4(endpoint.address.addr())).collect(),
+            hostname: name.clone(),
+            domainname: asked.config.domainname.clone().unwrap_or_default(),
+        };
+        let wish = dns(&asked.host)?;
+        let asks = wish != Dns::default();
+        let resolv = if with_host && !asks { host_resolv.to_owned() } else { resolv_conf(host_resolv, &wish) };
+        Ok(Self([hostname(&name), hosts.text(), resolv]))
+    }
+
+    /// Those of a container that has them already.
+    pub(crate) fn read(places: &Places) -> Result<Self> {
+        let read = |name: &str| fs::read_to_string(places.etc(name)).during("read", places.etc(name).display());
+        let [name, hosts, resolv] = NAMES;
+        Ok(Self([read(name)?, read(hosts)?, read(resolv)?]))
+    }
+
+    /// Writes them.
+    pub(crate) fn write(&self, places: &Places) -> Result<()> {
+        for (name, text) in NAMES.iter().zip(&self.0) {
+            let path = places.etc(name);
+            fs::write(&path, text).during("write", path.display())?;
+        }
+        Ok(())
+    }
+}
+
+/// The host's `/etc/hosts` and resolv.conf, as far as they are needed.
+pub(crate) fn of_host(network: &Attachment) -> Result<(String, String)> {
+    let hosts = match network {
+        Attachment::Host => fs::read_to_string("/etc/hosts").unwrap_or_default(),
+        _ => String::new(),
+    };
+    Ok((hosts, host_resolv_conf()?))
+}
+
+fn dns(host: &HostConfig) -> Result<Dns> {
+    let list = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+    let address = |text: String| {
+        text.parse().map_err(|_| Error::invalid(format!("invalid DNS server: {text}")).hint("Give an IP address."))
+    };
+    Ok(Dns {
+        servers: list(&host.dns).into_iter().map(address).collect::<Result<_>>()?,
+        search: list(&host.dns_search),
+        options: list(&host.dns_options),
+    })
+}

@@ -1,0 +1,298 @@
+//! `-v`, `--mount`, `--tmpfs`, `--volumes-from` and the image's volumes become one list of mounts.
+
+use std::path::{Path, PathBuf};
+
+use bollard_stubs::models::{
+    ContainerConfig, HostConfig, Mount, MountBindOptionsPropagationEnum as Travel, MountTypeEnum,
+};
+use namespaces::Propagation;
+use volumes::{
+    Bind, BindRecursion, Kind, NamedVolume, Store, Tmpfs, VolumeMount, attach, parse_tmpfs_options, parse_volume,
+};
+
+use crate::containers::record::Mounted;
+use crate::error::{Error, Result};
+
+/// One mount that was asked for, and its options as they were written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    mount: VolumeMount,
+    mode: String,
+}
+
+/// All mounts that a request asks for, `others` being those of the containers in `VolumesFrom`. What is asked for itself
+/// covers what comes from others, and both cover what the image's `VOLUME` lines want.
+///
+/// # Errors
+/// What cannot be read, in the chapter's words; `Duplicate mount point: PATH`.
+pub(crate) fn wanted(config: &ContainerConfig, host: &HostConfig, others: &[Mounted]) -> Result<Vec<Wanted>> {
+    let mut wanted: Vec<Wanted> = Vec::new();
+    let driver = host.volume_driver.as_deref().filter(|driver| !driver.is_empty());
+    for spec in host.binds.iter().flatten() {
+        add(&mut wanted, from_bind(spec, driver)?)?;
+    }
+    for mount in host.mounts.iter().flatten() {
+        add(&mut wanted, Wanted { mount: from_mount(mount)?, mode: String::new() })?;
+    }
+    let mut tmpfs: Vec<_> = host.tmpfs.iter().flatten().collect();
+    tmpfs.sort();
+    for (target, options) in tmpfs {
+        add(&mut wanted, Wanted { mount: parse_tmpfs_options(target, options).map_err(Error::refusal)?, mode: String::new() })?;
+    }
+    let mut volumes: Vec<_> = config.volumes.iter().flatten().map(|(target, _)| target).collect();
+    volumes.sort();
+    for target in volumes {
+        let mount = VolumeMount::new(target, false, Kind::Volume(NamedVolume::new(None))).map_err(Error::refusal)?;
+        let covered = wanted.iter().any(|other| other.mount.target == mount.target)
+            || others.iter().any(|other| other.attachment.mount.target == mount.target);
+        if !covered {
+            wanted.push(Wanted { mount, mode: String::new() });
+        }
+    }
+    Ok(wanted)
+}
+
+/// Makes the volumes that `wanted` names, and puts everything in the order in which it will be mounted.
+///
+/// # Errors
+/// `bind source path does not exist`; what the store says. Volumes that were made stay: a named one is what was asked for, an
+/// anonymous one is in the returned list of [`Mounted::anonymous`] only on success, so it is removed here.
+pub(crate) fn resolve(wanted: Vec<Wanted>, others: &[Mounted], store: &Store) -> Result<Vec<Mounted>> {
+    let mut mounted: Vec<Mounted> = Vec::new();
+    for each in wanted {
+        match one(&each, store) {
+            Ok(one) => mounted.push(one),
+            Err(error) => {
+                forget(&mounted, store);
+                return Err(error);
+            }
+        }
+    }
+    for other in others {
+        let target = &other.attachment.mount.target;
+        if !mounted.iter().any(|own| own.attachment.mount.target == *target) {
+            // Somebody else's anonymous volume is not removed with this container.
+            mounted.push(Mounted { anonymous: false, ..other.clone() });
+        }
+    }
+    mounted.sort_by_key(|mounted| mounted.attachment.mount.target.components().count());
+    Ok(mounted)
+}
+
+/// Removes the anonymous volumes among `mounted`.
+pub(crate) fn forget(mounted: &[Mounted], store: &Store) {
+    for name in mounted.iter().filter(|mounted| mounted.anonymous).filter_map(|mounted| mounted.volume()) {
+        if let Err(failure) = store.remove(name) {
+            tracing::warn!("{failure}");
+        }
+    }
+}
+
+impl Mounted {
+    /// The name of its volume, if it is one.
+    pub(crate) fn volume(&self) -> Option<&str> {
+        match &self.attachment.origin {
+            volumes::Origin::Volume { name, .. } => Some(name),
+            _ => None,
+        }
+    }
+}
+
+fn one(wanted: &Wanted, store: &Store) -> Result<Mounted> {
+    let mut anonymous = false;
+    match &wanted.mount.kind {
+        Kind::Bind(bind) if !bind.create_host_path && !bind.source.exists() => {
+            let source = bind.source.display();
+            return Err(Error::invalid(format!(
+                "invalid mount config for type \"bind\": bind source path does not exist: {source}"
+            ))
+            .hint("Make it first, or use -v, which makes a missing directory."));
+        }
+        Kind::Volume(volume) => anonymous = volume.name.is_none(),
+        _ => {}
+    }
+    let attachment = attach(&wanted.mount, store).map_err(Error::refusal)?;
+    Ok(Mounted { attachment, mode: wanted.mode.clone(), anonymous })
+}
+
+fn add(all: &mut Vec<Wanted>, wanted: Wanted) -> Result<()> {
+    if all.iter().any(|other| other.mount.target == wanted.mount.target) {
+        return Err(Error::invalid(format!("Duplicate mount point: {}", wanted.mount.target.display())));
+    }
+    all.push(wanted);
+    Ok(())
+}
+
+fn from_bind(spec: &str, driver: Option<&str>) -> Result<Wanted> {
+    let mut mount = parse_volume(spec).map_err(Error::refusal)?;
+    if let (Kind::Volume(volume), Some(driver)) = (&mut mount.kind, driver) {
+        driver.clone_into(&mut volume.driver);
+    }
+    let mode = spec.splitn(3, ':').nth(2).unwrap_or_default().to_owned();
+    Ok(Wanted { mount, mode })
+}
+
+fn from_mount(mount: &Mount) -> Result<VolumeMount> {
+    let target = mount.target.as_deref().unwrap_or_default();
+    let source = mount.source.as_deref().unwrap_or_default();
+    let kind = match mount.typ.unwrap_or(MountTypeEnum::EMPTY) {
+        MountTypeEnum::BIND => Kind::Bind(bind(mount, source)),
+        MountTypeEnum::VOLUME => Kind::Volume(volume(mount, source)),
+        MountTypeEnum::TMPFS => Kind::Tmpfs(tmpfs(mount)),
+        MountTypeEnum::EMPTY => return Err(Error::invalid("invalid mount config: mount type unknown: \"\"")),
+        other => {
+            let name = format!("{other:?}").to_lowercase();
+            return Err(Error::unsupported(format!("mounts of the type {name} are not supported by Skiff yet")));
+        }
+    };
+    VolumeMount::new(Path::new(target), mount.read_only == Some(true), kind).map_err(Error::refusal)
+}
+
+fn bind(mount: &Mount, source: &str) -> Bind {
+    let options = mount.bind_options.clone().unwrap_or_default();
+    let (propagation, recursive_propagation) = match options.propagation.unwrap_or(Travel::EMPTY) {
+        Travel::PRIVATE => (Propagation::Private, false),
+        Travel::EMPTY | Travel::RPRIVATE => (Propagation::Private, true),
+        Travel::SHARED => (Propagation::Shared, false),
+        Travel::RSHARED => (Propagation::Shared, true),
+        Travel::SLAVE => (Propagation::Slave, false),
+        Travel::RSLAVE => (Propagation::Slave, true),
+    };
+    let set = |option: Option<bool>| option == Some(true);
+    let recursion = if set(options.non_recursive) {
+        BindRecursion::Disabled
+    } else if set(options.read_only_force_recursive) {
+        BindRecursion::Readonly
+    } else if set(options.read_only_non_recursive) {
+        BindRecursion::Writable
+    } else {
+        BindRecursion::Enabled
+    };
+    let create_host_path = set(options.create_mountpoint);
+    Bind { create_host_path, propagation, recursive_propagation, recursion, ..Bind::new(source) }
+}
+
+fn volume(mount: &Mount, source: &str) -> NamedVolume {
+    let options = mount.volume_options.clone().unwrap_or_default();
+    let driver = options.driver_config.unwrap_or_default();
+    let mut volume = NamedVolume::new(Some(source).filter(|source| !source.is_empty()));
+    if let Some(name) = driver.name.filter(|name| !name.is_empty()) {
+        volume.driver = name;
+    }
+    volume.copy = options.no_copy != Some(true);
+    volume.subpath = options.subpath.filter(|path| !path.is_empty()).map(PathBuf::from);
+    volume.labels = options.labels.unwrap_or_default().into_iter().collect();
+    volume.options = driver.options.unwrap_or_default().into_iter().collect();
+    volume
+}
+
+fn tmpfs(mount: &Mount) -> Tmpfs {
+    let options = mount.tmpfs_options.clone().unwrap_or_default();
+    let mut tmpfs = Tmpfs {
+        size: options.size_bytes.and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0),
+        mode: options.mode.and_then(|mode| u32::try_from(mode).ok()).filter(|mode| *mode > 0),
+        ..Tmpfs::default()
+    };
+    for option in options.options.unwrap_or_default() {
+        match option.join("=").as_str() {
+            "exec" => tmpfs.exec = true,
+            "suid" => tmpfs.suid = true,
+            "dev" => tmpfs.dev = true,
+            "noexec" | "nosuid" | "nodev" => {}
+            other => tmpfs.options.push(other.to_owned()),
+        }
+    }
+    tmpfs
+}
+
+#[cfg(test)]
+mod tests {
+    use bollard_stubs::models::{MountBindOptions, MountTmpfsOptions, MountVolumeOptions};
+
+    use super::*;
+
+    fn host() -> HostConfig {
+        let mount = |typ, source: &str, target: &str| Mount {
+            typ: Some(typ),
+            source: Some(source.into()),
+            target: Some(target.into()),
+            ..Mount::default()
+        };
+        let rslave = MountBindOptions { propagation: Some(Travel::RSLAVE), ..MountBindOptions::default() };
+        let part = MountVolumeOptions { subpath: Some("a".into()), no_copy: Some(true), ..MountVolumeOptions::default() };
+        let small = MountTmpfsOptions { size_bytes: Some(1 << 20), mode: Some(0o700), options: Some(vec![vec!["exec".into()]]) };
+        HostConfig {
+            binds: Some(vec!["/:/host:ro".into(), "data:/data".into()]),
+            mounts: Some(vec![
+                Mount { bind_options: Some(rslave), read_only: Some(true), ..mount(MountTypeEnum::BIND, "/tmp", "/t") },
+                Mount { volume_options: Some(part), ..mount(MountTypeEnum::VOLUME, "vol", "/v/w") },
+                Mount { tmpfs_options: Some(small), ..mount(MountTypeEnum::TMPFS, "", "/run") },
+            ]),
+            tmpfs: Some([("/scratch".into(), "size=64k".into())].into()),
+            ..HostConfig::default()
+        }
+    }
+
+    fn config(volumes: &[&str]) -> ContainerConfig {
+        let volumes = volumes.iter().map(|&path| (path.to_owned(), Default::default())).collect();
+        ContainerConfig { volumes: Some(volumes), ..ContainerConfig::default() }
+    }
+
+    #[test]
+    fn every_way_to_ask_for_a_mount() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let wanted = wanted(&config(&["/data", "/image"]), &host(), &[]).unwrap();
+        let mounted = resolve(wanted, &[], &store).unwrap();
+        let anonymous = mounted.iter().find(|mounted| mounted.anonymous).unwrap();
+        let name = anonymous.volume().unwrap().to_owned();
+        assert_eq!(anonymous.attachment.mount.target, Path::new("/image"));
+        let json = serde_json::to_string_pretty(&mounted).unwrap();
+        let json = json.replace(&name, "[anonymous]").replace(&*directory.path().to_string_lossy(), "[store]");
+        insta::assert_snapshot!(json);
+        forget(&mounted, &store);
+        assert_eq!(store.get(&name).unwrap(), None);
+        assert!(store.get("data").unwrap().is_some());
+    }
+
+    #[test]
+    fn what_is_asked_for_covers_what_comes_from_others() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let theirs = resolve(wanted(&config(&["/a", "/b"]), &HostConfig::default(), &[]).unwrap(), &[], &store).unwrap();
+        let own = HostConfig { binds: Some(vec!["mine:/a".into()]), ..HostConfig::default() };
+        let mounted = resolve(wanted(&config(&["/b"]), &own, &theirs).unwrap(), &theirs, &store).unwrap();
+        let shown: Vec<_> = mounted.iter().map(|mounted| (mounted.volume() == Some("mine"), mounted.anonymous)).collect();
+        assert_eq!(shown, [(true, false), (false, false)]);
+    }
+
+    #[test]
+    fn what_cannot_be_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(directory.path()).unwrap();
+        let refuse = |host: HostConfig| {
+            let wanted = wanted(&config(&["/image"]), &host, &[]);
+            wanted.and_then(|wanted| resolve(wanted, &[], &store)).unwrap_err().message
+        };
+        let binds = |specs: &[&str]| HostConfig {
+            binds: Some(specs.iter().map(|&spec| spec.to_owned()).collect()),
+            ..HostConfig::default()
+        };
+        let missing = Mount {
+            typ: Some(MountTypeEnum::BIND),
+            source: Some("/no/such".into()),
+            target: Some("/z".into()),
+            ..Mount::default()
+        };
+        let image = Mount { typ: Some(MountTypeEnum::IMAGE), ..missing.clone() };
+        let mounts = |mount| HostConfig { mounts: Some(vec![mount]), ..HostConfig::default() };
+        let all = [
+            refuse(binds(&["/:/a", "data:/a/"])),
+            refuse(binds(&["relative"])),
+            refuse(mounts(missing)),
+            refuse(mounts(image)),
+        ];
+        insta::assert_snapshot!(all.join("\n"));
+        assert!(store.list().unwrap().iter().all(|volume| !volume.anonymous), "an anonymous volume was left");
+    }
+}

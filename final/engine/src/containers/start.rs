@@ -1,0 +1,231 @@
+//! Start: claims, network namespace, monitor, plan. What can be done at the same time is.
+
+use std::fs::DirBuilder;
+use std::os::fd::OwnedFd;
+use std::os::unix::fs::DirBuilderExt;
+use std::sync::Arc;
+
+use bollard_stubs::models::HostConfig;
+use namespaces::Context;
+use network::Attachment;
+use skiff_runtime::protocol::{Attach, Event, Request, Started};
+use skiff_runtime::{MAX_FDS, Plan};
+
+use super::container::{Client, Container};
+use super::monitor::{Ending, Monitor};
+use super::plan::files::{self, Files};
+use super::plan::{self, Facts, Shared, devices};
+use super::record::{Asked, Status};
+use super::{Containers, blame, blocking, marked_for_removal, whole};
+use crate::error::{Error, Kind, Result};
+use crate::networks;
+
+/// A container that has just been started.
+struct Made {
+    monitor: Monitor,
+    ending: Ending,
+    started: Started,
+}
+
+/// An error, and the exit code that the record keeps of it.
+type Blamed = (Error, i32);
+
+impl Containers {
+    /// Starts a container, and returns when its program runs.
+    ///
+    /// # Errors
+    /// 304 when it runs already; why it cannot be started, after which nothing is left of the attempt.
+    pub async fn start(&self, name: &str) -> Result<()> {
+        let (this, container) = (self.clone(), self.find(name)?);
+        whole(async move {
+            let _turn = container.turn.lock().await;
+            match container.status() {
+                Status::Running | Status::Restarting => {
+                    return Err(Error::not_modified(format!("container {} is already running", container.id)));
+                }
+                Status::Paused => {
+                    return Err(Error::conflict("cannot start a paused container, try unpause instead"));
+                }
+                Status::Created | Status::Exited | Status::Dead => {}
+            }
+            container.change(|life| (life.state.restarts, life.state.stopped) = (0, false));
+            this.launch(&container).await
+        })
+        .await
+    }
+
+    /// Starts the program of a container that has none. The caller has its turn.
+    pub(super) async fn launch(&self, container: &Arc<Container>) -> Result<()> {
+        // What the last run's monitor still gives back has the same names as what this one makes.
+        let _ = container.watch().wait_for(|life| !life.monitored).await;
+        if container.watch().borrow().removing {
+            return Err(marked_for_removal(container));
+        }
+        let asked = container.asked();
+        let network = self.claim(&asked).map_err(|error| (error, 128));
+        let made = match &network {
+            Ok(network) => self.make(container, &asked, network).await,
+            Err(blamed) => Err(blamed.clone()),
+        };
+        match made {
+            Ok(made) => {
+                self.running(container, made, network.ok());
+                Ok(())
+            }
+            Err((error, code)) => {
+                if let Ok(network) = network {
+                    self.give_back(network).await;
+                }
+                // Their streams end here.
+                drop(container.take_waiting());
+                let _ = std::fs::remove_dir_all(&container.places.run);
+                container.change(|life| {
+                    life.state.error.clone_from(&error.message);
+                    life.state.exit_code = code;
+                });
+                container.keep();
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes that the program runs, and watches it from here on.
+    fn running(&self, container: &Arc<Container>, made: Made, network: Option<Attachment>) {
+        container.set_monitor(Some(made.monitor.clone()));
+        container.change(|life| {
+            life.monitored = true;
+            let state = &mut life.state;
+            (state.status, state.pid) = (Status::Running, Some(made.started.pid));
+            (state.started_at, state.network) = (Some(made.started.started_at), network);
+            (state.exit_code, state.oom_killed) = (0, false);
+            state.error.clear();
+        });
+        container.keep();
+        self.tell(container, "start", &[]);
+        self.watch(Arc::clone(container), made.monitor, made.ending);
+    }
+
+    async fn make(&self, container: &Arc<Container>, asked: &Asked, network: &Attachment) -> Result<Made, Blamed> {
+        let engine_failed = |error: Error| (error, 128);
+        let (networks, attachment) = (Arc::clone(&self.shared.networks), network.clone());
+        let netns = tokio::spawn(blocking(move || networks.prepare(&attachment)));
+        let prepared = self.prepare(container, asked, network);
+        // Waited for in any case: what it makes must not come after what takes it back.
+        let netns = netns.await.map_err(Error::from).and_then(|made| made).map_err(engine_failed)?;
+        let (monitor, ending, plan) = prepared.map_err(engine_failed)?;
+        let mut clients = container.take_waiting();
+        let late = clients.split_off(clients.len().min(MAX_FDS - 1));
+        let (attach, sockets): (Vec<Attach>, Vec<OwnedFd>) = clients.into_iter().unzip();
+        let fds = netns.into_iter().chain(sockets).collect();
+        let answer = monitor.ask(Request::Start { plan: Box::new(plan), attach }, fds).await.map_err(blame::of)?;
+        let Event::Started(started) = answer else {
+            return Err(engine_failed(Error::internal("the monitor gave an answer that nobody understands")));
+        };
+        attach_late(&monitor, late).await;
+        Ok(Made { monitor, ending, started })
+    }
+
+    /// Starts a monitor, and decides what to tell it while it comes up.
+    fn prepare(&self, container: &Container, asked: &Asked, network: &Attachment) -> Result<(Monitor, Ending, Plan)> {
+        let (monitor, ending) = Monitor::spawn(&self.shared.program)?;
+        let run = &container.places.run;
+        DirBuilder::new().mode(0o700).recursive(true).create(run).during("make the directory", run.display())?;
+        self.files(asked, network)?.write(&container.places)?;
+        let image = self.shared.images.find(&asked.image.to_string())?;
+        let plan = plan::plan(Facts {
+            asked,
+            places: &container.places,
+            cgroup_parent: &self.shared.config.cgroup_parent,
+            lowers: self.shared.images.lowers(&image),
+            network,
+            shared: self.shared_namespaces(&asked.host)?,
+            devices: devices::look_up(&asked.host)?,
+            throttles: devices::throttles(&asked.host)?,
+        })?;
+        Ok((monitor, ending, plan))
+    }
+
+    /// The three files of `/etc`. With another container's network they are that container's.
+    fn files(&self, asked: &Asked, network: &Attachment) -> Result<Files> {
+        if let Some(other) = of_container(asked.host.network_mode.as_deref()) {
+            return Files::read(&self.find(other)?.places);
+        }
+        let (hosts, resolv) = files::of_host(network)?;
+        Files::of(asked, network, &hosts, &resolv)
+    }
+
+    /// Claims what the container needs of the networks. `container:ID` shares another's namespace and claims nothing.
+    fn claim(&self, asked: &Asked) -> Result<Attachment> {
+        if asked.config.network_disabled == Some(true) {
+            return Ok(Attachment::None);
+        }
+        if let Some(pid) = self.pid_of(asked.host.network_mode.as_deref(), "network")? {
+            return Ok(Attachment::Join(format!("/proc/{pid}/ns/net").into()));
+        }
+        let exposed: Vec<String> = asked.config.exposed_ports.iter().flatten().map(|(port, _)| port.clone()).collect();
+        let wishes = networks::Asked {
+            container: &asked.id,
+            host: &asked.host,
+            endpoints: &asked.networks,
+            exposed: &exposed,
+        };
+        self.shared.networks.claim(wishes).map_err(|error| port_taken(error, asked))
+    }
+
+    fn shared_namespaces(&self, host: &HostConfig) -> Result<Shared> {
+        let pid = self.pid_of(host.pid_mode.as_deref(), "PID")?;
+        let ipc = self.pid_of(host.ipc_mode.as_deref(), "IPC")?;
+        Ok(Shared { pid, ipc })
+    }
+
+    /// The first process of the container in `container:ID`.
+    fn pid_of(&self, mode: Option<&str>, kind: &str) -> Result<Option<i32>> {
+        let Some(name) = of_container(mode) else { return Ok(None) };
+        let other = self.find(name)?;
+        let pid = other.state().pid.ok_or_else(|| {
+            Error::conflict(format!("cannot join {kind} namespace of a non running container: {}", other.id))
+                .hint(format!("Start it first: skiff start {}", other.name()))
+        })?;
+        Ok(Some(pid))
+    }
+
+    /// Gives back what a container held of the networks. A failure is told: what is left over is removed when the engine
+    /// starts the next time.
+    pub(super) async fn give_back(&self, network: Attachment) {
+        if network.endpoints().is_empty() {
+            return;
+        }
+        let networks = Arc::clone(&self.shared.networks);
+        if let Err(error) = blocking(move || networks.release(&network)).await {
+            tracing::warn!("{error}");
+        }
+    }
+}
+
+/// Clients beyond what one message can carry.
+async fn attach_late(monitor: &Monitor, clients: Vec<Client>) {
+    for (wants, socket) in clients {
+        if let Err(failure) = monitor.ask(Request::Attach(wants), vec![socket]).await {
+            tracing::debug!("{failure}");
+        }
+    }
+}
+
+/// `NAME` of `container:NAME`.
+fn of_container(mode: Option<&str>) -> Option<&str> {
+    mode?.strip_prefix("container:")
+}
+
+/// A port that is taken, in docker's words.
+fn port_taken(error: Error, asked: &Asked) -> Error {
+    match error.message.find("Bind for ") {
+        Some(start) if error.message.ends_with("port is already allocated") => {
+            let bind = error.message.get(start..).unwrap_or_default();
+            let (name, id) = (&asked.name, &asked.id);
+            let message =
+                format!("driver failed programming external connectivity on endpoint {name} ({id}): {bind}");
+            Error { kind: Kind::Internal, message, hint: error.hint }
+        }
+        _ => error,
+    }
+}

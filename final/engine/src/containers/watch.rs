@@ -1,0 +1,112 @@
+//! The end of a container's program, and what follows from it.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use skiff_runtime::protocol::Exit;
+
+use super::container::Container;
+use super::monitor::{Ending, Monitor};
+use super::plan::cgroup_path;
+use super::record::{State, Status};
+use super::{Containers, blocking, restart};
+
+/// The exit code of a program of which nobody saw the end, as if it had been killed.
+const UNKNOWN: i32 = 137;
+
+impl Containers {
+    /// Watches a container's program until its end, in a task of its own.
+    pub(super) fn watch(&self, container: Arc<Container>, monitor: Monitor, ending: Ending) {
+        let this = self.clone();
+        tokio::spawn(async move {
+            let (exit, lost) = match ending.exit.await {
+                Ok(exit) => (exit, String::new()),
+                Err(_) => this.lost(&container).await,
+            };
+            this.ended(&container, exit, lost).await;
+            let _ = ending.gone.await;
+            // The conversation goes on as long as somebody could say something: until here.
+            drop(monitor);
+            container.set_monitor(None);
+            container.change(|life| life.monitored = false);
+        });
+    }
+
+    /// The program has ended.
+    pub(super) async fn ended(&self, container: &Arc<Container>, exit: Exit, lost: String) {
+        let _turn = container.turn.lock().await;
+        let asked = container.asked();
+        let before = container.watch().borrow().clone();
+        let again = restart::after(asked.restart_policy(), &before.state, exit.code, exit.finished_at);
+        let again = again.filter(|_| !before.removing && !before.held);
+        container.change(|life| {
+            life.exits += 1;
+            note(&mut life.state, &exit, lost);
+            if again.is_some() {
+                life.state.status = Status::Restarting;
+                life.state.restarts += 1;
+            }
+        });
+        self.tell_end(container, &before.state, &exit);
+        if let Some(network) = before.state.network {
+            self.give_back(network).await;
+        }
+        if asked.auto_remove() && !before.held && !before.removing {
+            self.dispose(container, true).await;
+            return;
+        }
+        container.keep();
+        if let Some(pause) = again {
+            self.start_again(Arc::clone(container), pause);
+        }
+    }
+
+    fn tell_end(&self, container: &Container, state: &State, exit: &Exit) {
+        if exit.oom_killed {
+            self.tell(container, "oom", &[]);
+        }
+        let ran = state.started_at.map_or(0, |since| exit.finished_at.duration_since(since).as_secs());
+        let more = [("exitCode", exit.code.to_string()), ("execDuration", ran.to_string())];
+        self.tell(container, "die", &more);
+    }
+
+    /// The monitor has hung up without a word: what it wrote before that, or the worst. Its container must not live on without
+    /// anybody to watch it.
+    pub(super) async fn lost(&self, container: &Arc<Container>) -> (Exit, String) {
+        let path = cgroup_path(&container.asked(), &self.shared.config.cgroup_parent);
+        let record = container.places.record.clone();
+        let found = blocking(move || {
+            let written = crate::record::read(&record.join("exit.json"))?;
+            let hierarchies = cgroups::Hierarchies::discover()?;
+            if let Ok(cgroup) = cgroups::Cgroup::open(&hierarchies, &path) {
+                cgroup.kill()?;
+                cgroups::Cgroup::remove(&hierarchies, &path)?;
+            }
+            Ok(written)
+        })
+        .await;
+        match found {
+            Ok(Some(exit)) => (exit, String::new()),
+            Ok(None) => (unknown(), "the monitor ended unexpectedly; the exit status is not known".to_owned()),
+            Err(error) => (unknown(), error.message),
+        }
+    }
+}
+
+fn unknown() -> Exit {
+    Exit { code: UNKNOWN, signal: Some(9), oom_killed: false, log_failure: None, finished_at: Timestamp::now() }
+}
+
+/// Writes an end into the state.
+pub(super) fn note(state: &mut State, exit: &Exit, lost: String) {
+    state.status = Status::Exited;
+    state.pid = None;
+    state.network = None;
+    state.finished_at = Some(exit.finished_at);
+    state.exit_code = exit.code;
+    state.oom_killed = exit.oom_killed;
+    state.error = match &exit.log_failure {
+        Some(failure) if lost.is_empty() => format!("output is missing from the log: {failure}"),
+        _ => lost,
+    };
+}
