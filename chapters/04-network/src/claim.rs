@@ -1,8 +1,8 @@
 //! Who holds which port of the host.
 //!
 //! A published port is two things: an element that the firewall looks up, and a claim that nobody else serves this port. The
-//! claim is a socket that is bound to it and never answers, so that another program gets "address in use" instead of silence,
-//! and `ss -l` shows that the port is taken. No packet reaches that socket: the firewall sends them to the container first.
+//! claim is a socket that is bound to it, so that another program gets "address in use" instead of silence. No packet reaches
+//! that socket once the port is published: the firewall sends them to the container first.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -11,6 +11,8 @@ use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 
 use namespaces::{Failure, Result};
+use rustix::net::sockopt::set_socket_reuseaddr;
+use rustix::net::{Shutdown, shutdown};
 
 use crate::port::{PortRequest, Protocol, PublishedPort};
 
@@ -155,11 +157,22 @@ impl PortClaims {
     }
 }
 
-/// A socket bound to the port. A TCP one listens, since Linux lets two sockets have one port until one of them does.
+/// A socket bound to the port, in the way of everybody who would serve it.
+///
+/// Linux lets two TCP sockets have one port when both allow it (`SO_REUSEADDR`, without which the port of a server that has
+/// just ended stays taken for a minute), until one of them listens. So ours listens, which fails when another one does or
+/// holds a claim like this; then it stops to listen, so that who comes before the port is published is refused instead of
+/// left waiting for an answer; and it no longer allows others to listen.
+///
 /// SCTP is not in every kernel, so there the engine's own book-keeping has to do.
 fn bind(protocol: Protocol, ip: IpAddr, port: u16) -> io::Result<Option<OwnedFd>> {
     match protocol {
-        Protocol::Tcp => TcpListener::bind((ip, port)).map(|socket| Some(socket.into())),
+        Protocol::Tcp => {
+            let socket = TcpListener::bind((ip, port))?;
+            shutdown(&socket, Shutdown::Read)?;
+            set_socket_reuseaddr(&socket, false)?;
+            Ok(Some(socket.into()))
+        }
         Protocol::Udp => UdpSocket::bind((ip, port)).map(|socket| Some(socket.into())),
         Protocol::Sctp => Ok(None),
     }
@@ -228,17 +241,19 @@ mod tests {
     fn other_programs_see_that_the_port_is_taken() {
         let mut claims = PortClaims::new();
         let ports = claims.claim("a", &[loopback(":80"), loopback(":53/udp")].concat()).unwrap();
-        let bound = |claims: &mut PortClaims| {
-            let _ = &claims;
+        let bound = || {
             let tcp = TcpListener::bind((ports[0].host_ip, ports[0].host_port));
             let udp = UdpSocket::bind((ports[1].host_ip, ports[1].host_port));
             (tcp.is_ok(), udp.is_ok())
         };
-        assert_eq!(bound(&mut claims), (false, false));
+        assert_eq!(bound(), (false, false));
+        let refused = std::net::TcpStream::connect((ports[0].host_ip, ports[0].host_port)).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "nobody is left waiting");
+        PortClaims::new().claim("b", &loopback(&format!("{}:80", ports[0].host_port))).unwrap_err();
         claims.release("a");
-        assert_eq!(bound(&mut claims), (true, true));
+        assert_eq!(bound(), (true, true));
         claims.restore("a", &ports);
-        assert_eq!(bound(&mut claims), (false, false));
+        assert_eq!(bound(), (false, false));
     }
 
     #[test]

@@ -6,8 +6,10 @@
 //! - `ruleset.rs`: the rules, as text that nft reads once.
 //! - `element.rs`: what the rules look up: networks and published ports.
 //! - `nftables.rs`: the elements as netlink messages.
+//! - `conntrack.rs`: flows that remember how it was before.
 //! - `docker.rs`: what a dockerd on the same host must be told.
 
+mod conntrack;
 pub(crate) mod docker;
 mod element;
 mod nftables;
@@ -79,7 +81,8 @@ impl Firewall {
     pub fn publish(&self, endpoints: &[Endpoint]) -> Result<()> {
         let bridges = endpoints.iter().flat_map(|endpoint| of_bridge(&endpoint.bridge).into_iter().take(1));
         let elements: Vec<Element> = bridges.chain(endpoints.iter().flat_map(of_endpoint)).collect();
-        self.put(&elements, || of_endpoints(endpoints))
+        self.put(&elements, || of_endpoints(endpoints))?;
+        self.with_socket(|socket| conntrack::forget(socket, endpoints.iter().flat_map(|endpoint| &endpoint.ports)))
     }
 
     /// Takes back the ports of an endpoint: those that still lead to it. A port that another container has got since stays.
@@ -96,7 +99,8 @@ impl Firewall {
                     own.push(element);
                 }
             }
-            nftables::remove(socket, &self.table, &own)
+            nftables::remove(socket, &self.table, &own)?;
+            conntrack::forget(socket, &endpoint.ports)
         })
     }
 

@@ -31,7 +31,7 @@ use namespaces::Result;
 use netlink_packet_core::NlasIterator;
 
 use super::element::{Element, Part};
-use crate::netlink::{Message, Socket};
+use crate::netlink::{Attributes, Message, Socket};
 
 /// Removes an element, and unlike `NFT_MSG_DELSETELEM` does not mind when there is none (Linux 6.3).
 const NFT_MSG_DESTROYSETELEM: i32 = 30;
@@ -48,8 +48,6 @@ const ELEM_FLAGS: u16 = 3;
 const DATA_VALUE: u16 = 1;
 /// The element is the end of an interval (`NFT_SET_ELEM_INTERVAL_END`).
 const INTERVAL_END: u32 = 1;
-/// The attribute contains attributes (`NLA_F_NESTED`).
-const NESTED: u16 = 1 << 15;
 
 /// Puts elements in, each in the place of whatever its key led to before.
 pub(super) fn put(socket: &mut Socket, table: &str, elements: &[Element]) -> Result<()> {
@@ -83,10 +81,10 @@ pub(super) fn data(socket: &mut Socket, table: &str, element: &Element) -> Resul
 
 /// All elements of one set: the bytes of their keys and data. Empty when there is no such table.
 pub(super) fn all(socket: &mut Socket, table: &str, set: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut body = generic(libc::AF_INET as u8, 0);
+    let mut body = Attributes::after_generic(libc::AF_INET as u8, 0);
     body.string(LIST_TABLE, table);
     body.string(LIST_SET, set);
-    match socket.dump(kind(NFT_MSG_GETSETELEM), &body.0, &format_args!("the set {set} of table {table}")) {
+    match socket.dump(kind(NFT_MSG_GETSETELEM), body.as_ref(), &format_args!("the set {set} of table {table}")) {
         Ok(answers) => Ok(answers.iter().flat_map(|bytes| elements_in(bytes)).collect()),
         Err(failure) if failure.is(rustix::io::Errno::NOENT) => Ok(Vec::new()),
         Err(failure) => Err(failure),
@@ -95,9 +93,9 @@ pub(super) fn all(socket: &mut Socket, table: &str, set: &str) -> Result<Vec<(Ve
 
 /// Whether the table is there.
 pub(super) fn has_table(socket: &mut Socket, table: &str) -> Result<bool> {
-    let mut body = generic(libc::AF_INET as u8, 0);
+    let mut body = Attributes::after_generic(libc::AF_INET as u8, 0);
     body.string(TABLE_NAME, table);
-    Ok(socket.get(kind(NFT_MSG_GETTABLE), &body.0, &format_args!("the table {table}"))?.is_some())
+    Ok(socket.get(kind(NFT_MSG_GETTABLE), body.as_ref(), &format_args!("the table {table}"))?.is_some())
 }
 
 /// Sends one transaction.
@@ -106,7 +104,7 @@ fn commit(socket: &mut Socket, table: &str, changes: &[(i32, Element, String)]) 
         return Ok(());
     }
     let frame = |kind: i32| {
-        let body = generic(libc::AF_UNSPEC as u8, NFNL_SUBSYS_NFTABLES as u16).0;
+        let body = Attributes::after_generic(libc::AF_UNSPEC as u8, NFNL_SUBSYS_NFTABLES as u16).bytes();
         Message { kind: kind as u16, flags: 0, body, about: &"an nftables transaction" as &dyn Display }
     };
     let mut batch = vec![frame(NFNL_MSG_BATCH_BEGIN)];
@@ -126,7 +124,7 @@ fn kind(message: i32) -> u16 {
 }
 
 fn element_body(table: &str, element: &Element) -> Vec<u8> {
-    let mut body = generic(libc::AF_INET as u8, 0);
+    let mut body = Attributes::after_generic(libc::AF_INET as u8, 0);
     body.string(LIST_TABLE, table);
     body.string(LIST_SET, element.set);
     body.nest(LIST_ELEMENTS, |list| {
@@ -143,39 +141,11 @@ fn element_body(table: &str, element: &Element) -> Vec<u8> {
             });
         }
     });
-    body.0
+    body.bytes()
 }
 
 pub(super) fn concatenated(parts: &[Part]) -> Vec<u8> {
     parts.iter().flat_map(Part::bytes).collect()
-}
-
-/// `struct nfgenmsg`: address family, version 0, and for a transaction's frame the subsystem.
-fn generic(family: u8, subsystem: u16) -> Attributes {
-    let [high, low] = subsystem.to_be_bytes();
-    Attributes(vec![family, 0, high, low])
-}
-
-/// The bytes of a message's body, growing by attributes: length, type, value, and filling up to four bytes.
-struct Attributes(Vec<u8>);
-
-impl Attributes {
-    fn value(&mut self, kind: u16, value: &[u8]) {
-        self.0.extend_from_slice(&u16::try_from(4 + value.len()).unwrap_or(u16::MAX).to_ne_bytes());
-        self.0.extend_from_slice(&kind.to_ne_bytes());
-        self.0.extend_from_slice(value);
-        self.0.resize(self.0.len().next_multiple_of(4), 0);
-    }
-
-    fn string(&mut self, kind: u16, text: &str) {
-        self.value(kind, &[text.as_bytes(), &[0]].concat());
-    }
-
-    fn nest(&mut self, kind: u16, fill: impl FnOnce(&mut Self)) {
-        let mut inner = Self(Vec::new());
-        fill(&mut inner);
-        self.value(kind | NESTED, &inner.0);
-    }
 }
 
 /// The keys and data of the elements that an answer of `NFT_MSG_GETSETELEM` carries.

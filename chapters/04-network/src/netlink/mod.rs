@@ -5,6 +5,7 @@
 //! messages fit in one `sendmsg`: that is what makes attaching a container cheap.
 //!
 //! - `socket.rs`: send a batch, read every acknowledgement, say which message was refused.
+//! - `attributes.rs`: how the body of a message is written.
 //! - `operation.rs`: what we tell the kernel, as values that print as the ip(8) command that would do the same.
 //! - `encode.rs`: those values as rtnetlink messages.
 //! - `read.rs`: what the kernel says of links, addresses and routes.
@@ -15,11 +16,13 @@
     reason = "libc has the constants of netlink's 8 and 16 bit fields as int"
 )]
 
+mod attributes;
 mod encode;
 mod operation;
 mod read;
 mod socket;
 
+pub(crate) use attributes::Attributes;
 pub use encode::apply;
 pub use operation::Operation;
 pub use read::{Link, Route, addresses, host_subnets, link, links, routes};

@@ -96,14 +96,20 @@ fn datagrams_find_their_way_as_well() {
         let outside = lab::outside();
         let (network, mut ipam) = lab::network("udp", |_| {});
         let port = PublishedPort { protocol: network::Protocol::Udp, ..tcp(5300, 53) };
-        let container = Container::attach(&network, &mut ipam, 'a', &[port]);
-        let socket =
-            |netns| network::within(netns, || Ok(UdpSocket::bind("0.0.0.0:53").expect("bind"))).expect("thread");
-        let (server, client) = (socket(container.netns()), socket(outside));
+        let mut container = Container::attach(&network, &mut ipam, 'a', &[port]);
+        let bound = |netns| {
+            let socket = network::within(netns, || Ok(UdpSocket::bind("0.0.0.0:53").expect("bind"))).expect("thread");
+            socket.set_read_timeout(Some(Duration::from_secs(2))).expect("timeout");
+            socket
+        };
+        let client = bound(outside);
         let mut word = [0; 4];
-        for socket in [&server, &client] {
-            socket.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
-        }
+        // Who asked before the port was published, and keeps asking, is heard from then on.
+        container.stage.release().unwrap();
+        client.send_to(b"lost", (HOST, 5300)).unwrap();
+        container.stage = network::NetworkStage::new(container.stage.attachment().clone(), lab::TABLE);
+        container.stage.prepare().unwrap();
+        let server = bound(container.netns());
         client.send_to(b"ping", (HOST, 5300)).unwrap();
         let (_, peer) = server.recv_from(&mut word).unwrap();
         assert_eq!(peer.ip(), OUTSIDE);
