@@ -7,6 +7,7 @@
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::fmt::{self, Display};
 use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
@@ -28,6 +29,18 @@ pub struct Change {
     pub path: PathBuf,
     /// What happened to it.
     pub kind: ChangeKind,
+}
+
+/// As `docker diff` prints it: `C /etc`.
+impl Display for Change {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let letter = match self.kind {
+            ChangeKind::Changed => 'C',
+            ChangeKind::Added => 'A',
+            ChangeKind::Deleted => 'D',
+        };
+        write!(f, "{letter} {}", self.path.display())
+    }
 }
 
 /// What happened to a path, by docker's letters.

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 
+use namespaces::Process;
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use unionfs::Digest;
@@ -86,6 +87,22 @@ pub struct RunConfig {
     /// What we do not know.
     #[serde(flatten)]
     pub other: Map<String, Value>,
+}
+
+impl RunConfig {
+    /// Puts what the image says into `process`. `args` take the place of the image's `Cmd`, not of its entrypoint.
+    pub fn describe(&self, process: &mut Process, args: Vec<String>) {
+        let cmd = if args.is_empty() { self.cmd.clone().unwrap_or_default() } else { args };
+        process.args = self.entrypoint.iter().flatten().cloned().chain(cmd).collect();
+        let defined = |variable: &&String| {
+            let name = variable.split('=').next();
+            !self.env.iter().any(|own| own.split('=').next() == name)
+        };
+        let kept: Vec<_> = process.env.iter().filter(defined).cloned().collect();
+        process.env = kept.into_iter().chain(self.env.iter().cloned()).collect();
+        process.cwd = self.working_dir.clone().into();
+        process.user.user.clone_from(&self.user);
+    }
 }
 
 /// How to ask whether the program is well. Durations are nanoseconds; 0 means the default.

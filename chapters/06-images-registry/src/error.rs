@@ -49,7 +49,7 @@ impl Error {
     /// A failure of this kind whose text is docker's, word for word, because clients look for it.
     pub fn worded(kind: Kind, words: impl Into<String>) -> Self {
         let words = words.into();
-        Self { kind, failure: Box::new(Failure::new("do that", &words)), words: Some(words) }
+        Self { kind, failure: Box::new(Failure::new("use the image", &words)), words: Some(words) }
     }
 
     /// Adds what a person can do about it, a full sentence.

@@ -1,5 +1,7 @@
 //! An image as the store knows it, and the messages of those who bring one.
 
+use std::fmt::{self, Display};
+
 use unionfs::Digest;
 
 use crate::config::ImageConfig;
@@ -26,6 +28,14 @@ pub struct Image {
     pub repo_digests: Vec<Reference>,
 }
 
+/// One line of a list: id, bytes, names.
+impl Display for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names: Vec<_> = self.repo_tags.iter().map(Reference::familiar).collect();
+        write!(f, "{}  {:>12}  {}", self.id.short(), self.size, names.join(" "))
+    }
+}
+
 /// What [`crate::Store::remove`] did, in docker's order: each becomes one line of `docker rmi`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removed {
@@ -33,6 +43,16 @@ pub enum Removed {
     Untagged(Reference),
     /// An image or a layer that is gone.
     Deleted(Digest),
+}
+
+/// As `docker rmi` prints it.
+impl Display for Removed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Untagged(name) => write!(f, "Untagged: {}", name.familiar()),
+            Self::Deleted(digest) => write!(f, "Deleted: {digest}"),
+        }
+    }
 }
 
 /// What an imported image gets besides its files.
@@ -60,6 +80,16 @@ pub struct Event {
     pub current: Option<u64>,
     /// Bytes altogether, when known.
     pub total: Option<u64>,
+}
+
+/// As `docker pull` prints it where there is no terminal.
+impl Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.id {
+            Some(id) => write!(f, "{id}: {}", self.status),
+            None => f.write_str(&self.status),
+        }
+    }
 }
 
 impl Event {

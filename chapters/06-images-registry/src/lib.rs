@@ -44,6 +44,6 @@ pub use config::{Healthcheck, History, ImageConfig, RootFs, RunConfig};
 pub use error::{Error, Kind, Result};
 pub use image::{Event, Image, Import, Progress, Removed};
 pub use reference::Reference;
-pub use registry::{Credentials, RegistryOptions, pull};
+pub use registry::{Credentials, RegistryOptions, find_or_pull, pull};
 pub use store::Store;
 pub use unionfs::Digest;

@@ -9,4 +9,5 @@
 
 mod archives;
 mod overlay;
+mod program;
 mod unpack;

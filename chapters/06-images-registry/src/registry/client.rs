@@ -13,7 +13,7 @@ use ureq::http::{HeaderMap, Response, StatusCode};
 use super::Credentials;
 use super::auth::{Challenge, Token, basic};
 use super::body::Body;
-use super::endpoint::{Endpoint, unreachable};
+use super::endpoint::{Endpoint, is_lookup, unreachable};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, INDEX, MANIFEST, MANIFEST_LIMIT};
 use crate::reference::Reference;
@@ -248,6 +248,7 @@ impl Broken {
     fn of(url: &str, error: &ureq::Error) -> Self {
         let failure = unreachable(origin(url).split_once("://").map_or(url, |(_, host)| host), error);
         match error {
+            _ if is_lookup(error) => Self::Final(failure),
             ureq::Error::Io(inner) if inner.kind() != std::io::ErrorKind::ConnectionRefused => Self::Temporary(failure),
             ureq::Error::Timeout(_) | ureq::Error::Protocol(_) => Self::Temporary(failure),
             _ => Self::Final(failure),

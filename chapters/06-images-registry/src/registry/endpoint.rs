@@ -75,15 +75,27 @@ impl Endpoint {
 
 /// The failure of a registry that cannot be reached.
 pub(super) fn unreachable(host: &str, error: &ureq::Error) -> Error {
-    let failure = Failure::new("reach the registry", error).on(host);
+    let why = match error {
+        ureq::Error::Io(inner) => inner.to_string(),
+        other => other.to_string(),
+    };
     let hint = match error {
-        ureq::Error::HostNotFound => "Is the name right, and does the machine's name service work?",
+        _ if is_lookup(error) => "Is the name right, and does the machine's name service work?",
         ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
             "If it is a registry of your own without a valid certificate, allow it with --insecure-registry."
         }
         _ => "Is it running, and does a proxy or firewall let this machine through?",
     };
-    Error::new(Kind::Unavailable, failure).with_hint(hint)
+    Error::new(Kind::Unavailable, Failure::new("reach the registry", why).on(host)).with_hint(hint)
+}
+
+/// Whether the name has no address. The standard library has no kind for this error, only the words.
+pub(super) fn is_lookup(error: &ureq::Error) -> bool {
+    match error {
+        ureq::Error::HostNotFound => true,
+        ureq::Error::Io(inner) => inner.raw_os_error().is_none() && inner.to_string().contains("lookup"),
+        _ => false,
+    }
 }
 
 fn is_insecure(host: &str, options: &RegistryOptions) -> bool {

@@ -24,7 +24,7 @@ mod client;
 mod endpoint;
 mod pull;
 
-pub use pull::pull;
+pub use pull::{find_or_pull, pull};
 
 /// Which registries are reached how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

@@ -50,6 +50,20 @@ pub fn pull(
     Err(failed.unwrap_or_else(|| Error::new(Kind::Unavailable, Failure::new("pull", "there is no registry").on(name))))
 }
 
+/// The image that `name` means, pulled if it is not here: what `docker run` does first.
+pub fn find_or_pull(
+    store: &Store,
+    name: &str,
+    credentials: Option<&Credentials>,
+    options: &RegistryOptions,
+    progress: Progress<'_>,
+) -> Result<Image> {
+    match store.resolve(name) {
+        Err(error) if error.kind() == Kind::NotFound => pull(store, &name.parse()?, credentials, options, progress),
+        found => found,
+    }
+}
+
 /// One pull under way.
 struct Pull<'a> {
     store: &'a Store,

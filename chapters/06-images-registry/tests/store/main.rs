@@ -4,6 +4,7 @@
 //! - `layout.rs`: the store itself: names, removal, crashes, two processes, a full disk.
 //! - `archives.rs`: load, import, save; skopeo as the judge.
 //! - `registry.rs`: pull from docker-registry.
+//! - `program.rs`: the chapter's binary.
 //! - `fake.rs`, `stranger.rs`: pull from a registry that misbehaves.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
@@ -12,5 +13,6 @@ mod archives;
 mod fake;
 mod fixture;
 mod layout;
+mod program;
 mod registry;
 mod stranger;
