@@ -49,7 +49,7 @@ impl Error {
             Some((sentence, hint)) if !hint.contains('\n') => (sentence.to_owned(), Some(hint.to_owned())),
             _ => (message.trim_end().to_owned(), None),
         };
-        let hint = hint.or_else(|| hints::for_answer(status, &sentence).map(str::to_owned));
+        let hint = hint.or_else(|| hints::for_message(&sentence).map(str::to_owned));
         Self { hint, status: Some(status), ..Self::new(sentence) }
     }
 

@@ -156,13 +156,16 @@ fn more(name: &str) -> String {
     format!("\nRun '{name} --help' for more information\n")
 }
 
-/// An error of a command that was understood. Those of `run` say where to read more and end with docker's own status.
+/// An error of a command that was understood. Those of `run`, and wrong flags of
+/// `create`, say where to read more and end with docker's own status.
 pub(crate) fn finish(leaf: &Leaf, error: Error) -> Error {
-    if leaf.name != "run" || error.message.is_empty() || error.exit == Some(1) {
+    let flags = leaf.name == "create" && leaf.group == "container" && error.exit == Some(ENGINE);
+    let ours = leaf.name == "run" && error.exit != Some(1);
+    if error.message.is_empty() || !(flags || ours) {
         return error;
     }
     let exit = error.exit.unwrap_or(ENGINE);
-    error.exit(exit).footer(more("skiff run"))
+    error.exit(exit).footer(more(&format!("skiff {}", leaf.top)))
 }
 
 /// What there is, for who types no command.

@@ -15,3 +15,6 @@ pub(crate) mod signals;
 pub(crate) mod terminal;
 
 pub(crate) use session::{End, Session};
+
+/// What `attach` and `exec` say to who left with the detach keys. Docker's words and status (1), which scripts look for.
+pub(crate) const LEFT: &str = "read escape sequence";

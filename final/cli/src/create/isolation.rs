@@ -6,6 +6,7 @@ use clap::Args;
 use super::{given, read_file};
 use crate::error::{Error, Result};
 use crate::grammar::key_value;
+use crate::template::Value;
 
 /// The flags.
 #[derive(Debug, Args)]
@@ -42,7 +43,7 @@ pub(crate) struct Isolation {
     #[arg(long = "security-opt", value_name = "OPTION")]
     security: Vec<String>,
     /// Kernel parameter of a namespace, NAME=VALUE
-    #[arg(long = "sysctl", value_name = "PARAMETER")]
+    #[arg(long = "sysctl", value_name = "PARAMETER", value_parser = sysctl)]
     sysctls: Vec<String>,
     /// OCI runtime
     #[arg(long, value_name = "NAME")]
@@ -64,9 +65,8 @@ impl Isolation {
         };
         host.cgroup_parent.clone_from(&self.cgroup_parent);
         host.privileged = self.privileged.then_some(true);
-        let (add, drop) = capabilities(&self.cap_add, &self.cap_drop);
-        host.cap_add = given(&add);
-        host.cap_drop = given(&drop);
+        host.cap_add = given(&capabilities(&self.cap_add));
+        host.cap_drop = given(&capabilities(&self.cap_drop));
         let sysctls = key_value::map(&self.sysctls);
         host.sysctls = Some(sysctls).filter(|sysctls| !sysctls.is_empty());
         host.runtime.clone_from(&self.runtime);
@@ -102,9 +102,21 @@ impl Isolation {
 /// The text of a seccomp profile without its white space.
 fn profile(file: &str) -> Result<String> {
     let text = read_file(file.as_ref())?;
-    let value: serde_json::Value = serde_json::from_str(&text)
+    let value: Value = serde_json::from_str(&text)
         .map_err(|error| Error::new(format!("compacting json for seccomp profile ({file}) failed: {error}")))?;
-    Ok(value.to_string())
+    Ok(value.to_json())
+}
+
+/// Parameters that belong to a namespace (namespaces(7)); the others would change the host.
+fn sysctl(text: &str) -> Result<String, String> {
+    const IPC: [&str; 8] = ["msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced"];
+    let name = text.split_once('=').map_or("", |(name, _)| name);
+    let own = name.strip_prefix("kernel.").is_some_and(|name| IPC.contains(&name));
+    if own || name.starts_with("net.") || name.starts_with("fs.mqueue.") {
+        Ok(text.to_owned())
+    } else {
+        Err(format!("sysctl '{text}' is not allowed"))
+    }
 }
 
 fn is_container(mode: &str) -> bool {
@@ -119,34 +131,36 @@ fn mode(flag: &str, what: &str, given: Option<&str>, valid: impl Fn(&str) -> boo
     }
 }
 
-/// Capabilities in the kernel's spelling, each once, in order. What is both added and dropped is added.
-fn capabilities(add: &[String], drop: &[String]) -> (Vec<String>, Vec<String>) {
-    let spelled = |names: &[String]| {
-        let spell = |name: &String| {
-            let name = name.trim().to_uppercase();
-            if name == "ALL" || name.starts_with("CAP_") { name } else { format!("CAP_{name}") }
-        };
-        let mut names: Vec<String> = names.iter().map(spell).collect();
-        names.sort();
-        names.dedup();
-        if names.iter().any(|name| name == "ALL") { vec!["ALL".to_owned()] } else { names }
+/// Capabilities in the kernel's spelling, each once, in order. What wins when one is both added and dropped is for the
+/// daemon to say.
+fn capabilities(names: &[String]) -> Vec<String> {
+    let spell = |name: &String| {
+        let name = name.trim().to_uppercase();
+        if name == "ALL" || name.starts_with("CAP_") { name } else { format!("CAP_{name}") }
     };
-    let add = spelled(add);
-    let mut drop = spelled(drop);
-    drop.retain(|name| !add.contains(name));
-    (add, drop)
+    let mut names: Vec<String> = names.iter().map(spell).collect();
+    names.sort();
+    names.dedup();
+    names
 }
 
 #[cfg(test)]
 mod tests {
-    use super::capabilities;
+    use super::{capabilities, sysctl};
 
     #[test]
     fn capabilities_are_spelled_as_the_kernel_spells_them() {
-        let own = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
-        let (add, drop) = capabilities(&own(&["net_admin", "CAP_CHOWN", "NET_ADMIN"]), &own(&["chown", "kill"]));
-        assert_eq!(add, ["CAP_CHOWN", "CAP_NET_ADMIN"]);
-        assert_eq!(drop, ["CAP_KILL"]);
-        assert_eq!(capabilities(&own(&["all", "kill"]), &[]).0, ["ALL"]);
+        let names = ["net_admin", "CAP_CHOWN", "NET_ADMIN", "all"].map(str::to_owned);
+        assert_eq!(capabilities(&names), ["ALL", "CAP_CHOWN", "CAP_NET_ADMIN"]);
+    }
+
+    #[test]
+    fn only_parameters_of_a_namespace_are_allowed() {
+        for allowed in ["net.ipv4.ip_forward=1", "kernel.shmmax=1", "fs.mqueue.msg_max=5"] {
+            assert!(sysctl(allowed).is_ok(), "{allowed}");
+        }
+        for refused in ["kernel.hostname=x", "vm.swappiness=1", "net.ipv4.ip_forward"] {
+            assert!(sysctl(refused).is_err(), "{refused}");
+        }
     }
 }

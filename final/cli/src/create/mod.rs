@@ -34,7 +34,7 @@ pub(crate) use network::{address, endpoint};
 pub(crate) use process::{Process, environment, restart_policy};
 pub(crate) use streams::{Connected, Streams};
 
-use crate::error::{During as _, Error, Result};
+use crate::error::{During as _, ENGINE, Error, Result};
 
 /// All flags of `create`, and the image with its command.
 #[derive(Debug, Args)]
@@ -73,7 +73,12 @@ impl Options {
     /// The body of `POST /containers/create`. What was not asked for is not in it, so that the daemon's defaults apply.
     ///
     /// Reads the files that flags name, and our own environment through `look_up`.
+    /// What is wrong with the flags has docker's exit status for that.
     pub(crate) fn body(&self, detached: bool, look_up: &dyn Fn(&str) -> Option<String>) -> Result<ContainerCreateBody> {
+        self.translate(detached, look_up).map_err(|error| error.exit(ENGINE))
+    }
+
+    fn translate(&self, detached: bool, look_up: &dyn Fn(&str) -> Option<String>) -> Result<ContainerCreateBody> {
         self.refused.check()?;
         let mut host = HostConfig::default();
         let mut body = ContainerCreateBody {

@@ -79,20 +79,23 @@ impl Network {
         host.extra_hosts = given(&self.hosts);
         let attachments = self.attachments()?;
         host.network_mode = attachments.first().map(|first| first.name.clone());
-        // Links are settings of the connection in a network that people made, and of the container elsewhere.
-        let scoped = attachments.first().is_some_and(|first| is_user_defined(&first.name));
-        if !scoped {
-            host.links = given(&self.links);
-        }
+        host.links = given(&self.links);
         let mut endpoints = HashMap::new();
         for (place, attachment) in attachments.into_iter().enumerate() {
-            let links = if scoped && place == 0 { given(&self.links) } else { None };
             let name = attachment.name.clone();
-            if endpoints.insert(name.clone(), EndpointSettings { links, ..endpoint(attachment) }).is_some() {
+            let own = is_user_defined(&name);
+            // In a network that people made, links are settings of the connection.
+            let links = if own && place == 0 { given(&self.links) } else { None };
+            let settings = EndpointSettings { links, ..endpoint(attachment) };
+            if !own && settings == EndpointSettings::default() {
+                continue;
+            }
+            if endpoints.insert(name.clone(), settings).is_some() {
                 return Err(Error::new(format!("network \"{name}\" is specified multiple times")));
             }
         }
-        body.networking_config = Some(NetworkingConfig { endpoints_config: Some(endpoints) });
+        let endpoints = Some(endpoints).filter(|endpoints| !endpoints.is_empty());
+        body.networking_config = endpoints.map(|endpoints| NetworkingConfig { endpoints_config: Some(endpoints) });
         Ok(())
     }
 

@@ -27,6 +27,9 @@ pub(crate) struct Attachment {
 
 /// One `--network`.
 pub(crate) fn parse(text: &str) -> Result<Attachment, String> {
+    if text.is_empty() {
+        return Err("no name set for network".to_owned());
+    }
     if !text.contains('=') {
         return Ok(Attachment { name: text.to_owned(), ..Attachment::default() });
     }

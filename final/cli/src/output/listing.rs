@@ -38,17 +38,19 @@ pub(crate) fn render(format: Option<&str>, fields: &[Field], default: &[&str], r
     if format == "json" {
         return Ok(rows.iter().map(|row| row.data.value().to_json() + "\n").collect());
     }
-    let Some(table) =
-        format.strip_prefix("table").filter(|rest| rest.is_empty() || rest.starts_with(char::is_whitespace))
-    else {
-        return lines(&Template::parse(format)?, rows.iter().map(|row| &row.data));
+    let headings = fields.iter().map(|(name, heading)| ((*name).to_owned(), Value::from(*heading))).collect();
+    let headings = Data::new(Value::Map(headings)).method("Label", Value::Map(Vec::new()));
+    let is_table = |rest: &&str| rest.is_empty() || rest.starts_with(char::is_whitespace);
+    let Some(table) = format.strip_prefix("table").filter(is_table) else {
+        let template = Template::parse(format)?;
+        // A field that does not exist is an error also when there is no row to ask.
+        template.render(&headings)?;
+        return lines(&template, rows.iter().map(|row| &row.data));
     };
     let columns = match table.trim() {
         "" => default.iter().map(|field| format!("{{{{.{field}}}}}")).collect::<Vec<_>>().join("\t"),
         template => template.to_owned(),
     };
-    let headings = fields.iter().map(|(name, heading)| ((*name).to_owned(), Value::from(*heading))).collect();
-    let headings = Data::new(Value::Map(headings)).method("Label", Value::Map(Vec::new()));
     let template = Template::parse(&columns)?;
     let text = lines(&template, std::iter::once(&headings).chain(rows.iter().map(|row| &row.data)))?;
     Ok(table::layout_lines(&text))
@@ -95,6 +97,13 @@ mod tests {
     #[test]
     fn a_template_has_no_headings() {
         assert_eq!(show(Some("{{.Name}}:{{.Label \"a\"}}")), "data:1\nx:\n");
+    }
+
+    #[test]
+    fn a_field_that_does_not_exist_is_an_error_even_without_rows() {
+        let error = render(Some("{{.Nope}}"), FIELDS, &[], &[]).unwrap_err();
+        assert_eq!(error.message, "template: there is no field Nope");
+        assert_eq!(error.hint.unwrap(), "There are: Name, Driver.");
     }
 
     #[test]

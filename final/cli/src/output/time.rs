@@ -41,10 +41,10 @@ pub(crate) fn duration_in_words(seconds: i64) -> String {
     }
 }
 
-/// `2026-11-24 09:10:45 +0000 UTC` in this machine's time zone.
+/// `2026-11-24 09:10:45.5 +0000 UTC` in this machine's time zone.
 pub(crate) fn full(then: Timestamp) -> String {
     let zoned = then.to_zoned_datetime(TimeZone::system());
-    zoned.strftime("%Y-%m-%d %H:%M:%S %z %Z").to_string()
+    zoned.strftime("%Y-%m-%d %H:%M:%S%.f %z %Z").to_string()
 }
 
 /// `Tue Nov 24 09:10:45 2026`, as `version` has it.

@@ -6,9 +6,9 @@ use super::run::{Keys, attach, keys, wait};
 use super::{Container, detach_keys, path};
 use crate::attach::signals::Signals;
 use crate::attach::terminal::Raw;
-use crate::attach::{End, Session, terminal};
+use crate::attach::{End, LEFT, Session, terminal};
 use crate::client::Client;
-use crate::commands::{DONE, Execute, Exit};
+use crate::commands::{Execute, Exit};
 use crate::create::Connected;
 use crate::error::{Error, Result};
 use crate::grammar::boolean;
@@ -48,7 +48,7 @@ impl Execute for Attach {
             let end = session.run(stream).await?;
             drop(raw);
             match end {
-                End::Detached => Ok(DONE),
+                End::Detached => Err(Error::new(LEFT)),
                 End::Finished => ending.status().await,
             }
         };

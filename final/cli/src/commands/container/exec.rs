@@ -9,7 +9,7 @@ use super::run::{Keys, keys};
 use super::{detach_keys, path};
 use crate::attach::signals::Signals;
 use crate::attach::terminal::Raw;
-use crate::attach::{End, Session, terminal};
+use crate::attach::{End, LEFT, Session, terminal};
 use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::create::environment;
@@ -151,7 +151,7 @@ impl Exec {
         };
         drop(raw);
         if end == End::Detached {
-            return Ok(DONE);
+            return Err(Error::new(LEFT));
         }
         let ended: Ended = client.json(Request::get(format!("/exec/{id}/json"))).await?;
         Ok(Exit(u8::try_from(ended.exit_code.unwrap_or(0) & 0xff).unwrap_or(ENGINE)))

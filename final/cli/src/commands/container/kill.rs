@@ -22,9 +22,9 @@ impl Execute for Kill {
     const ABOUT: &'static str = "Kill one or more running containers";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
-        let signal = self.signal.as_deref().unwrap_or("KILL");
-        let kill =
-            async |name: &str| client.send(Request::post(format!("{}/kill", path(name))).query("signal", signal)).await;
+        let kill = async |name: &str| {
+            client.send(Request::post(format!("{}/kill", path(name))).maybe("signal", self.signal.as_ref())).await
+        };
         each(&self.containers, kill).await
     }
 }

@@ -109,7 +109,7 @@ impl Execute for Ls {
         let last = if self.latest { 1 } else { self.last };
         let limit = (last > 0).then(|| last.to_string());
         let size = self.size || format.is_some_and(|format| format.contains(".Size"));
-        let request = Request::get("/containers/json").flag("all", self.all || last > 0).maybe("limit", limit);
+        let request = Request::get("/containers/json").flag("all", self.all).maybe("limit", limit);
         let request = request.flag("size", size).maybe("filters", labels::filters(&self.filters));
         let found: Vec<Summary> = client.json(request).await?;
         let rows: Vec<Row> = found.iter().map(|summary| summary.row(!self.no_trunc, Timestamp::now())).collect();

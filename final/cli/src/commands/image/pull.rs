@@ -48,7 +48,7 @@ impl Execute for Pull {
 
 /// Pulls an image and shows how it goes on.
 pub(crate) async fn pull(client: &Client, reference: &Reference, platform: Option<&str>, to: To) -> Result<()> {
-    let request = Request::post("/images/create").query("fromImage", &reference.name);
+    let request = Request::post("/images/create").query("fromImage", reference.repository());
     let request =
         request.maybe("tag", reference.digest.as_ref().or(reference.tag.as_ref())).maybe("platform", platform);
     progress::show(Lines::new(client.stream(request).await?), to).await
@@ -112,19 +112,23 @@ impl Reference {
         }
     }
 
-    /// As registries know it, with the host.
+    /// Host and path, with those that are meant when none are written.
+    pub(crate) fn repository(&self) -> String {
+        let name = &self.name;
+        match name.split_once('/') {
+            None => format!("docker.io/library/{name}"),
+            Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => name.clone(),
+            Some(_) => format!("docker.io/{name}"),
+        }
+    }
+
+    /// As registries know it: repository, and tag or digest where there is one.
     fn canonical(&self) -> String {
-        let first = self.name.split('/').next().unwrap_or_default();
-        let has_host = self.name.contains('/') && (first.contains(['.', ':']) || first == "localhost");
-        let full = if has_host {
-            self.familiar()
-        } else if self.name.contains('/') {
-            format!("docker.io/{}", self.familiar())
-        } else {
-            format!("docker.io/library/{}", self.familiar())
-        };
-        // Without a tag only `--all-tags` gets here, which is about the repository.
-        if self.is_untagged() { full.trim_end_matches(":latest").to_owned() } else { full }
+        match (&self.digest, &self.tag) {
+            (Some(digest), _) => format!("{}@{digest}", self.repository()),
+            (None, Some(tag)) => format!("{}:{tag}", self.repository()),
+            (None, None) => self.repository(),
+        }
     }
 }
 

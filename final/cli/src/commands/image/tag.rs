@@ -26,7 +26,7 @@ impl Execute for Tag {
         if target.digest.is_some() {
             return Err(Error::new("refusing to create a tag with a digest reference"));
         }
-        let request = Request::post(format!("{}/tag", path(&self.source))).query("repo", &target.name);
+        let request = Request::post(format!("{}/tag", path(&self.source))).query("repo", target.repository());
         client.send(request.query("tag", target.tag.as_deref().unwrap_or("latest"))).await?;
         Ok(DONE)
     }

@@ -65,7 +65,7 @@ pub(crate) async fn show(
     format: Option<&str>,
     size: bool,
 ) -> Result<Exit> {
-    let template = match format.map(|format| if format == "json" { "{{json .}}" } else { format }) {
+    let template = match format.filter(|format| *format != "json") {
         // A template that makes no sense has docker's own exit status.
         Some(text) => Some(Template::parse(text).map_err(|fault| Error::from(fault).exit(64))?),
         None => None,
@@ -78,16 +78,22 @@ pub(crate) async fn show(
             Err(error) => errors.push(error),
         }
     }
+    let all = format!("[{}]", documents.join(","));
     match template {
-        None => output::print(pretty(&format!("[{}]", documents.join(","))))?,
+        None if format.is_some() => output::line(parse(&all)?.to_json())?,
+        None => output::print(pretty(&all))?,
         Some(template) => {
             for document in &documents {
-                let value: Value = serde_json::from_str(document).map_err(|error| Error::new(error.to_string()))?;
-                output::line(template.render(&Data::new(value))?)?;
+                output::line(template.render(&Data::new(parse(document)?))?)?;
             }
         }
     }
     Error::all(errors).map(|()| DONE)
+}
+
+fn parse(document: &str) -> Result<Value> {
+    serde_json::from_str(document)
+        .map_err(|error| Error::new(format!("cannot understand the daemon's answer: {error}")))
 }
 
 /// The document of the first kind that has a thing of this name.
