@@ -1,8 +1,22 @@
 //! [`Cgroup`]: one group of processes, whichever version the machine has.
 //!
 //! A group is a directory, one in each tree. Making it is `mkdir`, limiting it is writing its files, removing it is
-//! `rmdir`. Files are opened relative to the directory's descriptor, so that a path is walked once per tree and not once
-//! per value.
+//! `rmdir`. Files are opened relative to the directory's descriptor, so that a path is walked once per tree and not
+//! once per value.
+//!
+//! ```no_run
+//! use cgroups::{Cgroup, Hierarchies, Limits, Plan};
+//!
+//! # fn main() -> namespaces::Result<()> {
+//! let hierarchies = Hierarchies::discover()?;
+//! let plan = Plan::new("skiff", "web", Limits { memory: Some(64 << 20), ..Limits::default() });
+//! let group = Cgroup::create(&hierarchies, &plan)?;
+//! println!("{}", group.stats()?);
+//! group.kill()?;
+//! Cgroup::remove(&hierarchies, &plan.path)?;
+//! # Ok(())
+//! # }
+//! ```
 
 use std::fs::File;
 use std::io::Read as _;
@@ -31,8 +45,9 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// The group `name` below the group `parent` (docker's `--cgroup-parent`), with `limits`. Both are seen from the root
-    /// of the trees and not from the group of the engine itself: an engine that is limited must not limit its containers.
+    /// The group `name` below the group `parent` (docker's `--cgroup-parent`), with `limits`. Both are seen from the
+    /// root of the trees and not from the group of the engine itself: an engine that is limited must not limit its
+    /// containers.
     pub fn new(parent: impl AsRef<Path>, name: impl AsRef<Path>, limits: Limits) -> Self {
         let parent = parent.as_ref();
         Self { path: parent.strip_prefix("/").unwrap_or(parent).join(name), limits }
@@ -81,7 +96,8 @@ impl Cgroup {
         self.apply(&plan_update(limits, self.version))
     }
 
-    /// The text of one of the group's files. `None` when the kernel has no such file, or the machine no such controller.
+    /// The text of one of the group's files. `None` when the kernel has no such file, or the machine no such
+    /// controller.
     pub fn read(&self, controller: Controller, file: &str) -> Result<Option<String>> {
         let Some(dir) = self.dir(controller) else { return Ok(None) };
         read_at(dir, file).during("read", format!("{file} of the cgroup /{}", self.path.display()))
@@ -98,7 +114,8 @@ impl Cgroup {
         self.dirs.first().map(|dir| dir.fd.as_fd()).ok_or_else(none)
     }
 
-    /// Writes the values in order. Consecutive values for one file share its descriptor: the devices list is a dozen of them.
+    /// Writes the values in order. Consecutive values for one file share its descriptor: the devices list is a dozen of
+    /// them.
     pub(crate) fn apply(&self, writes: &[Write]) -> Result<()> {
         for same_file in writes.chunk_by(|a, b| a.file == b.file) {
             let Some(first) = same_file.first() else { continue };
@@ -113,6 +130,7 @@ impl Cgroup {
         Ok(())
     }
 
+    /// The file of `write`, under its second name if the kernel does not know the first.
     fn open_for(&self, write: &Write) -> rustix::io::Result<OwnedFd> {
         let dir = self.dir(write.controller).ok_or(Errno::NOENT)?;
         match (open_to_write(dir, write.file), write.fallback) {
@@ -122,8 +140,8 @@ impl Cgroup {
     }
 }
 
-/// `path` without a leading `/`, if it stays below the root of the trees. The path comes from a record or a request, and
-/// an empty one or one with `..` would name somebody else's group.
+/// `path` without a leading `/`, if it stays below the root of the trees. The path comes from a record or a request,
+/// and an empty one or one with `..` would name somebody else's group.
 pub(crate) fn checked(path: &Path) -> Result<PathBuf> {
     let relative = path.strip_prefix("/").unwrap_or(path);
     let plain = relative.components().all(|component| matches!(component, Component::Normal(_)));

@@ -1,5 +1,15 @@
-//! How the kernel writes numbers down: three shapes of text, read without ever failing. A line that is not understood is a
-//! line of a newer kernel and is skipped.
+//! How the kernel writes numbers down: three shapes of text, read without ever failing. A line that is not understood
+//! is a line of a newer kernel and is skipped.
+//!
+//! ```text
+//! flat                     by device, version 1      by device, version 2
+//!
+//! nr_periods 12            8:0 Read 4096             8:0 rbytes=4096 wbytes=0 rios=1 wios=0
+//! nr_throttled 3           8:0 Write 0
+//! throttled_time 4711      Total 4096
+//! ```
+//!
+//! The shapes are named in the kernel's `admin-guide/cgroup-v2.rst`, "Interface files".
 
 use std::collections::BTreeMap;
 
@@ -26,7 +36,8 @@ pub(crate) fn single(text: &str) -> Option<u64> {
     text.trim().parse().ok().filter(|value| *value < u64::MAX / 4)
 }
 
-/// Version 1's `MAJOR:MINOR OPERATION VALUE` lines, bytes in one file and requests in another, into one entry per device.
+/// Version 1's `MAJOR:MINOR OPERATION VALUE` lines, bytes in one file and requests in another, into one entry per
+/// device.
 pub(crate) fn block_v1(bytes: &str, requests: &str) -> Vec<BlockIo> {
     let mut devices = Devices::new();
     for (text, counts_bytes) in [(bytes, true), (requests, false)] {

@@ -8,8 +8,9 @@ const BOUND: u32 = 8192;
 
 /// Reads a list such as `0-2,4` into its ranges, both ends included, in the order written.
 ///
-/// Ranges stay ranges. A parser that expands them needs memory for as many numbers as someone types: `1-4294967295` took
-/// the docker daemon down (CVE-2018-20699). Here it is out of bounds, and 8192 numbers are the most a list can mean.
+/// Ranges stay ranges. A parser that expands them needs memory for as many numbers as someone types: `1-4294967295`
+/// took the docker daemon down (CVE-2018-20699). Here it is out of bounds, and 8192 numbers are the most a list can
+/// mean.
 ///
 /// ```
 /// assert_eq!(cgroups::parse_cpuset("0-2,4").unwrap(), [(0, 2), (4, 4)]);

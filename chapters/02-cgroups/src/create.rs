@@ -1,4 +1,16 @@
-//! Making a group: one `mkdir` per tree, then the limits. What is missing above it is made on the way, once per machine.
+//! Making a group: one `mkdir` per tree, then the limits. What is missing above it is made on the way, once per
+//! machine.
+//!
+//! The kernel fills a new directory with the group's files at once. In two cases it is nevertheless not ready for use:
+//!
+//! - **cpuset, version 1**: it starts with no processors and no memory nodes, and a process that joins would have
+//!   nowhere to run, so joining is refused (ENOSPC). They are copied from the parent. Groups that this code makes
+//!   *above* containers get `cgroup.clone_children`, and from then on the kernel copies by itself.
+//! - **version 2**: a group has only those controllers that its parent passes on (`cgroup.subtree_control`), and so on
+//!   up to the root. Without `+memory` there, a container's group has no `memory.max`.
+//!
+//! The limits are written before the first process is in the group: a process that joins first could use more than it
+//! may before anybody says so.
 
 use std::os::fd::{AsFd as _, BorrowedFd};
 use std::path::Path;
@@ -14,8 +26,8 @@ use crate::writes::plan_writes;
 impl Cgroup {
     /// Makes the group of `plan` with its limits.
     ///
-    /// A group that is there already is used if no process is in it (it was left by a crash), and refused otherwise: its
-    /// processes would share the limits and end with the container. On failure nothing that was made remains.
+    /// A group that is there already is used if no process is in it (it was left by a crash), and refused otherwise:
+    /// its processes would share the limits and end with the container. On failure nothing that was made remains.
     pub fn create(hierarchies: &Hierarchies, plan: &Plan) -> Result<Self> {
         let path = checked(&plan.path)?;
         let mut undo = Undo { hierarchies, path: &path, made: false };
@@ -32,7 +44,8 @@ impl Cgroup {
     }
 }
 
-/// Removes what was made when the making stops half way. Its own failure would hide the one that matters, so it is dropped.
+/// Removes what was made when the making stops half way. Its own failure would hide the one that matters, so it is
+/// dropped.
 struct Undo<'a> {
     hierarchies: &'a Hierarchies,
     path: &'a Path,
@@ -69,6 +82,7 @@ fn make_dir(version: Version, hierarchy: &Hierarchy, path: &Path) -> Result<Dir>
     Ok(Dir { fd, controllers: hierarchy.controllers.clone() })
 }
 
+/// A group with processes in it is somebody's. One without is what a crash left behind.
 fn refuse_occupied(dir: BorrowedFd<'_>, full: &Path) -> Result<()> {
     let processes = read_at(dir, "cgroup.procs").during("read the processes of", full.display())?;
     if processes.is_none_or(|list| list.trim().is_empty()) {
@@ -113,8 +127,8 @@ fn ready_for_processes(version: Version, hierarchy: &Hierarchy, path: &Path, dir
     }
 }
 
-/// A version 1 cpuset begins with no processors and no memory nodes, and joining it is refused (ENOSPC) until it has both.
-/// Copies the parent's, which may have to be filled first.
+/// A version 1 cpuset begins with no processors and no memory nodes, and joining it is refused (ENOSPC) until it has
+/// both. Copies the parent's, which may have to be filled first.
 fn fill_cpuset(mount_point: &Path, path: &Path, dir: BorrowedFd<'_>) -> Result<()> {
     let target = || format!("the cpuset /{}", path.display());
     for file in ["cpuset.cpus", "cpuset.mems"] {
@@ -132,11 +146,11 @@ fn fill_cpuset(mount_point: &Path, path: &Path, dir: BorrowedFd<'_>) -> Result<(
     Ok(())
 }
 
-/// In version 2 a group has the controllers that every group above it passes on (`cgroup.subtree_control`). Passes on from
-/// the root down all of ours that the root has, unless this was done for an earlier container.
+/// In version 2 a group has the controllers that every group above it passes on (`cgroup.subtree_control`). Passes on
+/// from the root down all of ours that the root has, unless this was done for an earlier container.
 ///
-/// A group above that has processes of its own passes nothing on (EBUSY, "no internal processes", cgroups(7)). That is no
-/// failure here: what it means for a limit is said when the limit is written.
+/// A group above that has processes of its own passes nothing on (EBUSY, "no internal processes", cgroups(7)). That is
+/// no failure here: what it means for a limit is said when the limit is written.
 fn enable_controllers(hierarchy: &Hierarchy, path: &Path, dir: BorrowedFd<'_>) -> Result<()> {
     let names =
         |text: Option<String>| text.unwrap_or_default().split_whitespace().map(str::to_owned).collect::<Vec<_>>();

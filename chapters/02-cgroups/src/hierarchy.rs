@@ -1,8 +1,26 @@
 //! Which version of cgroups this machine has, and where: read from the mount table, never assumed.
 //!
-//! Version 1 has one tree per controller (or per pair, `cpu,cpuacct`), version 2 has one tree for all. A *hybrid*
-//! machine mounts both; a controller is in exactly one of them. Where any controller is mounted as version 1, the
-//! version 2 tree has at best the leftovers, so version 1 it is.
+//! ```text
+//! version 1                                version 2
+//!
+//! /sys/fs/cgroup/                          /sys/fs/cgroup/
+//!   cpu/skiff/ID/     cpu.shares, tasks      skiff/ID/   cpu.weight
+//!   memory/skiff/ID/  memory.limit_…, tasks              memory.max
+//!   pids/skiff/ID/    pids.max, tasks                    pids.max
+//!   freezer/skiff/ID/ freezer.state, tasks               cgroup.freeze, cgroup.procs
+//! ```
+//!
+//! Version 1 has one tree per controller (or per pair, `cpu,cpuacct`). A process has a place in each of them, and the
+//! places need not agree; here they always do, so one path names the group in all trees. Version 2 has one tree for
+//! all, and a process one place. `/proc/PID/cgroup` shows both: a line per version 1 tree (`4:memory:/skiff/ID`) and
+//! one for version 2 (`0::/skiff/ID`).
+//!
+//! A *hybrid* machine mounts both; a controller is in exactly one of them. Where any controller is mounted as version
+//! 1, the version 2 tree has at best the leftovers, so version 1 it is.
+//!
+//! Why both, when version 2 has been there since 2016? Because machines with version 1 are still in use (the one this
+//! was written on is one), and because the differences teach what a cgroup is for: the limits are the same, the files
+//! are not.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt as _;
@@ -71,7 +89,8 @@ impl Controller {
 pub struct Hierarchy {
     /// Its root directory: `/sys/fs/cgroup/memory`, or `/sys/fs/cgroup` in version 2.
     pub mount_point: PathBuf,
-    /// What it controls. In version 2 these are the ones that the kernel could have; `cgroup.controllers` says which are there.
+    /// What it controls. In version 2 these are the ones that the kernel could have; `cgroup.controllers` says which
+    /// are there.
     pub controllers: Vec<Controller>,
 }
 
@@ -93,7 +112,8 @@ impl Hierarchies {
 
     /// Those in the text of a `mountinfo` file (proc_pid_mountinfo(5)).
     ///
-    /// The first mount of a controller wins: a later one is a copy of it somewhere else, for example in a container's root.
+    /// The first mount of a controller wins: a later one is a copy of it somewhere else, for example in a container's
+    /// root.
     pub fn parse(mountinfo: &[u8]) -> Result<Self> {
         let mounts: Vec<CgroupMount> = mountinfo.split(|byte| *byte == b'\n').filter_map(CgroupMount::parse).collect();
         let mut first = Vec::new();
@@ -128,8 +148,9 @@ struct CgroupMount {
 }
 
 impl CgroupMount {
-    /// `36 32 0:31 / /sys/fs/cgroup/memory rw,relatime shared:17 - cgroup cgroup rw,memory`: the fifth field is the mount
-    /// point; after ` - ` come the type, the source, and the options of the file system, which name the controllers.
+    /// `36 32 0:31 / /sys/fs/cgroup/memory rw,relatime shared:17 - cgroup cgroup rw,memory`: the fifth field is the
+    /// mount point; after ` - ` come the type, the source, and the options of the file system, which name the
+    /// controllers.
     fn parse(line: &[u8]) -> Option<Self> {
         let mut fields = line.split(|byte| *byte == b' ');
         let mount_point = unescape(fields.nth(4)?);

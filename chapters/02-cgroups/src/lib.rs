@@ -13,8 +13,8 @@
 //!    its two values with a grammar of their own.
 //! 3. `hierarchy.rs`: which version this machine has, and where: [`Hierarchies`], read from the mount table.
 //! 4. `writes.rs`: limits and a version become a list of files and values. Pure.
-//! 5. `cgroup.rs`: [`Cgroup`], a directory in each tree; `create.rs` makes them, `remove.rs` removes them, and `refusal.rs`
-//!    is what a person is told when the kernel says no.
+//! 5. `cgroup.rs`: [`Cgroup`], a directory in each tree; `create.rs` makes them, `remove.rs` removes them, and
+//!    `refusal.rs` is what a person is told when the kernel says no.
 //! 6. `processes.rs`: join, list, freeze, thaw, kill.
 //! 7. `stats.rs`: what was used; `counters.rs` is how the kernel writes it down.
 //! 8. `stage.rs`: [`CgroupStage`], the chapter's turn in the launch.

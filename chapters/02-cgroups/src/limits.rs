@@ -1,4 +1,9 @@
 //! What a container may use, in the words of `docker run`.
+//!
+//! The kinds of limit differ in what happens at the limit. Memory: the kernel reclaims, and if that is not enough
+//! kills. Processor time, with a quota: the processes wait for the next period, even if the machine is idle. With
+//! shares: nothing happens until the machine is busy, then the weights decide. Processes: `fork` fails with EAGAIN.
+//! Devices: `open` fails with EPERM. A reservation is no limit at all but a promise to be spared.
 
 use namespaces::{Failure, Result};
 use serde::{Deserialize, Serialize};
@@ -78,8 +83,8 @@ impl Limits {
         self
     }
 
-    /// Sets quota and period for a number of processors as people write it, such as 0.5. Not a number or negative is none,
-    /// which [`Limits::validate`] refuses.
+    /// Sets quota and period for a number of processors as people write it, such as 0.5. Not a number or negative is
+    /// none, which [`Limits::validate`] refuses.
     #[must_use]
     pub fn cpus(self, cpus: f64) -> Self {
         #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a cast from a float saturates")]
@@ -113,6 +118,7 @@ impl Limits {
         within("memory swappiness", self.memory_swappiness, 0, 100)
     }
 
+    /// The least there can be, and the order: reservation, memory, memory and swap.
     fn validate_memory(&self) -> Result<()> {
         let memory = self.memory.filter(|memory| *memory > 0);
         if let Some(memory) = memory.filter(|memory| *memory < LEAST_MEMORY) {
@@ -144,6 +150,7 @@ impl Limits {
         }
     }
 
+    /// The kernel's own bounds for quota and period, and lists that can be read.
     fn validate_cpu(&self) -> Result<()> {
         if let Some(period) = self.cpu_period.filter(|p| *p != 0 && !(1_000..=1_000_000).contains(p)) {
             return Err(refused("CPU period", period, "it must be from 1000 to 1000000 µs"));
@@ -158,6 +165,7 @@ impl Limits {
     }
 }
 
+/// `cannot accept the memory limit 4MiB: the minimum is 6MiB`.
 fn refused(what: &str, value: impl std::fmt::Display, cause: &str) -> Failure {
     Failure::new(format!("accept the {what}"), cause).on(value)
 }

@@ -21,7 +21,7 @@ enum Command {
 
 #[derive(Debug, clap::Args)]
 struct Run {
-    /// Memory, such as 64m; no swap beyond it.
+    /// Memory, such as 64m, and as much swap again.
     #[arg(long, short)]
     memory: Option<String>,
     /// Processors: 0.5 is half of one.
@@ -69,26 +69,26 @@ fn start(run: Run) -> Result<ExitCode> {
     let mut stages: [Box<dyn Stage>; 1] = [Box::new(CgroupStage::new(plan.clone()))];
     let options = Launch { without: run.without, timings: run.explain, ..Launch::default() };
     let running = namespaces::launch(&container, &mut stages, options)?;
-    running.timings.iter().for_each(|timing| eprintln!("{:>8} µs  {}", timing.took.as_micros(), timing.name));
-    let status = running.wait()?;
-    if let Ok(killed @ 1..) = Cgroup::open(&Hierarchies::discover()?, &plan.path).and_then(|group| group.oom_kills()) {
+    let status = running.wait();
+    let killed = Cgroup::open(&Hierarchies::discover()?, &plan.path).and_then(|group| group.oom_kills()).unwrap_or(0);
+    stages.iter_mut().try_for_each(|stage| stage.release())?;
+    // Said last: a reader that has gone away must not leave the group behind.
+    running.timings.iter().for_each(|step| eprintln!("{:>8} µs  {}", step.took.as_micros(), step.name));
+    if killed > 0 {
         eprintln!("cgroups: the memory limit was reached and {killed} process(es) killed");
     }
-    stages.iter_mut().try_for_each(|stage| stage.release())?;
-    Ok(ExitCode::from(status))
+    status.map(ExitCode::from)
 }
 
+/// What the options mean together, with the devices that every container may use.
 fn limits(run: &Run) -> Result<Limits> {
-    let memory = run.memory.as_deref().map(parse_size).transpose()?;
     let limits = Limits {
-        memory,
-        memory_swap: memory.and_then(|bytes| i64::try_from(bytes).ok()),
+        memory: run.memory.as_deref().map(parse_size).transpose()?,
         cpuset_cpus: run.cpuset_cpus.clone(),
         pids_max: run.pids_limit,
         devices: Some(DeviceRule::defaults()),
-        ..Limits::default()
+        ..run.cpus.map_or_else(Limits::default, |cpus| Limits::default().cpus(cpus))
     };
-    let limits = run.cpus.map_or(limits.clone(), |cpus| limits.cpus(cpus));
     limits.validate().map(|()| limits)
 }
 

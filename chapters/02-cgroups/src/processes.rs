@@ -1,4 +1,23 @@
 //! The processes of a group, as a whole: join, list, freeze, thaw, kill.
+//!
+//! **Joining.** A process is put into a group by writing its number to the group's `cgroup.procs`, from outside. That
+//! is the obvious way, and on version 1 the expensive one:
+//!
+//! | into eight trees | median |
+//! |---|---|
+//! | the parent writes the child's number to each `cgroup.procs` | 14.7 ms |
+//! | the child writes `0` to each `tasks` | 0.09 ms |
+//! | version 2: the child is born there (`CLONE_INTO_CGROUP`, clone(2)) | nothing |
+//!
+//! To move a process with all its threads the kernel holds up every fork of the machine with a lock
+//! (`cgroup_threadgroup_rwsem`), and after a quiet moment that means waiting until every processor has passed through a
+//! quiescent state. A thread that moves *itself* needs no such lock.
+//!
+//! **Freezing** is the scheduler's own stop: unlike with SIGSTOP the processes and their parents notice nothing.
+//!
+//! **Killing** a group is more than killing its processes one by one, because they fork meanwhile, and because a number
+//! read a moment ago may be a stranger's by now. Version 2 has a file for it. Version 1 has the freezer: what stands
+//! still can neither fork nor end.
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::time::{Duration, Instant};
@@ -19,9 +38,8 @@ impl Cgroup {
     /// The files through which a process with one thread joins: `tasks` in each tree of version 1, `cgroup.procs` in
     /// version 2. They are opened by the parent, because the child will not see `/sys/fs/cgroup` for long.
     ///
-    /// `tasks` moves one thread, `cgroup.procs` a process with all of its threads. To do that the kernel holds up every fork
-    /// of the machine, which takes 15 ms for eight trees on a quiet machine. For `tasks` and a process that moves itself
-    /// it skips that lock: 0.1 ms. A child between clone3 and execve has one thread, so both mean the same.
+    /// `tasks` moves one thread, `cgroup.procs` a process with all of its threads. A child between clone3 and execve
+    /// has one thread, so both mean the same, but for the price (see the top of this file).
     pub fn open_tasks(&self) -> Result<Vec<OwnedFd>> {
         let file = match self.version() {
             Version::V1 => "tasks",
@@ -41,7 +59,8 @@ impl Cgroup {
         Ok(found)
     }
 
-    /// Stops every process where it stands, and returns when all have stopped. They notice nothing, unlike with SIGSTOP.
+    /// Stops every process where it stands, and returns when all have stopped. They notice nothing, unlike with
+    /// SIGSTOP.
     pub fn freeze(&self) -> Result<()> {
         self.set_frozen(true)
     }
@@ -51,8 +70,8 @@ impl Cgroup {
         self.set_frozen(false)
     }
 
-    /// Kills every process with SIGKILL, frozen ones too, and returns when none is left. A process that forks faster than
-    /// one can list cannot get away.
+    /// Kills every process with SIGKILL, frozen ones too, and returns when none is left. A process that forks faster
+    /// than one can list cannot get away.
     pub fn kill(&self) -> Result<()> {
         let whole_group =
             self.version() == Version::V2 && self.any_dir().is_ok_and(|dir| write_at(dir, "cgroup.kill", "1").is_ok());
@@ -70,8 +89,9 @@ impl Cgroup {
         Ok(())
     }
 
-    /// Kills those on the list. Frozen, none of them can fork or end meanwhile, so the list is complete and no number on it
-    /// can have been given to a stranger. If they cannot be frozen the round may miss some; the next round gets them.
+    /// Kills those on the list. Frozen, none of them can fork or end meanwhile, so the list is complete and no number
+    /// on it can have been given to a stranger. If they cannot be frozen the round may miss some; the next round gets
+    /// them.
     fn kill_listed(&self) -> Result<()> {
         let _ = self.freezing_dir().map(|dir| self.write_frozen(dir, true));
         for pid in self.processes()? {
@@ -84,6 +104,8 @@ impl Cgroup {
         Ok(())
     }
 
+    /// Writes what is wanted and looks until it is so: freezing takes as long as the slowest process needs to get out
+    /// of the kernel.
     fn set_frozen(&self, frozen: bool) -> Result<()> {
         let step = if frozen { "freeze the cgroup" } else { "thaw the cgroup" };
         let dir = self.freezing_dir()?;
@@ -101,6 +123,7 @@ impl Cgroup {
         }
     }
 
+    /// Where the file to freeze with is: a tree of its own in version 1, the group itself in version 2.
     fn freezing_dir(&self) -> Result<BorrowedFd<'_>> {
         self.dir(Controller::Freezer).ok_or_else(|| {
             Failure::new("freeze the cgroup", "this machine has no freezer controller")
@@ -135,6 +158,7 @@ pub(crate) fn join_self(tasks: &[OwnedFd]) -> Result<()> {
     Ok(())
 }
 
+/// The refusals that have a reason a person can do something about (cgroups(7)).
 fn explain_join(errno: Errno) -> Failure {
     let refused = Err::<(), _>(errno).step("join the cgroup").err();
     let failure = refused.unwrap_or_else(|| Failure::new("join the cgroup", errno));

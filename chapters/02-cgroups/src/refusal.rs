@@ -1,5 +1,13 @@
-//! What a person is told when the kernel refuses a limit. An errno alone (`EBUSY`, `EINVAL`) does not say which number was
-//! wrong or what the right ones are; the group's other files do.
+//! What a person is told when the kernel refuses a limit. An errno alone (`EBUSY`, `EINVAL`) does not say which number
+//! was wrong or what the right ones are; the group's other files do.
+//!
+//! ```text
+//! cannot set memory.limit_in_bytes to "1048576" for the cgroup /skiff/web: Device or resource busy
+//! The processes use 31457280 bytes now. Choose a limit above that, or end some of them first.
+//! ```
+//!
+//! The first line is the failure, the second its hint. The hint is looked up only after the refusal, so it costs the
+//! usual case nothing; and when the lookup itself fails, the failure simply has no hint.
 
 use namespaces::{Context as _, Failure};
 use rustix::io::Errno;
@@ -16,6 +24,9 @@ pub(crate) fn explain(cgroup: &Cgroup, write: &Write, errno: Errno) -> Failure {
     failure
 }
 
+/// What is known about each file's refusals. Sources: `mm/memcontrol-v1.c` (EBUSY when reclaim gives up, EINVAL when
+/// memory and its sum with swap cross), `kernel/cgroup/cpuset.c` (EINVAL, EACCES, ENOSPC, and ERANGE for a number
+/// beyond the kernel's mask), `kernel/sched/core.c` (EINVAL outside the bounds), `security/device_cgroup.c` (EPERM).
 fn hint(cgroup: &Cgroup, write: &Write, errno: Errno) -> Option<String> {
     let says = |file: &str| cgroup.read(write.controller, file).ok().flatten().map(|text| text.trim().to_owned());
     let controller = write.controller.name(cgroup.version()).unwrap_or("this");

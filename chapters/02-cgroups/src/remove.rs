@@ -1,4 +1,11 @@
 //! Removing a group: `rmdir`, innermost first. It works from the path alone, in any process, any number of times.
+//!
+//! A group's directory is full of files, and yet rmdir(2) removes it: the files are the kernel's views and not content.
+//! What does stand in the way is a process in it (EBUSY) or a group inside (EBUSY in version 1, ENOTEMPTY elsewhere). A
+//! container with a writable cgroup mount may have made groups of its own, as docker in docker does; they go first.
+//!
+//! Nothing here kills. A group that is still in use when its container has ended is a sign of something that nobody
+//! thought of, and it is better to say so than to kill it unseen.
 
 use std::path::Path;
 use std::time::{Duration, Instant};

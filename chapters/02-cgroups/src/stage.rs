@@ -1,4 +1,18 @@
 //! The chapter's turn in the launch.
+//!
+//! ```text
+//! host side, before          clone3                       child side               after the end
+//! ──────────────────         ───────────────────────      ─────────────────        ─────────────
+//! make the directories  ──▶  version 2: born inside
+//! write the limits           version 1: inherits the  ──▶ writes 0 to each    …    rmdir
+//! open each `tasks`          open files                   of them
+//! ```
+//!
+//! The join is the first thing the child does ([`Phase::Join`]), so that everything it uses from then on is counted and
+//! limited, and so that the cgroup namespace, which is made right after, has this group as its root:
+//! `/proc/self/cgroup` then says `/`.
+//!
+//! An exec goes the same way into a group that exists already: [`CgroupStage::existing`].
 
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -41,6 +55,7 @@ impl CgroupStage {
         Self { hierarchies: Some(hierarchies), ..self }
     }
 
+    /// The mount table is read once for each stage, when it is first needed: `release` may run in a process of its own.
     fn find_hierarchies(&self) -> Result<Hierarchies> {
         self.hierarchies.clone().map_or_else(Hierarchies::discover, Ok)
     }

@@ -1,4 +1,19 @@
 //! What a group has used so far, in one pass over its files and in the same units for both versions.
+//!
+//! | number | version 1 | version 2 |
+//! |---|---|---|
+//! | processor time | `cpuacct.usage` in ns | `usage_usec` in `cpu.stat` |
+//! | held back by the quota | `throttled_time` in `cpu.stat`, ns | `throttled_usec` in `cpu.stat` |
+//! | memory now, most, limit | `memory.usage_in_bytes`, `memory.max_usage_in_bytes`, `memory.limit_in_bytes` | `memory.current`, `memory.peak`, `memory.max` |
+//! | killed for want of memory | `oom_kill` in `memory.oom_control` | `oom_kill` in `memory.events` |
+//! | processes | `pids.current`, `pids.max` | the same |
+//! | block devices | `blkio.throttle.io_service_bytes_recursive` and `io_serviced_recursive` | `io.stat` |
+//!
+//! The counters belong to the group and not to its processes: what a process used that has ended is still in them. That
+//! is why an engine asks here, and does not add up `/proc/PID/stat`.
+//!
+//! Memory needs a word. `usage` has the page cache in it, so a container that reads a large file seems to use as much
+//! as it may. The kernel drops clean cache before it kills anybody; what is left without it is [`Memory::working_set`].
 
 use std::collections::BTreeMap;
 use std::fmt::{self, Display};
@@ -20,7 +35,8 @@ pub struct Stats {
     pub memory: Memory,
     /// Processes and threads.
     pub pids: Pids,
-    /// Block devices, one entry each. Only requests that reached a device count, not those that the page cache answered.
+    /// Block devices, one entry each. Only requests that reached a device count, not those that the page cache
+    /// answered.
     pub block_io: Vec<BlockIo>,
 }
 
@@ -131,6 +147,7 @@ impl Cgroup {
         Ok(flat_value(&self.text(Controller::Memory, file)?, "oom_kill"))
     }
 
+    /// Twelve files in five trees.
     fn stats_v1(&self) -> Result<Stats> {
         let memory = |file| self.text(Controller::Memory, file);
         let number = |text: String| single(&text).unwrap_or(0);
@@ -168,6 +185,7 @@ impl Cgroup {
         })
     }
 
+    /// One directory, and microseconds where version 1 has nanoseconds.
     fn stats_v2(&self) -> Result<Stats> {
         let memory = |file| self.text(Controller::Memory, file);
         let number = |text: String| single(&text).unwrap_or(0);

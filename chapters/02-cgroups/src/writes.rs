@@ -1,4 +1,25 @@
 //! From limits to writes: pure, so that what both versions are told can be read, compared and tested without a kernel.
+//!
+//! | limit | version 1 | version 2 |
+//! |---|---|---|
+//! | `memory` | `memory.limit_in_bytes` | `memory.max` |
+//! | `memory_swap`, the sum | `memory.memsw.limit_in_bytes`, the sum | `memory.swap.max`, swap alone |
+//! | `memory_reservation` | `memory.soft_limit_in_bytes` | `memory.low` |
+//! | `memory_swappiness` | `memory.swappiness` | none |
+//! | `oom_kill_disable` | `memory.oom_control` | none |
+//! | `cpu_shares`, 2 to 262144 | `cpu.shares` | `cpu.weight`, 1 to 10000 |
+//! | `cpu_quota`, `cpu_period` | `cpu.cfs_quota_us`, `cpu.cfs_period_us` | `cpu.max`, both in one line |
+//! | `cpuset_cpus`, `cpuset_mems` | `cpuset.cpus`, `cpuset.mems` | the same |
+//! | `pids_max` | `pids.max` | the same |
+//! | `blkio_weight` | `blkio.weight` or `blkio.bfq.weight` | `io.weight` |
+//! | `throttles` | `blkio.throttle.*`, four files | `io.max`, one line for each device |
+//! | `devices` | `devices.deny`, `devices.allow` | an eBPF program: not in this chapter yet |
+//!
+//! The files are described in the kernel's `admin-guide/cgroup-v1/` and `admin-guide/cgroup-v2.rst`. Order matters in
+//! two places: version 1 wants the memory limit before the sum with swap, and `devices.deny` before `devices.allow`.
+//!
+//! On version 2 the last row means that a container that may make device nodes (`CAP_MKNOD` is in docker's default set)
+//! can open them. [`Limits::without_effect`] says so for the daemon to warn about.
 
 use std::fmt::Display;
 
@@ -50,8 +71,8 @@ pub fn plan_writes(limits: &Limits, version: Version) -> Vec<Write> {
 
 /// What to write, in this order, to change the limits of a group that already has some.
 ///
-/// A field that is `None` leaves what is there. Devices are left as they are: taking them back from a running program would
-/// only close the door behind what it has open.
+/// A field that is `None` leaves what is there. Devices are left as they are: taking them back from a running program
+/// would only close the door behind what it has open.
 pub fn plan_update(limits: &Limits, version: Version) -> Vec<Write> {
     let lift_ceiling = match (version, limits.memory) {
         // Version 1 insists on memory <= memory and swap at every moment. Raising both starts from above, lowering both
@@ -78,6 +99,7 @@ impl Limits {
     }
 }
 
+/// The same two files in both versions. An empty list means none was asked for.
 fn cpuset(limits: &Limits) -> Vec<Write> {
     let set = |file, list: &Option<String>| {
         list.as_ref().filter(|list| !list.is_empty()).map(|list| Write::new(Controller::Cpuset, file, list))
@@ -90,10 +112,13 @@ fn ceiling(value: i64) -> String {
     if value > 0 { value.to_string() } else { "max".to_owned() }
 }
 
+/// The same file in both versions, down to the word for no limit.
 fn pids(limits: &Limits) -> Vec<Write> {
     limits.pids_max.map(|max| Write::new(Controller::Pids, "pids.max", ceiling(max))).into_iter().collect()
 }
 
+/// Docker's words are version 1's words: each field has its file. The period comes first, because the kernel checks a
+/// quota against the period that is in force.
 fn cpu_v1(limits: &Limits) -> Vec<Write> {
     let write = |file, value: String| Write::new(Controller::Cpu, file, value);
     let shares = limits.cpu_shares.filter(|shares| *shares > 0);
@@ -109,6 +134,7 @@ fn cpu_v1(limits: &Limits) -> Vec<Write> {
     .collect()
 }
 
+/// Quota and period share a file, so whichever is not asked for is written with its default.
 fn cpu_v2(limits: &Limits) -> Vec<Write> {
     let shares = limits.cpu_shares.filter(|shares| *shares > 0);
     let weight = shares.map(|shares| Write::new(Controller::Cpu, "cpu.weight", weight_from_shares(shares)));
@@ -136,6 +162,8 @@ pub fn weight_from_shares(shares: u64) -> u64 {
     weight.clamp(1, 10_000)
 }
 
+/// Swap is limited whenever memory is, or a program would go on growing in swap, slowly. A kernel that does not account
+/// swap (`swapaccount=0`) has no such file; that is a failure only for those who asked for a number.
 fn memory_v1(limits: &Limits) -> Vec<Write> {
     let write = |file, value: String| Write::new(Controller::Memory, file, value);
     let memory = limits.memory.filter(|memory| *memory > 0);
@@ -176,6 +204,7 @@ fn memory_v2(limits: &Limits) -> Vec<Write> {
     .collect()
 }
 
+/// A ceiling for each direction and unit has a file of its own, with a line for each device.
 fn blkio_v1(limits: &Limits) -> Vec<Write> {
     let write = |file, value: String| Write::new(Controller::Blkio, file, value);
     let weight = limits.blkio_weight.filter(|weight| *weight > 0);
@@ -194,6 +223,7 @@ fn blkio_v1(limits: &Limits) -> Vec<Write> {
     weight.into_iter().chain(limits.throttles.iter().flat_map(throttle)).collect()
 }
 
+/// One file has the ceilings of a device in one line.
 fn io_v2(limits: &Limits) -> Vec<Write> {
     let write = |file, value: String| Write::new(Controller::Blkio, file, value);
     let weight = limits.blkio_weight.filter(|weight| *weight > 0).map(|weight| {

@@ -1,4 +1,13 @@
 //! From a request to an [`Attachment`]: all that the container's maker needs to know, without the store.
+//!
+//! ```text
+//! "data:/d:ro"  ──parse──▶  VolumeMount  ──attach──▶  Attachment  ──stage──▶  a mount in the container
+//!                           what is asked  (makes     a path of the host,
+//!                                          `data`)    attributes, origin
+//! ```
+//!
+//! The daemon does the first two steps, the monitor the third. The store is not needed for that any more, so a
+//! container can be started by a process that knows nothing of volumes.
 
 use std::path::{Path, PathBuf};
 
@@ -66,6 +75,19 @@ pub fn attach(request: &VolumeMount, store: &Store) -> Result<Attachment> {
 
 /// `attachments` in the order in which they have to be mounted: `/data` before `/data/cache`, which it would hide.
 ///
+/// ```
+/// # fn main() -> namespaces::Result<()> {
+/// # let directory = tempfile::tempdir().unwrap();
+/// use volumes::{Store, attach, in_mount_order, parse_tmpfs, parse_volume};
+/// let store = Store::open(directory.path())?;
+/// let inner = attach(&parse_tmpfs("/data/cache:size=1m")?, &store)?;
+/// let outer = attach(&parse_volume("data:/data")?, &store)?;
+/// let ordered = in_mount_order(vec![inner, outer])?;
+/// assert_eq!(ordered[0].mount.target.to_str(), Some("/data"));
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// Two for the same place: one of them would be hidden, and nobody asks for that on purpose.
 pub fn in_mount_order(mut attachments: Vec<Attachment>) -> Result<Vec<Attachment>> {
@@ -80,8 +102,8 @@ pub fn in_mount_order(mut attachments: Vec<Attachment>) -> Result<Vec<Attachment
     Ok(attachments)
 }
 
-/// What [`namespaces::RootFs::propagation`] has to be so that these mounts can travel as they ask: the container's whole
-/// view has to be connected to the host's, or there is no way for them.
+/// What [`namespaces::RootFs::propagation`] has to be so that these mounts can travel as they ask: the container's
+/// whole view has to be connected to the host's, or there is no way for them.
 pub fn root_propagation(attachments: &[Attachment]) -> Propagation {
     let asked = |wanted| attachments.iter().any(|attachment| attachment.mount.attributes.propagation == Some(wanted));
     match (asked(Propagation::Shared), asked(Propagation::Slave)) {
@@ -91,6 +113,7 @@ pub fn root_propagation(attachments: &[Attachment]) -> Propagation {
     }
 }
 
+/// `recursion` is two answers in one word: do mounts below come along, and does read-only mean them too.
 fn bind_attachment(request: &VolumeMount, bind: &Bind) -> Attachment {
     let whole_tree = matches!(bind.recursion, BindRecursion::Enabled | BindRecursion::Readonly);
     let attributes = Attributes {
@@ -106,6 +129,7 @@ fn bind_attachment(request: &VolumeMount, bind: &Bind) -> Attachment {
     }
 }
 
+/// Options go to the file system, the rest are attributes of the mount.
 fn tmpfs_attachment(request: &VolumeMount, tmpfs: &Tmpfs) -> Attachment {
     let size = tmpfs.size.map(|bytes| format!("size={bytes}"));
     let mode = tmpfs.mode.map(|mode| format!("mode={mode:o}"));

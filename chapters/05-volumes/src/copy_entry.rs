@@ -1,5 +1,9 @@
-//! One entry of a directory, whatever its kind, copied with everything that belongs to it: owner, permission bits, extended
-//! attributes, times. Nothing is ever followed: every name is one component below a descriptor.
+//! One entry of a directory, whatever its kind, copied with everything that belongs to it: owner, permission bits,
+//! extended attributes, times. Nothing is ever followed: every name is one component below a descriptor.
+//!
+//! Files are opened with `O_NOFOLLOW`, new ones with `O_EXCL`, so that neither an image with a link in the wrong place
+//! nor a running container that makes one in time can turn a name into a path. `O_NONBLOCK` is for the file that turns
+//! out to be a FIFO after all: opening it would wait for ever.
 
 use std::ffi::CStr;
 use std::fs::File;
@@ -32,7 +36,8 @@ pub(crate) fn copy_link(from: BorrowedFd<'_>, to: BorrowedFd<'_>, name: &CStr, s
     rustix::fs::utimensat(to, name, &times(stat), AtFlags::SYMLINK_NOFOLLOW)
 }
 
-/// A device node or a FIFO. A socket belongs to a process, and is left out.
+/// A device node or a FIFO. A socket belongs to a process, and is left out. The permission bits are given to mknod(2),
+/// since there is no descriptor to set them on later; the child's umask is 0 at this time.
 pub(crate) fn copy_node(to: BorrowedFd<'_>, name: &CStr, stat: &Stat) -> Result<()> {
     let kind = FileType::from_raw_mode(stat.st_mode);
     if kind == FileType::Socket {
@@ -52,8 +57,8 @@ pub(crate) fn copy_metadata(from: impl AsFd, to: impl AsFd, stat: &Stat) -> Resu
     rustix::fs::futimens(&to, &times(stat))
 }
 
-/// Extended attributes (xattr(7)): file capabilities, access control lists, a user's own. A file system that has no such
-/// attribute does without it.
+/// Extended attributes (xattr(7)): file capabilities, access control lists, a user's own. A file system that has no
+/// such attribute does without it.
 fn copy_attributes(from: impl AsFd, to: impl AsFd) -> Result<()> {
     let mut names = vec![0_u8; 65_536];
     let length = match rustix::fs::flistxattr(&from, &mut names) {
@@ -74,11 +79,13 @@ fn copy_attributes(from: impl AsFd, to: impl AsFd) -> Result<()> {
     Ok(())
 }
 
+/// The owner of what cannot be opened: a link, a device.
 fn own(directory: BorrowedFd<'_>, name: &CStr, stat: &Stat) -> Result<()> {
     let (user, group) = (Uid::from_raw(stat.st_uid), Gid::from_raw(stat.st_gid));
     rustix::fs::chownat(directory, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
 }
 
+/// As utimensat(2) wants them. A build tool that compares times is not surprised by its own image.
 fn times(stat: &Stat) -> Timestamps {
     let time = |seconds, nanoseconds: u64| Timespec {
         tv_sec: seconds,

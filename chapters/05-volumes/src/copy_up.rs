@@ -1,9 +1,25 @@
-//! Copy-up: an empty volume begins with what the image has at the place where it is mounted, so that a database image finds
-//! its prepared directory, with its owner, in a new volume.
+//! Copy-up: an empty volume begins with what the image has at the place where it is mounted, so that a database image
+//! finds its prepared directory, with its owner, in a new volume.
 //!
-//! The image is not trusted. The source is resolved inside the container's root, and below it only descriptors and single
-//! names are used: a link in the image leads nowhere on the host (CVE-2022-23648). The volume is not trusted either, because a
-//! container that has it mounted may be running. A volume with anything in it is left alone (CVE-2020-1726).
+//! ```text
+//! image                                  volume
+//! /var/lib/db      70:70  0700     ──▶   _data        70:70  0700     the directory itself, too
+//!   conf           70:70  0600           conf
+//!   tool           0:0    4755           tool                         set-user-id bits and capabilities
+//!   current -> 15                        current -> 15                a link stays a link
+//!   15/one, 15/two: one file             15/one, 15/two: one file     hard links stay together
+//! ```
+//!
+//! This happens inside the child, after the container's root is mounted and before the volume is mounted over it: only
+//! then can the place be seen as the container would see it, with all layers of the image and no mount above.
+//!
+//! "Empty" is the whole condition, as in docker. There is no note of having copied: a volume that somebody has emptied
+//! is filled again by the next container.
+//!
+//! The image is not trusted. The source is resolved inside the container's root, and below it only descriptors and
+//! single names are used: a link in the image leads nowhere on the host (CVE-2022-23648). The volume is not trusted
+//! either, because a container that has it mounted may be running. A volume with anything in it is left alone
+//! (CVE-2020-1726).
 
 use std::collections::HashMap;
 use std::ffi::{CStr, CString, OsStr};
@@ -20,11 +36,11 @@ use crate::copy_entry::{copy_file, copy_link, copy_metadata, copy_node, open_dir
 /// Directories inside each other. Each level holds descriptors open, and 1024 are often all that there are.
 const MAX_DEPTH: usize = 256;
 
-/// Fills the volume whose data is in the host's directory `data` with what `root` has at `target`, if the volume is empty.
-/// The top directory's owner, permission bits and attributes are copied as well.
+/// Fills the volume whose data is in the host's directory `data` with what `root` has at `target`, if the volume is
+/// empty. The top directory's owner, permission bits and attributes are copied as well.
 ///
-/// Containers that start at the same time with the same volume take turns: the directory is locked (flock(2)) meanwhile.
-/// If the copy fails, the volume is emptied again, so that a later start finds it as this one did.
+/// Containers that start at the same time with the same volume take turns: the directory is locked (flock(2))
+/// meanwhile. If the copy fails, the volume is emptied again, so that a later start finds it as this one did.
 pub(crate) fn copy_up(root: &Root, target: &Path, data: &Path) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let source = match root.open_at(target, flags, Mode::empty()) {
@@ -37,7 +53,8 @@ pub(crate) fn copy_up(root: &Root, target: &Path, data: &Path) -> Result<()> {
     if !names(volume.as_fd()).during("list the volume", data.display())?.is_empty() {
         return Ok(());
     }
-    let copied = Copy::new(source.as_fd(), &volume, target).and_then(|mut copy| copy.run(&source, &volume));
+    let copied = Copy::new(source.as_fd(), &volume, target)
+        .and_then(|mut copy| copy.directory(source.as_fd(), volume.as_fd(), Path::new(""), 0));
     if copied.is_err() {
         empty(data);
     }
@@ -57,18 +74,11 @@ struct Copy<'a> {
 }
 
 impl<'a> Copy<'a> {
+    /// Looks which file system the source is on.
     fn new(source: BorrowedFd<'_>, volume: &OwnedFd, target: &'a Path) -> Result<Self> {
         let device = rustix::fs::fstat(source).during("look at", target.display())?.st_dev;
         let volume = Root::from_fd(volume.try_clone().step("duplicate a descriptor")?);
         Ok(Self { target, device, volume, first_names: HashMap::new() })
-    }
-
-    fn run(&mut self, source: &OwnedFd, volume: &OwnedFd) -> Result<()> {
-        // Modes are given to mknod(2), where the umask would take from them. The child has one thread, and sets its own later.
-        let umask = rustix::process::umask(Mode::empty());
-        let copied = self.directory(source.as_fd(), volume.as_fd(), Path::new(""), 0);
-        rustix::process::umask(umask);
-        copied
     }
 
     /// Copies what is in `from`, then what belongs to `from` itself: the last entry still changes the time.
@@ -86,6 +96,7 @@ impl<'a> Copy<'a> {
         self.explain(copy_metadata(from, to, &stat), path)
     }
 
+    /// One name, by the kind of what it names.
     fn entry(
         &mut self,
         from: BorrowedFd<'_>,
@@ -123,6 +134,7 @@ impl<'a> Copy<'a> {
         self.explain(linked, path).map(|()| true)
     }
 
+    /// Names the file that it went wrong at, as the container would name it.
     fn explain<T>(&self, result: rustix::io::Result<T>, path: &Path) -> Result<T> {
         result.during("copy into the volume from the image's", self.target.join(path).display())
     }
@@ -140,6 +152,7 @@ fn names(directory: BorrowedFd<'_>) -> rustix::io::Result<Vec<CString>> {
     Ok(names)
 }
 
+/// The standard library wraps the kernel's answer; here it is taken out again.
 fn io_errno(error: &std::io::Error) -> Errno {
     Errno::from_io_error(error).unwrap_or(Errno::IO)
 }

@@ -1,7 +1,7 @@
 //! # Chapter 5: volumes
 //!
-//! A container's own files end with it. What must outlive it, or come from outside, or be fast and forgotten, is mounted
-//! into it: a directory of the host (bind), a named directory that the engine keeps (volume), memory (tmpfs).
+//! A container's own files end with it. What must outlive it, or come from outside, or be fast and forgotten, is
+//! mounted into it: a directory of the host (bind), a named directory that the engine keeps (volume), memory (tmpfs).
 //!
 //! All three are mounts inside the container's own mount namespace: the host's mount table never shows them, and they
 //! end with the process. Only a volume's directory and its record stay.

@@ -80,12 +80,12 @@ fn start(run: Run) -> Result<ExitCode> {
         Box::new(VolumesStage::new(attachments)),
     ];
     let options = Launch { without: run.without, timings: run.explain, ..Launch::default() };
-    let status = namespaces::launch(&container, &mut stages, options).and_then(|running| {
-        running.timings.iter().for_each(|step| eprintln!("{:>8} µs  {}", step.took.as_micros(), step.name));
-        running.wait()
-    });
+    let ran = namespaces::launch(&container, &mut stages, options).map(|running| (running.wait(), running.timings));
     stages.iter_mut().rev().try_for_each(|stage| stage.release())?;
     std::fs::remove_dir_all(&scratch).during("remove", scratch.display())?;
+    // Said last: a reader that has gone away must leave nothing behind.
+    let (status, timings) = ran?;
+    timings.iter().for_each(|step| eprintln!("{:>8} µs  {}", step.took.as_micros(), step.name));
     status.map(ExitCode::from)
 }
 

@@ -1,4 +1,8 @@
 //! `--mount type=bind,source=/srv,target=/www,readonly`: one `key=value` per property, nothing implied.
+//!
+//! It can say everything that `-v` can and more, and it refuses what `-v` guesses: a bind's source must exist, a key
+//! must belong to the type, a value must be one of those there are. `type` may stand anywhere, so all fields are read
+//! before any is judged.
 
 use namespaces::{Failure, Result};
 
@@ -65,6 +69,7 @@ fn read(spec: &str) -> std::result::Result<VolumeMount, Wrong> {
 }
 
 impl Fields {
+    /// One field. What is wrong with it is said as the end of a sentence that begins with the field.
     fn set(&mut self, key: &str, value: Option<&str>) -> std::result::Result<(), Wrong> {
         let own = ["bind-", "volume-", "tmpfs-"].into_iter().any(|prefix| key.starts_with(prefix));
         if own {
@@ -86,6 +91,7 @@ impl Fields {
         Ok(())
     }
 
+    /// The keys of type bind.
     fn set_bind(&mut self, key: &str, value: Option<&str>) -> std::result::Result<(), Wrong> {
         let unknown = || "is not one of its values".to_owned();
         match key {
@@ -111,6 +117,7 @@ impl Fields {
         Ok(())
     }
 
+    /// The keys of type volume. Labels and options can be given several times.
     fn set_volume(&mut self, key: &str, value: Option<&str>) -> std::result::Result<(), Wrong> {
         let given = value.filter(|value| !value.is_empty()).ok_or_else(|| "needs a value".to_owned());
         let pair = |text: &str| {
@@ -128,6 +135,7 @@ impl Fields {
         Ok(())
     }
 
+    /// The keys of type tmpfs.
     fn set_tmpfs(&mut self, key: &str, value: &str) -> std::result::Result<(), Wrong> {
         match key {
             "tmpfs-size" => self.tmpfs.size = Some(cgroups::parse_size(value).map_err(|_| "is not a size".to_owned())?),
@@ -137,6 +145,7 @@ impl Fields {
         Ok(())
     }
 
+    /// What the fields mean together.
     fn finish(self) -> std::result::Result<VolumeMount, Wrong> {
         let kind = self.kind.as_str();
         if let Some(stranger) = self.own_keys.iter().find(|key| !key.starts_with(&format!("{kind}-"))) {

@@ -1,4 +1,16 @@
 //! `--tmpfs TARGET[:OPTIONS]`, with the options of mount(8).
+//!
+//! | option | means | else |
+//! |---|---|---|
+//! | `size=64m`, `size=50%` | the most it may hold | half of the machine's memory |
+//! | `mode=1770` | permission bits of its top | those of the image's directory |
+//! | `uid=1000`, `gid=1000` | owner of its top | root |
+//! | `nr_inodes=1k`, `nr_blocks`, `mpol`, `huge` | tmpfs(5) | the kernel's |
+//! | `ro` | read-only | writable |
+//! | `exec`, `suid`, `dev` | programs run, set-user-id bits count, devices work | they do not |
+//!
+//! Only options that are about this tmpfs are taken. Whatever else mount(8) knows is refused by name and not passed on:
+//! what reaches the kernel is what somebody here has thought about.
 
 use namespaces::{Failure, Result};
 

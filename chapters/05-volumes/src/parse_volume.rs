@@ -1,5 +1,17 @@
-//! `-v SOURCE:TARGET[:MODE]`: short, and so ambiguous that the rules need a page. A source with a leading `/` is a path of
-//! the host, any other is the name of a volume; without a source the volume is anonymous.
+//! `-v SOURCE:TARGET[:MODE]`: short, and so ambiguous that the rules need a page. A source with a leading `/` is a path
+//! of the host, any other is the name of a volume; without a source the volume is anonymous.
+//!
+//! | written | means |
+//! |---|---|
+//! | `/data` | a new volume with a random name, at `/data` |
+//! | `data:/data` | the volume `data` |
+//! | `/srv/data:/data` | the host's directory `/srv/data`, made if missing |
+//! | `data:/data:ro` | read-only |
+//! | `data:/data:nocopy` | not filled from the image |
+//! | `/srv:/data:rslave` | mounts that the host makes below `/srv` later arrive inside |
+//!
+//! A path with a colon in it cannot be written this way; `--mount` can. Relative paths (`./data`) are the command
+//! line's to resolve: what arrives here is seen from nowhere, so they are refused.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +21,9 @@ use crate::request::{Bind, BindRecursion, Kind, NamedVolume, VolumeMount, propag
 
 /// Reads docker's short notation, as it stands after `-v` and in `HostConfig.Binds`.
 ///
-/// `MODE` is a comma-separated list: `ro` or `rw`; for a path of the host a propagation (`rslave`); for a volume `nocopy`;
-/// and `z`, `Z`, `consistent`, `cached`, `delegated`, which mean something on other systems and are accepted without effect.
+/// `MODE` is a comma-separated list: `ro` or `rw`; for a path of the host a propagation (`rslave`); for a volume
+/// `nocopy`; and `z`, `Z`, `consistent`, `cached`, `delegated`, which mean something on other systems and are accepted
+/// without effect.
 ///
 /// ```
 /// let mount = volumes::parse_volume("data:/var/lib/data:ro").unwrap();
@@ -48,6 +61,7 @@ pub fn parse_volume(spec: &str) -> Result<VolumeMount> {
     })
 }
 
+/// Every complaint quotes what was typed and shows what can be.
 fn wrong(spec: &str, cause: &str) -> Failure {
     Failure::new("use the volume", cause)
         .on(format!("{spec:?}"))
@@ -91,6 +105,7 @@ enum Group {
 }
 
 impl Mode {
+    /// Each group of words may be spoken for once: `ro,rw` is a contradiction and `ro,ro` a typing error.
     fn parse(text: &str, on_host: bool) -> std::result::Result<Self, String> {
         let mut mode = Self::default();
         let mut seen = BTreeSet::new();
@@ -114,6 +129,7 @@ impl Mode {
         Ok(mode)
     }
 
+    /// A path of the host with the propagation that was asked for, else private.
     fn bind(&self, path: &str) -> Bind {
         let default = Bind { recursion: BindRecursion::Enabled, ..Bind::new(path) };
         match self.propagation.and_then(propagation_mode) {

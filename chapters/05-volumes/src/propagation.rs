@@ -1,11 +1,26 @@
 //! Which mounts of the host may travel: a bind can be `shared` or `slave` only if the mount below its source is.
+//!
+//! Mounts that are *shared* form a peer group: what is mounted below one of them appears below all. A *slave* of a
+//! group receives and does not send. A *private* mount does neither (mount_namespaces(7)). In `/proc/self/mountinfo`
+//! the groups have numbers, in the fields before the dash:
+//!
+//! ```text
+//! 42 27 254:0 /a /srv       rw,relatime shared:1 - ext4 /dev/vda rw    member of group 1
+//! 43 42 0:50  /  /srv/inner rw          master:1 - tmpfs tmpfs rw      slave of group 1
+//! 44 27 0:51  /  /tmp       rw                   - tmpfs tmpfs rw      private
+//! ```
+//!
+//! Three mounts have to agree before one can travel from the host into a container: the host's, which must be in a
+//! group; the container's copy of it, which [`crate::root_propagation`] keeps connected; and the bind. The first is
+//! checked here.
 
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::Path;
 
 use namespaces::{Context as _, Failure, Propagation, Result};
 
-/// Checks that what `source` is on can travel as `wanted` says. The kernel does not refuse: the mounts just never arrive.
+/// Checks that what `source` is on can travel as `wanted` says. The kernel does not refuse: the mounts just never
+/// arrive.
 pub(crate) fn check(source: &Path, wanted: Propagation) -> Result<()> {
     if !matches!(wanted, Propagation::Shared | Propagation::Slave) {
         return Ok(());
@@ -45,7 +60,8 @@ struct Line<'a> {
 }
 
 impl<'a> Line<'a> {
-    /// `36 35 98:0 /mnt1 /mnt2 rw,noatime shared:1 master:2 - ext3 …`: fields from the seventh to the dash are optional.
+    /// `36 35 98:0 /mnt1 /mnt2 rw,noatime shared:1 master:2 - ext3 …`: fields from the seventh to the dash are
+    /// optional.
     fn parse(line: &'a [u8]) -> Option<Self> {
         let mut fields = line.split(|byte| *byte == b' ');
         let mount_point = fields.nth(4)?;
@@ -54,6 +70,7 @@ impl<'a> Line<'a> {
         Some(Self { mount_point, shared: has(b"shared:"), slave: has(b"master:") })
     }
 
+    /// By whole components: `/srv` is above `/srv/www` and not above `/srvx`.
     fn is_above(&self, path: &Path) -> bool {
         let rest = path.as_os_str().as_bytes().strip_prefix(self.mount_point);
         self.mount_point == b"/" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))

@@ -1,4 +1,17 @@
 //! What is remembered of a volume: `volume.json`, beside its data, readable by a person.
+//!
+//! ```json
+//! {
+//!   "name": "data",
+//!   "driver": "local",
+//!   "labels": { "tier": "db" },
+//!   "options": {},
+//!   "created_at": "2026-01-31T12:00:00Z",
+//!   "anonymous": false
+//! }
+//! ```
+//!
+//! A field that an older engine did not write has a default, so that its volumes are still volumes.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

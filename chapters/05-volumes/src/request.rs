@@ -1,4 +1,14 @@
 //! What is wanted: [`VolumeMount`], one value for every way to write it.
+//!
+//! | | bind | volume | tmpfs |
+//! |---|---|---|---|
+//! | what is seen | a path of the host | a directory that the engine keeps | memory |
+//! | begins with | what is there | what the image has, if empty | nothing |
+//! | ends | never | when removed by name | with the container |
+//! | is for | sources, sockets, configuration | data of services | scratch files, secrets |
+//!
+//! Requests come from the command line's flags, from `HostConfig.Binds`, and from `HostConfig.Mounts`, where they are
+//! values already. All end in [`VolumeMount::new`], so that what one way refuses, the others refuse too.
 
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
@@ -36,8 +46,8 @@ pub enum Kind {
 pub struct Bind {
     /// Absolute path on the host.
     pub source: PathBuf,
-    /// Whether a missing source is made, as an empty directory. `-v` wants this; `--mount` refuses instead, so that a typing
-    /// error does not become an empty directory.
+    /// Whether a missing source is made, as an empty directory. `-v` wants this; `--mount` refuses instead, so that a
+    /// typing error does not become an empty directory.
     pub create_host_path: bool,
     /// What travels between the host's mounts below the source and the container's.
     pub propagation: Propagation,
@@ -129,7 +139,8 @@ impl VolumeMount {
     /// The target is made plain (`/a/../b/` is `/b`): two spellings of one place are one place.
     ///
     /// # Errors
-    /// A target that is relative or `/`; a bind source that is relative; a name, a subpath or a combination that cannot be.
+    /// A target that is relative or `/`; a bind source that is relative; a name, a subpath or a combination that cannot
+    /// be.
     pub fn new(target: impl AsRef<Path>, readonly: bool, kind: Kind) -> Result<Self> {
         let target = plain_target(target.as_ref())?;
         match &kind {
@@ -162,6 +173,7 @@ fn plain_target(target: &Path) -> Result<PathBuf> {
     Ok(plain)
 }
 
+/// What only concerns binds.
 fn check_bind(bind: &Bind, readonly: bool) -> Result<()> {
     let refused = |cause| Failure::new("bind", cause).on(bind.source.display());
     if !bind.source.is_absolute() {
@@ -180,6 +192,7 @@ fn check_bind(bind: &Bind, readonly: bool) -> Result<()> {
     Ok(())
 }
 
+/// What only concerns volumes. A subpath is checked here for its form; where it leads is seen when it is mounted.
 fn check_volume(volume: &NamedVolume) -> Result<()> {
     if let Some(name) = &volume.name {
         validate_name(name)?;

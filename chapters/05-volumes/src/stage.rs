@@ -1,4 +1,19 @@
 //! The chapter's turn in the launch.
+//!
+//! ```text
+//! host side, before             child side, after the root is mounted, before the pivot
+//! ───────────────────────       ────────────────────────────────────────────────────────
+//! bind:    is it there?         for each, outer before inner:
+//!          make it (-v)           find the place inside the new root
+//! volume:  is its data there?     fill an empty volume from what the image has there
+//! shared:  can it travel?         mount
+//! ```
+//!
+//! The host side looks before the process exists, so that a typing error is said at once and without anything to take
+//! back. It is no guarantee: what vanishes in between fails in the child, with the same words from the mount itself.
+//!
+//! There is nothing to release. The mounts are in the container's mount namespace and end with it, and a volume is
+//! meant to stay. Whether anonymous volumes go is for those who know the record to decide.
 
 use std::fs::DirBuilder;
 use std::os::fd::AsRawFd as _;
@@ -81,7 +96,7 @@ impl Stage for VolumesStage {
 }
 
 impl Attachment {
-    /// Host side.
+    /// Host side: the source is there, or is made, and can do what is asked of it.
     fn prepare(&self) -> Result<()> {
         let Source::Bind { path, .. } = &self.mount.source else { return Ok(()) };
         match (path.try_exists().during("look at", path.display())?, &self.origin) {
@@ -96,6 +111,7 @@ impl Attachment {
         wanted.map_or(Ok(()), |wanted| propagation::check(path, wanted))
     }
 
+    /// A volume's data can be missing only if somebody removed it by hand; a path of the host if it was never there.
     fn missing(&self, path: &Path, origin: &Origin) -> Failure {
         let gone =
             |step| Failure { errno: Some(Errno::NOENT.raw_os_error()), ..Failure::new(step, "it does not exist") };
@@ -109,7 +125,7 @@ impl Attachment {
         }
     }
 
-    /// Child side.
+    /// Child side: what the origin needs first, then the mount itself.
     fn apply(&self, root: &Root) -> Result<()> {
         match (&self.origin, &self.mount.source) {
             (Origin::Volume { subpath: Some(subpath), .. }, Source::Bind { path, .. }) => {
@@ -143,7 +159,8 @@ impl Attachment {
     }
 }
 
-/// `mode=755` if the image has a directory there: memory over `/tmp` stays writable for all, over `/root` it does not become so.
+/// `mode=755` if the image has a directory there: memory over `/tmp` stays writable for all, over `/root` it does not
+/// become so.
 fn mode_in_image(root: &Root, target: &Path) -> Option<String> {
     let stat = rustix::fs::fstat(root.resolve(target).ok()?).ok()?;
     Some(format!("mode={:o}", stat.st_mode & 0o7777))

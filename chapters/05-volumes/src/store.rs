@@ -7,7 +7,18 @@
 //!     _data/              0755   what the containers see
 //! ```
 //!
-//! A volume appears and disappears by one rename(2), so there is no moment at which half of one exists.
+//! A volume appears and disappears by one rename(2), so there is no moment at which half of one exists:
+//!
+//! | a crash | leaves | the next [`Store::open`] |
+//! |---|---|---|
+//! | while one is made | `.new-…` with any part of it | removes it |
+//! | after the rename | the volume | finds it |
+//! | while one is removed | `.removed-…` with what is left | goes on removing it |
+//!
+//! The record is synced before the rename and the directory after it (fsync(2)): after a power failure too a volume is
+//! there with its record, or not at all. Its data is the container's to sync.
+//!
+//! Nothing is kept in memory. Whoever changes a record by hand is believed at the next look.
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{ErrorKind, Write as _};
@@ -53,8 +64,8 @@ impl Store {
     /// Makes a volume. One of the same name that exists is returned as it is, if it is no different in what was asked.
     ///
     /// # Errors
-    /// A name that cannot be; a driver or a driver option that is not supported; an existing volume with another driver or
-    /// other options.
+    /// A name that cannot be; a driver or a driver option that is not supported; an existing volume with another driver
+    /// or other options.
     pub fn create(&self, wanted: &NewVolume) -> Result<Volume> {
         let name = match &wanted.name {
             Some(name) => name.clone(),
@@ -140,6 +151,7 @@ impl Store {
         }
     }
 
+    /// Names of everything in the store's directory, in any order.
     fn entries(&self) -> Result<Vec<String>> {
         let names = || -> std::io::Result<Vec<String>> {
             fs::read_dir(&self.root)?.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()
@@ -148,8 +160,8 @@ impl Store {
     }
 }
 
-/// Whether `name` can be a volume's: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 255 bytes. It becomes a directory's name, so this
-/// is also what keeps `..` and `/` out.
+/// Whether `name` can be a volume's: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 255 bytes. It becomes a directory's name, so
+/// this is also what keeps `..` and `/` out.
 pub fn validate_name(name: &str) -> Result<()> {
     let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     let rest = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
@@ -179,12 +191,15 @@ fn fill(directory: &Path, volume: &Volume) -> Result<()> {
     write().during(step, &volume.name)
 }
 
+/// Carries `ENOENT`, by which callers tell it from a failure of the disk.
 fn no_such(name: &str) -> Failure {
     let failure =
         Failure::new("find the volume", "no such volume").on(name).hint("See which there are: skiff volume ls.");
     Failure { errno: Some(Errno::NOENT.raw_os_error()), ..failure }
 }
 
+/// What docker's local driver does with options (mount a device, an NFS share) is refused and not ignored: a volume
+/// that is silently on the wrong disk is found out when it matters.
 fn refuse_unsupported(wanted: &NewVolume) -> Result<()> {
     if !matches!(wanted.driver.as_str(), "" | "local") {
         return Err(
@@ -200,6 +215,7 @@ fn refuse_unsupported(wanted: &NewVolume) -> Result<()> {
     Ok(())
 }
 
+/// Labels may differ, as in docker: they are taken from whoever came first.
 fn same(existing: Volume, wanted: &NewVolume) -> Result<Volume> {
     if existing.options == wanted.options {
         return Ok(existing);
@@ -221,6 +237,7 @@ fn random_name() -> Result<String> {
     Ok(bytes.iter().flat_map(digits).collect())
 }
 
+/// A rename is on the disk when its directory is.
 fn sync_directory(path: &Path) -> std::io::Result<()> {
     File::open(path)?.sync_all()
 }
