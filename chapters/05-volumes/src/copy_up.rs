@@ -36,11 +36,15 @@ use crate::copy_entry::{copy_file, copy_link, copy_metadata, copy_node, open_dir
 /// Directories inside each other. Each level holds descriptors open, and 1024 are often all that there are.
 const MAX_DEPTH: usize = 256;
 
+/// The mark of a copy under way, a file beside the volume's data.
+const FILLING: &str = "filling";
+
 /// Fills the volume whose data is in the host's directory `data` with what `root` has at `target`, if the volume is
 /// empty. The top directory's owner, permission bits and attributes are copied as well.
 ///
-/// Containers that start at the same time with the same volume take turns: the directory is locked (flock(2))
-/// meanwhile. If the copy fails, the volume is emptied again, so that a later start finds it as this one did.
+/// Containers that start at the same time with the same volume take turns: the directory is locked (flock(2)) meanwhile.
+/// If the copy fails, the volume is emptied again. If the process dies over it, the mark beside the data stays, by which
+/// the next start knows that what is there is half a copy and nobody's data.
 pub(crate) fn copy_up(root: &Root, target: &Path, data: &Path) -> Result<()> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let source = match root.open_at(target, flags, Mode::empty()) {
@@ -50,14 +54,20 @@ pub(crate) fn copy_up(root: &Root, target: &Path, data: &Path) -> Result<()> {
     let volume =
         rustix::fs::open(data, flags | OFlags::NOFOLLOW, Mode::empty()).during("open the volume", data.display())?;
     rustix::fs::flock(&volume, FlockOperation::LockExclusive).during("lock the volume", data.display())?;
+    let mark = data.with_file_name(FILLING);
+    if mark.exists() {
+        empty(data);
+    }
     if !names(volume.as_fd()).during("list the volume", data.display())?.is_empty() {
         return Ok(());
     }
+    std::fs::File::create(&mark).during("mark the volume as being filled", mark.display())?;
     let copied = Copy::new(source.as_fd(), &volume, target)
         .and_then(|mut copy| copy.directory(source.as_fd(), volume.as_fd(), Path::new(""), 0));
     if copied.is_err() {
         empty(data);
     }
+    std::fs::remove_file(&mark).during("remove the mark", mark.display())?;
     copied
 }
 

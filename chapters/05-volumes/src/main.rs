@@ -85,7 +85,9 @@ fn start(run: Run) -> Result<ExitCode> {
     std::fs::remove_dir_all(&scratch).during("remove", scratch.display())?;
     // Said last: a reader that has gone away must leave nothing behind.
     let (status, timings) = ran?;
-    timings.iter().for_each(|step| eprintln!("{:>8} µs  {}", step.took.as_micros(), step.name));
+    for step in timings {
+        eprintln!("{:>8} µs  {}", step.took.as_micros(), step.name);
+    }
     status.map(ExitCode::from)
 }
 

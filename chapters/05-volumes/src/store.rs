@@ -5,6 +5,7 @@
 //!   data/                 0711   one directory per volume, its name
 //!     volume.json                what is remembered
 //!     _data/              0755   what the containers see
+//!     filling                    while it is filled from an image, see `copy_up.rs`
 //! ```
 //!
 //! A volume appears and disappears by one rename(2), so there is no moment at which half of one exists:

@@ -181,6 +181,18 @@ fn a_volume_with_something_in_it_is_left_alone() {
 }
 
 #[test]
+fn half_a_copy_is_done_again() {
+    let place = Place::new();
+    furnish(&place.path("root/data"));
+    stdout(&place.run(&["-v", "vol:/elsewhere"], "true"));
+    fs::write(place.data("vol").join("file"), "con").unwrap();
+    fs::write(place.data("vol").with_file_name("filling"), "").unwrap();
+    let output = place.run(&["-v", "vol:/data"], "cat /data/file; ls /data | wc -l");
+    assert_eq!(stdout(&output), "content5\n");
+    assert!(!place.data("vol").with_file_name("filling").exists());
+}
+
+#[test]
 fn containers_that_start_together_copy_once() {
     let place = Place::new();
     furnish(&place.path("root/data"));
