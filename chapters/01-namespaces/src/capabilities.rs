@@ -139,12 +139,17 @@ impl Capabilities {
     /// Brings the effective, permitted, inheritable and ambient sets in force (capset(2)).
     ///
     /// A capability that this process does not have itself cannot be given and is left out: a machine may have taken it
-    /// from everybody.
-    pub(crate) fn apply(&self) -> Result<()> {
+    /// from everybody. A user other than root has only the ambient ones, already now: execve(2) would take the others
+    /// away, but not before it has opened the program with them.
+    pub(crate) fn apply(&self, uid: u32) -> Result<()> {
         let own = rustix::thread::capabilities(None).step("read the capabilities")?.permitted.bits();
         let set = |names: &[String]| Ok(CapabilitySet::from_bits_retain(mask(names)? & own));
-        let (effective, permitted) = (set(&self.effective)?, set(&self.permitted)?);
+        let (mut effective, mut permitted) = (set(&self.effective)?, set(&self.permitted)?);
         let inheritable = set(&self.inheritable)?;
+        if uid != 0 {
+            let kept = set(&self.ambient)? & inheritable;
+            (effective, permitted) = (effective & kept, permitted & kept);
+        }
         let sets = CapabilitySets { effective, permitted, inheritable };
         rustix::thread::set_capabilities(None, sets).step("set the capabilities")?;
         rustix::thread::clear_ambient_capability_set().step("clear the ambient capabilities")?;
@@ -157,7 +162,7 @@ impl Capabilities {
     }
 }
 
-/// Makes everything that is permitted effective again: a change of user has cleared the effective set.
+/// Makes everything that is permitted effective: a change of user has cleared the effective set.
 pub(crate) fn raise() -> Result<()> {
     let step = "raise the capabilities";
     let own = rustix::thread::capabilities(None).step(step)?;

@@ -5,6 +5,7 @@
 //! enumeration per crate: the receiver on the other side of a socket needs the words, not the Rust type.
 
 use std::fmt::{self, Display};
+use std::process::ExitCode;
 
 use serde::{Deserialize, Serialize};
 
@@ -72,6 +73,14 @@ impl Failure {
             ("execute", _) => 126,
             _ => 125,
         }
+    }
+
+    /// Prints the failure and its hint on standard error, as the last act of the program `name`: the one place in a program
+    /// where a failure becomes text.
+    pub fn report(&self, name: &str) -> ExitCode {
+        eprintln!("{name}: {self}");
+        self.hint.iter().for_each(|hint| eprintln!("{hint}"));
+        ExitCode::from(self.exit_status())
     }
 
     /// Keeps the first failure of a teardown and mentions how many followed it. `None` when nothing failed.

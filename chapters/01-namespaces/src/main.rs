@@ -4,18 +4,21 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser};
-use namespaces::{Container, Failure, Launch, Process, Result, Running, Stdio};
+use namespaces::{Container, Context, Failure, Launch, Process, Result, Running, UserSpec};
 use rustix::process::Pid;
 
 /// Runs a program in namespaces of its own. Needs root and a directory with a root file system.
 #[derive(Debug, Parser)]
 #[command(version)]
 enum Command {
-    /// Run a program on ROOTFS.
+    /// Run a program on a root file system.
     Run {
         /// Host name inside.
         #[arg(long)]
         hostname: Option<String>,
+        /// Print as JSON what would be launched, and launch nothing.
+        #[arg(long)]
+        plan: bool,
         /// The directory that becomes /.
         rootfs: PathBuf,
         #[command(flatten)]
@@ -52,50 +55,45 @@ struct Program {
 }
 
 fn main() -> ExitCode {
-    let done = match Command::parse() {
-        Command::Run { hostname, rootfs, program } => {
+    obey(Command::parse()).map_or_else(|failure| failure.report("namespaces"), ExitCode::from)
+}
+
+fn obey(command: Command) -> Result<u8> {
+    match command {
+        Command::Run { hostname, plan, rootfs, program } => {
             let default = Container::with_defaults(rootfs);
-            let process = program.process(&default.process);
-            let container = Container { hostname, process, ..default };
-            namespaces::launch(&container, &mut [], program.options()).and_then(|running| program.attend(&running))
-        }
-        Command::Exec { pid, program } => Pid::from_raw(pid)
-            .ok_or_else(|| Failure::new("enter the container of process", "this is no process id").on(pid))
-            .and_then(|pid| {
-                let process = program.process(&Container::with_defaults("/").process);
-                namespaces::enter(pid, &process, &mut [], program.options())
-            })
-            .and_then(|running| program.attend(&running)),
-        Command::Steps => {
-            for step in namespaces::steps(&Container::with_defaults("/"), &[], &[]) {
-                println!("{:<24}{}", step.name, step.about);
+            let container = Container { hostname, process: program.process(default.process), ..default };
+            if plan {
+                println!("{}", serde_json::to_string_pretty(&container).step("print the plan")?);
+                return Ok(0);
             }
-            Ok(ExitCode::SUCCESS)
+            program.attend(&namespaces::launch(&container, &mut [], program.options())?)
         }
-    };
-    done.unwrap_or_else(|failure| {
-        eprintln!("namespaces: {failure}");
-        failure.hint.iter().for_each(|hint| eprintln!("{hint}"));
-        ExitCode::from(failure.exit_status())
-    })
+        Command::Exec { pid, program } => {
+            let pid = Pid::from_raw(pid).ok_or_else(|| Failure::new("use the process id", "it is zero"))?;
+            let process = program.process(Container::with_defaults("/").process);
+            program.attend(&namespaces::enter(pid, &process, &mut [], program.options())?)
+        }
+        Command::Steps => {
+            let any = Container::with_defaults("/");
+            namespaces::steps(&any, &[], &[]).iter().for_each(|step| println!("{:<24}{}", step.name, step.about));
+            Ok(0)
+        }
+    }
 }
 
 impl Program {
-    fn process(&self, default: &Process) -> Process {
-        let mut process = Process { args: self.args.clone(), ..default.clone() };
-        process.user.user.clone_from(&self.user);
-        process
+    fn process(&self, default: Process) -> Process {
+        let user = UserSpec { user: self.user.clone(), ..default.user };
+        Process { args: self.args.clone(), terminal: self.tty, user, ..default }
     }
 
     fn options(&self) -> Launch {
-        let stdio = if self.tty { Stdio::Terminal } else { Stdio::Inherit };
-        Launch { stdio: Some(stdio), without: self.without.clone(), timings: self.explain, gate: None }
+        Launch { without: self.without.clone(), timings: self.explain, ..Launch::default() }
     }
 
-    fn attend(&self, running: &Running) -> Result<ExitCode> {
-        for timing in &running.timings {
-            eprintln!("{:>8} µs  {}", timing.took.as_micros(), timing.name);
-        }
-        running.wait().map(ExitCode::from)
+    fn attend(&self, running: &Running) -> Result<u8> {
+        running.timings.iter().for_each(|timing| eprintln!("{:>8} µs  {}", timing.took.as_micros(), timing.name));
+        running.wait()
     }
 }

@@ -4,10 +4,11 @@
 //! Without one (`Namespace::Host`) the directory is bound from where the host has the hierarchy mounted.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode};
-use rustix::mount::OpenTreeFlags;
+use rustix::mount::{MoveMountFlags, OpenTreeFlags};
 
 use super::apply::{attach, new_file_system, set_attributes};
 use super::{Attributes, Mount};
@@ -47,17 +48,19 @@ pub(super) fn apply(mount: &Mount, root: &Root) -> Result<()> {
     let options = ["mode=755".to_owned(), "source=cgroup".to_owned()];
     let tree = new_file_system("tmpfs", &options, Attributes { readonly: false, ..attributes })?;
     attach(&tree, &place).during(attached, mount.target.display())?;
-    let top = Root::from_fd(tree);
     for one in v1 {
-        let place = top.create_dir_all(Path::new(one.directory()), Mode::from_raw_mode(0o755))?;
-        attach(hierarchy(one, attributes)?, place).during(attached, one.directory())?;
-        link_controllers(&top, one.directory())?;
+        let name = one.directory();
+        // By name and not through `Root`: nobody else has been in this directory yet.
+        rustix::fs::mkdirat(&tree, name, Mode::from_raw_mode(0o755)).during("make the directory", name)?;
+        let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
+        rustix::mount::move_mount(hierarchy(one, attributes)?, "", &tree, name, flags).during(attached, name)?;
+        link_controllers(&tree, name)?;
     }
-    set_attributes(&top, attributes).during(attached, mount.target.display())
+    set_attributes(&tree, attributes).during(attached, mount.target.display())
 }
 
 /// A detached mount of the process's own directory in one hierarchy.
-fn hierarchy(one: &Membership, attributes: Attributes) -> Result<std::os::fd::OwnedFd> {
+fn hierarchy(one: &Membership, attributes: Attributes) -> Result<OwnedFd> {
     if one.path == "/" {
         return match one.controllers.as_str() {
             "" => new_file_system("cgroup2", &[], attributes),
@@ -83,7 +86,7 @@ fn hierarchy(one: &Membership, attributes: Attributes) -> Result<std::os::fd::Ow
 }
 
 /// `cpu` and `cpuacct` beside `cpu,cpuacct`, because programs look for either.
-fn link_controllers(top: &Root, directory: &str) -> Result<()> {
+fn link_controllers(top: &OwnedFd, directory: &str) -> Result<()> {
     if !directory.contains(',') {
         return Ok(());
     }

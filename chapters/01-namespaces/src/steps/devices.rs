@@ -1,5 +1,6 @@
 //! `/dev`: the nodes and links that programs expect.
 
+use std::os::fd::OwnedFd;
 use std::path::Path;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, Uid};
@@ -23,11 +24,22 @@ const LINKS: [(&str, &str); 5] = [
 
 pub(super) fn make(child: &mut Child<'_>) -> Result<()> {
     let root = child.root()?;
-    child.container.devices.iter().try_for_each(|device| make_one(device, root))
+    // Nearly always all of them are in the same directory.
+    let mut last: Option<(&Path, OwnedFd)> = None;
+    for device in &child.container.devices {
+        let parent = device.path.parent().unwrap_or(Path::new("/"));
+        let directory = match last {
+            Some((path, fd)) if path == parent => fd,
+            _ => root.create_dir_all(parent, Mode::from_raw_mode(0o755))?,
+        };
+        make_one(device, &directory, root)?;
+        last = Some((parent, directory));
+    }
+    Ok(())
 }
 
 /// mknod(2) in the directory's descriptor. What is there already is replaced: it came with the image and may be anything.
-fn make_one(device: &Device, root: &Root) -> Result<()> {
+fn make_one(device: &Device, directory: &OwnedFd, root: &Root) -> Result<()> {
     let step = "make the device";
     let kind = match device.kind {
         'c' | 'u' => FileType::CharacterDevice,
@@ -37,15 +49,14 @@ fn make_one(device: &Device, root: &Root) -> Result<()> {
             return Err(Failure::new(step, format!("no kind of device is called {other}")).on(device.path.display()));
         }
     };
-    if let Some(directory) = device.path.parent() {
-        root.create_dir_all(directory, Mode::from_raw_mode(0o755))?;
-    }
-    let (directory, name) = root.parent(&device.path)?;
+    let Some(name) = device.path.file_name() else {
+        return Err(Failure::new(step, "the path has no name").on(device.path.display()));
+    };
     let number = rustix::fs::makedev(device.major, device.minor);
-    let node = || rustix::fs::mknodat(&directory, &name, kind, Mode::from_raw_mode(device.mode), number);
+    let node = || rustix::fs::mknodat(directory, name, kind, Mode::from_raw_mode(device.mode), number);
     let made = match node() {
         Err(Errno::EXIST) => {
-            rustix::fs::unlinkat(&directory, &name, AtFlags::empty()).during(step, device.path.display())?;
+            rustix::fs::unlinkat(directory, name, AtFlags::empty()).during(step, device.path.display())?;
             node()
         }
         made => made,
@@ -59,7 +70,7 @@ fn make_one(device: &Device, root: &Root) -> Result<()> {
                 return Ok(());
             }
             let (user, group) = (Uid::from_raw(device.uid), Gid::from_raw(device.gid));
-            rustix::fs::chownat(&directory, &name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
+            rustix::fs::chownat(directory, name, Some(user), Some(group), AtFlags::SYMLINK_NOFOLLOW)
                 .during("give to its owner the device", device.path.display())
         }
     }

@@ -20,8 +20,9 @@ pub(super) fn drop_bounding_set(child: &mut Child<'_>) -> Result<()> {
     child.container.process.capabilities.drop_bounding()
 }
 
-/// Groups, group, user, in this order: a user who is not root may change no group. The capabilities are kept, because two
-/// steps are still to come that need them; the last of those reduces them.
+/// Groups, group, user, in this order: a user who is not root may change no group. Another user than root loses the
+/// effective capabilities, so that the next step looks for the program with his own eyes; the permitted ones are kept,
+/// for the two steps that still need them.
 pub(super) fn become_user(child: &mut Child<'_>) -> Result<()> {
     let user = child.user()?;
     let step = "become the user";
@@ -39,8 +40,7 @@ pub(super) fn become_user(child: &mut Child<'_>) -> Result<()> {
     }
     set_keep_capabilities(true).step("keep the capabilities over the change of user")?;
     let uid = Uid::from_raw(user.uid);
-    set_thread_res_uid(uid, uid, uid).during(step, &name).map_err(unmapped)?;
-    capabilities::raise()
+    set_thread_res_uid(uid, uid, uid).during(step, &name).map_err(unmapped)
 }
 
 fn unmapped(failure: crate::Failure) -> crate::Failure {
@@ -48,7 +48,7 @@ fn unmapped(failure: crate::Failure) -> crate::Failure {
 }
 
 pub(super) fn set_capabilities(child: &mut Child<'_>) -> Result<()> {
-    child.container.process.capabilities.apply()
+    child.container.process.capabilities.apply(child.user()?.uid)
 }
 
 /// `PR_SET_NO_NEW_PRIVS` (prctl(2)). For good: no execve(2) of any descendant gains anything.
@@ -58,6 +58,9 @@ pub(super) fn forbid_new_privileges(_: &mut Child<'_>) -> Result<()> {
 
 pub(super) fn load_seccomp(child: &mut Child<'_>) -> Result<()> {
     let Some(program) = &child.container.process.seccomp else { return Ok(()) };
+    if !child.container.process.no_new_privileges {
+        capabilities::raise()?;
+    }
     sys::seccomp(&program.instructions, program.flags)
         .step("load the system call filter")
         .map_err(|failure| failure.hint_on(Errno::ACCESS, "Without CAP_SYS_ADMIN a filter needs no_new_privileges."))

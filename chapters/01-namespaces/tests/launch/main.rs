@@ -1,0 +1,52 @@
+//! Containers against the real kernel, as root.
+//!
+//! `launch` asks for a process with one thread, and the usual test harness runs tests in threads. This one runs them one after
+//! the other in its main function, in a mount namespace of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "tests may")]
+
+mod bench;
+mod confinement;
+mod entry;
+mod hostile;
+mod identity;
+mod mounts;
+mod process;
+mod stages;
+mod terminal;
+
+use std::panic::catch_unwind;
+use std::process::ExitCode;
+
+/// One test: its name and what it does.
+type Test = (&'static str, fn());
+
+fn main() -> ExitCode {
+    nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNS).expect("these tests need root");
+    let private = rustix::mount::MountPropagationFlags::PRIVATE | rustix::mount::MountPropagationFlags::REC;
+    rustix::mount::mount_change("/", private).unwrap();
+    let only = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let groups = [
+        identity::TESTS,
+        confinement::TESTS,
+        mounts::TESTS,
+        hostile::TESTS,
+        process::TESTS,
+        terminal::TESTS,
+        stages::TESTS,
+        entry::TESTS,
+    ];
+    let chosen: Vec<_> = groups.into_iter().flatten().filter(|(name, _)| name.contains(&only)).collect();
+    println!("\nrunning {} tests", chosen.len());
+    let failed: Vec<_> = chosen
+        .iter()
+        .filter(|(name, test)| {
+            let passed = catch_unwind(test).is_ok();
+            println!("test {name} ... {}", if passed { "ok" } else { "FAILED" });
+            !passed
+        })
+        .collect();
+    let verdict = if failed.is_empty() { "ok" } else { "FAILED" };
+    println!("\ntest result: {verdict}. {} passed; {} failed\n", chosen.len() - failed.len(), failed.len());
+    ExitCode::from(u8::from(!failed.is_empty()))
+}
