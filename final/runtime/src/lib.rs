@@ -11,10 +11,12 @@
 //! 3. `channel.rs`: how they say it: one datagram a message, descriptors beside it.
 //! 4. `monitor/`: the monitor; begin with the drawing in its `mod.rs`.
 //! 5. `own.rs`: the program's own file, out of reach of containers.
-//! 6. `sys.rs`: two system calls; the only `unsafe`.
+//! 6. `oci/`: the OCI runtime; begin with its `mod.rs`.
+//! 7. `sys.rs`: two system calls; the only `unsafe`.
 
 mod channel;
 pub mod monitor;
+pub mod oci;
 mod own;
 pub mod plan;
 pub mod protocol;

@@ -5,12 +5,14 @@
 //! read-only and in no mount table: the file is the same, with the same page cache, but through this way to it there is no
 //! writing, whoever asks.
 
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
+use std::process::Command;
 
 use namespaces::sys::{MountAttr, mount_setattr};
 use namespaces::{Context, Result};
-use rustix::fs::CWD;
+use rustix::fs::{CWD, StatVfsMountFlags};
 use rustix::mount::{MountAttrFlags, OpenTreeFlags};
 
 /// A read-only, detached bind of the program at `path`. Execute it as `/proc/self/fd/N`; one serves any number of
@@ -22,4 +24,21 @@ pub fn own_executable(path: &Path) -> Result<OwnedFd> {
     let readonly = MountAttr { set: u64::from(MountAttrFlags::MOUNT_ATTR_RDONLY.bits()), ..MountAttr::default() };
     mount_setattr(file.as_fd(), false, readonly).during(step, path.display())?;
     Ok(file)
+}
+
+/// Executes this program again through [`own_executable`], unless it runs from a read-only mount already. Returns only in
+/// that case.
+pub(crate) fn run_from_readonly_bind() -> Result<()> {
+    let own = Path::new("/proc/self/exe");
+    let flags = rustix::fs::statvfs(own).during("look at", own.display())?.f_flag;
+    if flags.contains(StatVfsMountFlags::RDONLY) {
+        return Ok(());
+    }
+    let file = own_executable(own)?;
+    // The descriptor is closed by the very execve(2) that reads it.
+    let error = Command::new(format!("/proc/self/fd/{}", file.as_raw_fd()))
+        .arg0(std::env::args_os().next().unwrap_or_default())
+        .args(std::env::args_os().skip(1))
+        .exec();
+    Err(error).during("execute again", own.display())
 }

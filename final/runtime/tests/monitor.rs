@@ -1,5 +1,7 @@
 //! The monitor, driven by a test in the daemon's place: real containers of busybox, as root.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
+
 mod rootfs;
 
 use std::io::{Read, Write};
@@ -55,7 +57,7 @@ impl Bench {
 
     fn ask_to_start(&mut self, wants: Attach, socket: OwnedFd) -> Event {
         let request = Request::Start { plan: Box::new(self.plan.clone()), attach: vec![wants] };
-        let (daemon, monitor) = spawn(request, &[socket]);
+        let (daemon, monitor) = spawn(&request, &[socket]);
         let event = receive(&daemon);
         self.daemon = Some(daemon);
         self.monitor = Some(monitor);
@@ -111,12 +113,12 @@ impl Drop for Bench {
     }
 }
 
-fn spawn(request: Request, fds: &[OwnedFd]) -> (Channel, Child) {
+fn spawn(request: &Request, fds: &[OwnedFd]) -> (Channel, Child) {
     let (daemon, theirs) = Channel::pair().unwrap();
     let executable = own_executable(&rootfs::runtime()).unwrap();
     let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&executable));
     let monitor = Command::new(path).arg("monitor").stdin(Stdio::from(OwnedFd::from(theirs))).spawn().unwrap();
-    daemon.send(&request, &fds.iter().map(AsFd::as_fd).collect::<Vec<_>>()).unwrap();
+    daemon.send(request, &fds.iter().map(AsFd::as_fd).collect::<Vec<_>>()).unwrap();
     (daemon, monitor)
 }
 
@@ -197,7 +199,7 @@ fn half_closing_ends_the_input_of_the_first_client_only() {
     let mut bench = Bench::new("once", &["cat"]);
     bench.plan.stdin = Stdin::Once;
     let mut client = bench.start(ALL);
-    client.write_all(&[b'x'; 300_000]).unwrap();
+    client.write_all(&vec![b'x'; 300_000]).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     assert_eq!(frames(&mut client).0.len(), 300_000);
     assert_eq!(bench.exited().code, 0);
@@ -228,7 +230,7 @@ fn a_program_that_closes_its_input_does_not_hold_the_client_up() {
     bench.plan.stdin = Stdin::Once;
     let mut client = bench.start(ALL);
     let mut writer = client.try_clone().unwrap();
-    let flood = std::thread::spawn(move || while writer.write_all(&[0; 65536]).is_ok() {});
+    let flood = std::thread::spawn(move || while writer.write_all(&vec![0; 65536]).is_ok() {});
     assert_eq!(frames(&mut client).0, "done\n");
     drop(client);
     flood.join().unwrap();
@@ -346,7 +348,7 @@ fn a_log_that_cannot_be_opened_stops_the_start() {
 #[test]
 fn the_wrong_first_words_are_answered() {
     for (request, fds) in [(Request::Hello, 0), (Request::Start { plan: Box::default(), attach: vec![ALL] }, 0)] {
-        let (daemon, mut monitor) = spawn(request, &Vec::with_capacity(fds));
+        let (daemon, mut monitor) = spawn(&request, &Vec::with_capacity(fds));
         let Event::Failed(Failure { cause, .. }) = receive(&daemon) else { panic!("not refused") };
         assert!(cause.is_some());
         assert!(monitor.wait().unwrap().success());
@@ -400,7 +402,7 @@ fn a_second_process_in_the_same_container() {
     let run = |plan: &ExecPlan, wants: Attach| {
         let (client, theirs) = UnixStream::pair().unwrap();
         let request = Request::Exec { plan: Box::new(plan.clone()), attach: vec![wants] };
-        let (daemon, monitor) = spawn(request, &[theirs.into()]);
+        let (daemon, monitor) = spawn(&request, &[theirs.into()]);
         (client, daemon, monitor)
     };
     let (mut client, daemon, mut monitor) = run(&plan, ALL);

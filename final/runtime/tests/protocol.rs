@@ -1,5 +1,7 @@
 //! The conversation of daemon and monitor, over a real socket pair.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
+
 use std::io::{Read, Write};
 use std::os::fd::AsFd;
 

@@ -1,0 +1,198 @@
+//! The command line of the OCI runtime: `skiff-runtime [GLOBAL OPTIONS] COMMAND [OPTIONS] ID …`.
+
+use std::fmt::{Display, Write as _};
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::path::PathBuf;
+
+use jiff::Timestamp;
+use namespaces::{Context, Failure, Result, Timing};
+
+use super::options::{Options, Words};
+use super::record::{OCI_VERSION, Records};
+use super::{create, describe, exec, lifecycle};
+use crate::own;
+
+/// What all commands share.
+pub(crate) struct Command {
+    /// Where containers are recorded.
+    pub(crate) records: Records,
+    /// Whether steps and times are told.
+    pub(crate) debug: bool,
+    log: Option<PathBuf>,
+    log_is_json: bool,
+}
+
+/// One command: what it is called, what it takes, what it does.
+struct Entry {
+    name: &'static str,
+    about: &'static str,
+    usage: &'static str,
+    options: &'static str,
+    words: Words,
+    /// Whether a process of this program enters the container, and so must not run from a file that can be written.
+    enters: bool,
+    run: fn(&Command, &Options) -> Result<u8>,
+}
+
+const GLOBAL: &str = "--root= --log= --log-format= --debug --systemd-cgroup --rootless= -v --version -h --help";
+
+const MAKE: &str = "-b --bundle= --console-socket= --pid-file= --preserve-fds= --no-pivot --no-new-keyring --no-subreaper \
+    -d --detach --keep -h --help";
+
+const EXEC: &str = "--console-socket= --cwd= -e --env= -t --tty -u --user= -g --additional-gids= -p --process= -d --detach \
+    --pid-file= --process-label= --apparmor= --no-new-privs -c --cap= --preserve-fds= --ignore-paused --cgroup= \
+    --no-subreaper -h --help";
+
+const COMMANDS: [Entry; 13] = [
+    entry("create", "make a container; its program waits", "ID", MAKE, create::create).entering(),
+    entry("start", "let the program of a created container begin", "ID", "-h --help", create::start),
+    entry("run", "create, start, wait, delete", "ID", MAKE, create::run).entering(),
+    entry("exec", "run a second process in a container", "ID PROGRAM [ARGUMENT…]", EXEC, exec::exec).entering().then(1),
+    entry("state", "print a container's state", "ID", "-h --help", lifecycle::state),
+    entry("kill", "send a signal", "ID [SIGNAL]", "-a --all -h --help", lifecycle::kill),
+    entry("delete", "remove a container that has ended", "ID", "-f --force -h --help", lifecycle::delete),
+    entry("pause", "freeze all processes", "ID", "-h --help", lifecycle::pause),
+    entry("resume", "let them go on", "ID", "-h --help", lifecycle::resume),
+    entry("list", "list containers", "", "-q --quiet -f --format= -h --help", lifecycle::list),
+    entry("ps", "list processes", "ID [OPTION OF ps…]", "-f --format= -h --help", lifecycle::ps).then(1),
+    entry("spec", "write a config.json to begin with", "", "-b --bundle= -h --help", describe::spec),
+    entry("features", "print what this runtime can do", "", "-h --help", describe::features),
+];
+
+const fn entry(
+    name: &'static str,
+    about: &'static str,
+    usage: &'static str,
+    options: &'static str,
+    run: fn(&Command, &Options) -> Result<u8>,
+) -> Entry {
+    Entry { name, about, usage, options, words: Words::Mixed, enters: false, run }
+}
+
+impl Entry {
+    const fn entering(self) -> Self {
+        Self { enters: true, ..self }
+    }
+
+    const fn then(self, count: usize) -> Self {
+        Self { words: Words::Then(count), ..self }
+    }
+}
+
+/// Carries out a command line without the program's name. Gives the exit status: that of the container's program for `run`
+/// and `exec`, otherwise 0, or 1 (255 for `exec`, as runc) after a failure, which was told then.
+pub fn main(line: &[String]) -> u8 {
+    let (global, rest) = split(line);
+    let options = match Options::parse(GLOBAL, Words::Mixed, global) {
+        Ok(options) => options,
+        Err(failure) => return tell(&failure, 1),
+    };
+    let command = Command {
+        records: Records { root: options.value("root").unwrap_or("/run/skiff-runtime").into() },
+        debug: options.has("debug"),
+        log: options.value("log").filter(|path| !path.is_empty()).map(PathBuf::from),
+        log_is_json: options.value("log-format") == Some("json"),
+    };
+    match command.dispatch(&options, rest) {
+        Ok(code) => code,
+        Err(failure) => {
+            command.log("error", &failure.to_string());
+            tell(&failure, if rest.first().is_some_and(|name| name == "exec") { 255 } else { 1 })
+        }
+    }
+}
+
+/// The global options, and what follows them.
+fn split(line: &[String]) -> (&[String], &[String]) {
+    let with_value = |word: &str| {
+        let takes_value = GLOBAL.split_ascii_whitespace().any(|known| known.strip_suffix('=') == Some(word));
+        usize::from(takes_value)
+    };
+    let mut end = 0;
+    while let Some(word) = line.get(end).filter(|word| word.starts_with('-')) {
+        end += 1 + with_value(word);
+    }
+    line.split_at(end.min(line.len()))
+}
+
+impl Command {
+    fn dispatch(&self, global: &Options, line: &[String]) -> Result<u8> {
+        if global.has("systemd-cgroup") {
+            return Err(Failure::new("let systemd make the cgroups", "this runtime makes them itself")
+                .on("--systemd-cgroup")
+                .hint("Configure the cgroupfs driver (docker: exec-opts native.cgroupdriver=cgroupfs)."));
+        }
+        if global.has("version") {
+            return say(format_args!("skiff-runtime {}\nruntime-spec {OCI_VERSION}", env!("CARGO_PKG_VERSION")));
+        }
+        let Some((name, line)) = line.split_first().filter(|_| !global.has("help")) else {
+            return say(overview());
+        };
+        let entry = COMMANDS.iter().find(|entry| entry.name == name);
+        let entry = entry.ok_or_else(|| {
+            Failure::new("carry out the command", "there is no such command").on(name).hint("See --help.")
+        })?;
+        let options = Options::parse(entry.options, entry.words, line)?;
+        if options.has("help") {
+            let (usage, about, options) = (entry.usage, entry.about, entry.options);
+            return say(format_args!(
+                "skiff-runtime {name} [OPTIONS] {usage}: {about}
+options: {options}"
+            ));
+        }
+        if entry.enters {
+            own::run_from_readonly_bind()?;
+        }
+        (entry.run)(self, &options)
+    }
+
+    /// Adds a line to the file of `--log`, in the shape that containerd, Docker and Podman read.
+    fn log(&self, level: &str, message: &str) {
+        let Some(path) = &self.log else { return };
+        let time = Timestamp::now();
+        let line = if self.log_is_json {
+            serde_json::json!({ "level": level, "msg": message, "time": time }).to_string()
+        } else {
+            format!("time=\"{time}\" level={level} msg={message:?}")
+        };
+        // There is no better place to say that there is no place.
+        let file = OpenOptions::new().create(true).append(true).open(path);
+        let _ = file.and_then(|mut file| writeln!(file, "{line}"));
+    }
+
+    /// With `--debug`: how long each step took, to the log, or standard error without one.
+    pub(crate) fn tell_timings(&self, timings: &[Timing]) {
+        if !self.debug {
+            return;
+        }
+        for Timing { name, took } in timings {
+            let line = format!("{name}: {} µs", took.as_micros());
+            if self.log.is_some() { self.log("debug", &line) } else { eprintln!("{line}") }
+        }
+    }
+}
+
+/// Prints to standard output: the answer of a command that has succeeded with it.
+pub(crate) fn say(text: impl Display) -> Result<u8> {
+    writeln!(std::io::stdout(), "{text}").step("write to standard output")?;
+    Ok(0)
+}
+
+fn tell(failure: &Failure, code: u8) -> u8 {
+    eprintln!("skiff-runtime: {failure}");
+    if let Some(hint) = &failure.hint {
+        eprintln!("{hint}");
+    }
+    code
+}
+
+fn overview() -> String {
+    let mut text = "skiff-runtime [OPTIONS] COMMAND: an OCI runtime\n\ncommands:\n".to_owned();
+    for Entry { name, about, usage, .. } in &COMMANDS {
+        let _ = writeln!(text, "  {:36} {about}", format!("{name} {usage}"));
+    }
+    let _ = writeln!(text, "  {:36} watch a container for skiffd; not for the command line", "monitor");
+    let _ = write!(text, "\noptions: {GLOBAL}");
+    text
+}

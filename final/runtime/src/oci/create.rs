@@ -1,0 +1,225 @@
+//! `create`, `start` and `run`.
+
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+use cgroups::CgroupStage;
+use jiff::Timestamp;
+use namespaces::{Context, Failure, Launch, Namespace, Phase, Result, Running, Stage, Stdio, Step};
+use network::netlink::{self, Operation};
+use rustix::fs::{CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::command::Command;
+use super::config::Config;
+use super::console::ConsoleSocket;
+use super::foreground::Foreground;
+use super::hooks::{self, HooksStage};
+use super::lifecycle;
+use super::options::Options;
+use super::record::{NewRecord, Record, Status, began};
+use super::translate;
+use crate::monitor::exit;
+use crate::plan::Plan;
+use crate::sys;
+
+/// `create`: everything but the program. It waits at the gate, a FIFO in its record.
+pub(crate) fn create(command: &Command, options: &Options) -> Result<u8> {
+    let id = options.id()?;
+    let mut wish = Wish::read(options, id)?;
+    let new = command.records.claim(id)?;
+    let gate = make_gate(&command.records.gate(id)?)?;
+    let console = ConsoleSocket::of(options, wish.plan.container.process.terminal)?;
+    let made = wish.make(command, Some(gate))?;
+    made.hand_over(options, console.as_ref(), new)?;
+    Ok(0)
+}
+
+/// `start`: opens the gate.
+pub(crate) fn start(command: &Command, options: &Options) -> Result<u8> {
+    let record = command.records.load(options.id()?)?;
+    let step = "start the container";
+    match record.status(&command.records)? {
+        Status::Created => {}
+        Status::Stopped => return Err(Failure::new(step, "it has ended before it was started").on(&record.id)),
+        _ => return Err(Failure::new(step, "it was started already").on(&record.id)),
+    }
+    let gate = command.records.gate(&record.id)?;
+    let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = match rustix::fs::open(&gate, flags, Mode::empty()) {
+        Err(Errno::NXIO) => Err(Failure::new(step, "it has ended before it was started").on(&record.id)),
+        opened => opened.during("open the gate", gate.display()),
+    }?;
+    rustix::io::write(&opened, &[1]).during("open the gate", gate.display())?;
+    std::fs::remove_file(&gate).during("remove the gate", gate.display())?;
+    hooks::run_all("poststart", &record.hooks.poststart, &record, Status::Running);
+    Ok(0)
+}
+
+/// `run`: create, start, wait, delete; with `--detach` the first two.
+pub(crate) fn run(command: &Command, options: &Options) -> Result<u8> {
+    let id = options.id()?;
+    let mut wish = Wish::read(options, id)?;
+    let detach = options.has("detach");
+    let terminal = wish.plan.container.process.terminal;
+    let socket = ConsoleSocket::of(options, terminal && detach)?;
+    let new = command.records.claim(id)?;
+    // Signals are held back from here on, so that none is lost between the launch and the waiting.
+    let foreground = if detach { None } else { Some(Foreground::begin()?) };
+    let mut made = wish.make(command, None)?;
+    let console = if socket.is_none() { made.running.console.take() } else { None };
+    let pidfd = made.running.pidfd.try_clone().step("duplicate the process's descriptor")?;
+    let record = made.hand_over(options, socket.as_ref(), new)?;
+    hooks::run_all("poststart", &record.hooks.poststart, &record, Status::Running);
+    let Some(foreground) = foreground else { return Ok(0) };
+    foreground.wait(&pidfd, console)?;
+    let (code, _) = exit::reap(pidfd.as_fd());
+    if !options.has("keep") {
+        lifecycle::clear(command, &record)?;
+    }
+    Ok(u8::try_from(code).unwrap_or(255))
+}
+
+/// A container that is wanted.
+struct Wish {
+    bundle: PathBuf,
+    config: Config,
+    plan: Plan,
+}
+
+impl Wish {
+    fn read(options: &Options, id: &str) -> Result<Self> {
+        if options.has("no-pivot") {
+            return Err(Failure::new(
+                "make the container without pivot_root",
+                "chroot can be left again, pivot_root not",
+            )
+            .hint("Leave out --no-pivot; on an initramfs, put the root on a tmpfs first."));
+        }
+        let bundle = Path::new(options.value("bundle").unwrap_or("."));
+        let bundle = std::path::absolute(bundle).during("find the bundle", bundle.display())?;
+        let config = read_config(&bundle)?;
+        let mut plan = translate::plan(&config, &bundle, id)?;
+        plan.container.process.preserve_fds = preserved(options)?;
+        Ok(Self { bundle, config, plan })
+    }
+
+    /// Makes it. What was made is taken back when a later step fails.
+    fn make(&mut self, command: &Command, gate: Option<OwnedFd>) -> Result<Made> {
+        let record = self.record();
+        let container = &self.plan.container;
+        let mut stages: Vec<Box<dyn Stage>> = Vec::new();
+        if let Some(cgroup) = &self.plan.cgroup {
+            stages.push(Box::new(CgroupStage::new(cgroup.clone())));
+        }
+        stages.push(Box::new(HooksStage::new(&record)));
+        if container.namespaces.net == Namespace::New {
+            stages.push(Box::new(Loopback));
+        }
+        let stdio = if container.process.terminal { Stdio::Terminal } else { Stdio::Inherit };
+        let launch = Launch { stdio: Some(stdio), timings: command.debug, gate, ..Launch::default() };
+        let running = namespaces::launch(container, &mut stages, launch)?;
+        command.tell_timings(&running.timings);
+        let pid = running.pid.as_raw_nonzero().get();
+        let pid_began = began(pid).unwrap_or_default();
+        Ok(Made { record: Record { pid, pid_began, ..record }, running, stages, kept: false })
+    }
+
+    fn record(&self) -> Record {
+        Record {
+            id: self.plan.id.clone(),
+            bundle: self.bundle.clone(),
+            pid: 0,
+            pid_began: 0,
+            created: Timestamp::now(),
+            cgroup: self.plan.cgroup.as_ref().map(|cgroup| cgroup.path.clone()).unwrap_or_default(),
+            own_pids: self.plan.container.namespaces.pid == Namespace::New,
+            annotations: self.config.annotations.clone(),
+            hooks: self.config.hooks.clone(),
+        }
+    }
+}
+
+/// A container that was made and is not recorded yet. Dropped before that, it is taken back.
+struct Made {
+    record: Record,
+    running: Running,
+    stages: Vec<Box<dyn Stage>>,
+    kept: bool,
+}
+
+impl Made {
+    /// Gives the terminal and the process's number to whoever asked, and writes the record.
+    fn hand_over(mut self, options: &Options, console: Option<&ConsoleSocket>, new: NewRecord) -> Result<Record> {
+        if let (Some(socket), Some(terminal)) = (console, &self.running.console) {
+            socket.send(terminal.as_fd())?;
+        }
+        write_pid_file(options, self.record.pid)?;
+        new.keep(&self.record)?;
+        self.kept = true;
+        Ok(self.record.clone())
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        if !self.kept {
+            // Fails only when it has ended already.
+            let _ = sys::pidfd_send_signal(&self.running.pidfd, libc::SIGKILL);
+            exit::reap(self.running.pidfd.as_fd());
+            for stage in self.stages.iter_mut().rev() {
+                let _ = stage.release();
+            }
+        }
+    }
+}
+
+/// Reads `config.json` of a bundle.
+pub(crate) fn read_config(bundle: &Path) -> Result<Config> {
+    let path = bundle.join("config.json");
+    let text = std::fs::read(&path).during("read", path.display()).map_err(|failure| {
+        failure.hint("A bundle is a directory with a config.json and a root file system; `spec` writes a config.json.")
+    })?;
+    serde_json::from_slice(&text).during("understand", path.display())
+}
+
+/// How many descriptors from 3 on the program inherits.
+pub(crate) fn preserved(options: &Options) -> Result<u32> {
+    let Some(value) = options.value("preserve-fds") else { return Ok(0) };
+    value.parse().map_err(|_| Failure::new("understand --preserve-fds", "it is a number").on(value))
+}
+
+/// Writes the process's number to the file of `--pid-file`, so that half a number is never found there.
+pub(crate) fn write_pid_file(options: &Options, pid: i32) -> Result<()> {
+    let Some(path) = options.value("pid-file").map(Path::new) else { return Ok(()) };
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let begun = path.with_file_name(format!(".{name}.new"));
+    let file = std::fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o644).open(&begun);
+    file.and_then(|mut file| std::io::Write::write_all(&mut file, pid.to_string().as_bytes()))
+        .and_then(|()| std::fs::rename(&begun, path))
+        .during("write the pid file", path.display())
+}
+
+/// Opened for reading and writing, a FIFO waits for a byte and not for somebody who opens the other end.
+fn make_gate(path: &Path) -> Result<OwnedFd> {
+    rustix::fs::mknodat(CWD, path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0)
+        .during("make the gate", path.display())?;
+    rustix::fs::open(path, OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).during("open the gate", path.display())
+}
+
+/// Switches the loopback of a new network namespace on, as every runtime does.
+struct Loopback;
+
+impl Stage for Loopback {
+    fn name(&self) -> &'static str {
+        "loopback"
+    }
+
+    fn steps(&self) -> Vec<Step<'_>> {
+        let about = "Switch the loopback of the new network namespace on.";
+        vec![Step::new("loopback-up", Phase::Isolate, about, |_| {
+            netlink::apply(&mut netlink::Socket::route()?, &[Operation::SetUp { link: "lo".to_owned() }], None)
+        })]
+    }
+}
