@@ -61,13 +61,16 @@ impl NetworkStage {
     /// on the way out, and the ports are published last and in one transaction.
     fn make(&mut self) -> Result<OwnedFd> {
         let mut namespace = NetworkNamespace::new()?;
+        let mut host = Socket::route()?;
         if let Attachment::Endpoints(endpoints) = &mut self.attachment {
-            let mut host = Socket::route()?;
             for endpoint in endpoints {
                 plug_in(endpoint, &mut host, namespace.fd.as_fd(), &self.firewall)?;
             }
         }
         netlink::apply(&mut namespace.socket, &self.attachment.plan("").inside, None)?;
+        for endpoint in self.attachment.endpoints() {
+            wake(endpoint, &mut host)?;
+        }
         self.firewall.publish(self.attachment.endpoints())?;
         Ok(namespace.fd)
     }
@@ -93,12 +96,23 @@ fn plug_in(endpoint: &mut Endpoint, host: &mut Socket, netns: BorrowedFd<'_>, fi
     }
 }
 
+/// Waits until packets can pass.
+///
+/// The host's end of the pair has a carrier from the moment the other end is up, and the bridge has one from its first port
+/// on. But each learns that from a worker of the kernel that may be busy for a while, and drops packets until then, which are
+/// sent again only after a second. To ask for a link makes the kernel pass on the news first (`linkwatch_sync_dev`, Linux 6.8).
+fn wake(endpoint: &Endpoint, host: &mut Socket) -> Result<()> {
+    netlink::index(host, &endpoint.veth)?;
+    netlink::index(host, &endpoint.bridge.interface)?;
+    Ok(())
+}
+
 /// From here on nobody hears the endpoint, though its interface may live on for some milliseconds.
 fn cut_off(endpoint: &Endpoint) -> Result<()> {
     let close = Operation::ClosePort { veth: endpoint.veth.clone() };
     match netlink::apply(&mut Socket::route()?, &[close], None) {
-        // It has ended already, or its other end has.
-        Err(failure) if failure.is(Errno::NODEV) || failure.is(Errno::NETDOWN) => Ok(()),
+        // It has ended already.
+        Err(failure) if failure.is(Errno::NODEV) => Ok(()),
         done => done,
     }
 }

@@ -10,12 +10,14 @@ use netlink_packet_core::Emitable;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
-    BridgePortState, InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute,
-    LinkFlags, LinkInfo, LinkMessage,
+    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
+    LinkMessage,
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
 };
+
+use InfoBridgePort::{BroadcastFlood, Flush, HairpinMode, Isolated, Learning, MulticastFlood, UnicastFlood};
 
 use super::operation::Operation;
 use super::read;
@@ -82,11 +84,12 @@ fn encode(operation: &Operation, index: u32, netns: Option<BorrowedFd<'_>>) -> (
             (RTM_NEWLINK, NEW, bytes(&message))
         }
         Operation::SetPort { veth, hairpin, isolated } => {
-            let settings = vec![InfoBridgePort::HairpinMode(*hairpin), InfoBridgePort::Isolated(*isolated)];
+            let settings = vec![HairpinMode(*hairpin), Isolated(*isolated)];
             (RTM_NEWLINK, CHANGE, bytes(&port(veth, settings)))
         }
         Operation::ClosePort { veth } => {
-            let settings = vec![InfoBridgePort::State(BridgePortState::Listening), InfoBridgePort::Flush];
+            let deaf = [UnicastFlood(false), MulticastFlood(false), BroadcastFlood(false)];
+            let settings = deaf.into_iter().chain([Learning(false), Flush]).collect();
             (RTM_NEWLINK, CHANGE, bytes(&port(veth, settings)))
         }
         Operation::SetUp { link } => (RTM_NEWLINK, CHANGE, bytes(&up(named(link)))),

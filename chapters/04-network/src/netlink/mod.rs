@@ -25,5 +25,5 @@ mod socket;
 pub(crate) use attributes::Attributes;
 pub use encode::apply;
 pub use operation::Operation;
-pub use read::{Link, Route, addresses, host_subnets, link, links, routes};
+pub use read::{Link, Route, addresses, host_subnets, index, link, links, routes};
 pub use socket::{Message, Socket};

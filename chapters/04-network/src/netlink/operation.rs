@@ -43,9 +43,12 @@ pub enum Operation {
         /// Whether it can speak to the bridge itself only, not to other isolated ports.
         isolated: bool,
     },
-    /// Cuts a port off at once. The pair of a container that has ended lives on until the kernel gets round to it, and
-    /// answers for its address meanwhile; the next container with that address must not be mistaken for it. The state is *listening*, which neither forwards nor
-    /// learns: from *disabled* the bridge would wake the port at the next change of its carrier.
+    /// Cuts a port off at once: the bridge sends nothing to it any more and learns nothing from it.
+    ///
+    /// The pair of a container that has ended lives on until the kernel gets round to it, and answers for its address
+    /// meanwhile; the next container with that address must not be mistaken for it. (The state *disabled* would not do: the
+    /// bridge wakes such a port when the news of its carrier arrives, and of a container that lived for a few milliseconds
+    /// that may be still to come.)
     ClosePort {
         /// The port's name.
         veth: String,
@@ -102,7 +105,12 @@ impl fmt::Display for Operation {
                 let (hairpin, isolated) = (on_off(*hairpin), on_off(*isolated));
                 write!(f, "ip link set {veth} type bridge_slave hairpin {hairpin} isolated {isolated}")
             }
-            Self::ClosePort { veth } => write!(f, "ip link set {veth} type bridge_slave state 1 fdb_flush"),
+            Self::ClosePort { veth } => {
+                write!(
+                    f,
+                    "ip link set {veth} type bridge_slave learning off flood off mcast_flood off bcast_flood off fdb_flush"
+                )
+            }
             Self::SetUp { link } => write!(f, "ip link set {link} up"),
             Self::SetMtu { link, mtu } => write!(f, "ip link set {link} mtu {mtu}"),
             Self::AddAddress { link, address } => write!(f, "ip address add {address} broadcast + dev {link}"),

@@ -72,8 +72,9 @@ pub fn links(socket: &mut Socket) -> Result<Vec<Link>> {
     messages.iter().map(|bytes| understood(LinkMessage::parse(bytes)).map(of_message)).collect()
 }
 
-/// Its number alone: this is on the path of every start, so the hundreds of bytes that follow are not looked at.
-pub(super) fn index(socket: &mut Socket, name: &str) -> Result<Option<u32>> {
+/// The number of the interface called `name`, alone: this is on the path of every start, so the hundreds of bytes that
+/// follow it in the answer are not looked at.
+pub fn index(socket: &mut Socket, name: &str) -> Result<Option<u32>> {
     ask(socket, name)?.map(|bytes| understood(LinkHeader::parse(&bytes)).map(|header| header.index)).transpose()
 }
 

@@ -1,11 +1,13 @@
 //! One container and its bridge.
 
 use std::net::Ipv4Addr;
+use std::os::fd::AsRawFd as _;
 use std::time::Instant;
 
 use namespaces::Stage as _;
 use network::netlink::{self, Socket};
-use network::{Attachment, Firewall, NetworkStage, within};
+use network::{Attachment, Endpoint, Firewall, NetworkStage, Wish, within};
+use rustix::process::Pid;
 
 use crate::lab::{self, Container, TABLE, bridge, connect_here, eventually, on_a_host, seen_by};
 
@@ -181,5 +183,83 @@ fn what_attaching_costs() {
         }
         times.sort();
         eprintln!("attach: min {:?}, median {:?}", times[0], times[times.len() / 2]);
+    });
+}
+
+#[test]
+fn a_container_may_be_in_two_networks_and_share_both() {
+    on_a_host(|| {
+        let (first, mut first_ipam) = lab::network("left", |_| {});
+        let (second, mut second_ipam) = lab::network("right", |_| {});
+        let a = Container::plan(&first, &mut first_ipam, 'a', &[]);
+        let wish = Wish { address: second_ipam.claim_next().unwrap(), mac: None, ports: Vec::new(), index: 1 };
+        let other = Endpoint::new(&second, &a.endpoint().container, wish).unwrap();
+        assert_eq!((other.interface.as_str(), other.veth.as_str()), ("eth1", "vethaaaaaaaa1"));
+        let both = vec![a.endpoint().clone(), other.clone()];
+        let mut a = Container { stage: NetworkStage::new(Attachment::Endpoints(both), TABLE), ..a };
+        a.stage.prepare().unwrap();
+        let b = Container::attach(&second, &mut second_ipam, 'b', &[]);
+        let server = a.listen(80);
+        assert_eq!(seen_by(&server, b.connect(other.address.addr(), 80)), b.address);
+        assert_eq!(seen_by(&server, connect_here(a.address, 80)), Ipv4Addr::new(172, 17, 0, 1));
+        let defaults = within(a.netns(), || netlink::routes(&mut Socket::route()?)).unwrap();
+        assert_eq!(defaults.iter().filter(|route| route.destination.prefix_len() == 0).count(), 1);
+        // Another container in the same namespace, by path.
+        let path = format!("/proc/self/fd/{}", a.stage.netns().unwrap().as_raw_fd());
+        let mut guest = NetworkStage::new(Attachment::Join(path.into()), TABLE);
+        guest.prepare().unwrap();
+        assert_eq!(guest.steps().len(), 1);
+        let links = within(guest.netns().unwrap(), || netlink::links(&mut Socket::route()?)).unwrap();
+        assert!(links.iter().any(|link| link.name == "eth1"));
+        guest.release().unwrap();
+    });
+}
+
+#[test]
+fn the_kernel_says_what_a_process_has() {
+    on_a_host(|| {
+        let (network, mut ipam) = lab::network("probe", |_| {});
+        let container = Container::attach(&network, &mut ipam, 'a', &[]);
+        let mut child =
+            within(container.netns(), || Ok(std::process::Command::new("sleep").arg("60").spawn().expect("sleep")))
+                .unwrap();
+        let facts = container.stage.probe(Pid::from_child(&child)).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        let says =
+            |source: &str, value: &str| facts.iter().any(|fact| fact.source == source && fact.value.contains(value));
+        assert!(says("address of eth0", "172.17.0.2/16"), "{facts:#?}");
+        assert!(says("link of eth0", "up, mtu 1500, 02:42:ac:11:00:02"), "{facts:#?}");
+        assert!(says("route of eth0", "default via 172.17.0.1"), "{facts:#?}");
+        assert!(facts[0].value.starts_with("net:["), "{facts:#?}");
+    });
+}
+
+#[test]
+fn many_come_and_go_at_once() {
+    on_a_host(|| {
+        let (network, mut ipam) = lab::network("many", |_| {});
+        let firewall = Firewall::new(TABLE);
+        let mut plan = |n: u16| {
+            let endpoint = Container::plan(&network, &mut ipam, 'a', &[lab::tcp(10_000 + n, 80)]).endpoint().clone();
+            let container = format!("{n:08x}").repeat(8);
+            Endpoint { veth: format!("veth{n:08x}"), container, ..endpoint }
+        };
+        let plans: Vec<Vec<Endpoint>> = (0..8).map(|thread| (0..5).map(|n| plan(thread * 5 + n)).collect()).collect();
+        std::thread::scope(|scope| {
+            for endpoints in plans {
+                let firewall = firewall.clone();
+                scope.spawn(move || {
+                    for endpoint in endpoints {
+                        let attachment = Attachment::Endpoints(vec![endpoint]);
+                        let mut stage = NetworkStage::with_firewall(attachment, firewall.clone());
+                        stage.prepare().unwrap();
+                        stage.release().unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(firewall.published().unwrap(), []);
+        eventually("no veth is left", || !lab::links().iter().any(|name| name.starts_with("veth")));
     });
 }
