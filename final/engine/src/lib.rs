@@ -14,7 +14,7 @@
 //! 6. `images/`, `networks/`, `volumes.rs`: the chapters 6, 4 and 5 behind docker's nouns.
 //! 7. `containers/`: the heart. It has a reading order of its own in `containers/mod.rs`.
 //! 8. `uses.rs`: who uses what, for those who remove; `system.rs`, `hello.rs`: `version`, `info`, and the image that is
-//!    always there.
+//!    always there; `sys.rs`: readiness of descriptors, the only `unsafe`.
 
 pub mod config;
 pub mod containers;
@@ -27,6 +27,7 @@ pub mod images;
 pub mod networks;
 pub mod record;
 pub mod system;
+mod sys;
 mod uses;
 pub mod volumes;
 

@@ -3,6 +3,7 @@
 use ::images::Digest;
 use bollard_stubs::models::ContainerSummary;
 
+use crate::containers::ListOptions;
 use crate::engine::Engine;
 use crate::error::Result;
 
@@ -17,25 +18,26 @@ pub(crate) struct Counts {
 impl Engine {
     /// The images of all containers, each with its container's short id.
     pub(crate) fn images_in_use(&self) -> Vec<(Digest, String)> {
-        Vec::new()
+        self.containers.images_in_use()
     }
 
     /// The named volumes of all containers, each with its container's id.
     pub(crate) fn volumes_in_use(&self) -> Vec<(String, String)> {
-        Vec::new()
+        self.containers.volumes_in_use()
     }
 
     /// What a container is called, without a slash.
-    pub(crate) fn container_name(&self, _id: &str) -> Option<String> {
-        None
+    pub(crate) fn container_name(&self, id: &str) -> Option<String> {
+        self.containers.name_of(id)
     }
 
     /// The containers with the sizes of their writable layers.
     pub(crate) async fn containers_usage(&self) -> Result<Vec<ContainerSummary>> {
-        Ok(Vec::new())
+        self.containers.list(&ListOptions { all: true, size: true, ..ListOptions::default() }).await
     }
 
     pub(crate) fn count_containers(&self) -> Counts {
-        Counts::default()
+        let (all, running, paused) = self.containers.count();
+        Counts { all, running, paused }
     }
 }

@@ -14,30 +14,39 @@
 //! 9. `remove.rs`: its end; `reconcile.rs`: what an engine finds that was away.
 //!
 //! What people see and do:
-//! 10. `inspect.rs`, `list.rs`, `status.rs`, `top.rs`, `stats.rs`.
-//! 11. `attach.rs`, `exec.rs`, `logs/`.
+//! 10. `inspect.rs`, `list.rs`, `filter.rs`, `status.rs`, `top.rs`, `stats.rs`.
+//! 11. `attach.rs`, `exec.rs`, `logs/`; `update.rs`, `prune.rs`, `uses.rs`.
 
 mod attach;
 mod blame;
 mod container;
 mod create;
 mod exec;
+mod filter;
 mod index;
+mod inspect;
+mod list;
 mod logs;
 mod monitor;
 mod names;
 mod pause;
 mod plan;
+mod prune;
+mod reconcile;
 mod record;
 mod remove;
 mod request;
 mod restart;
 mod signal;
 mod start;
+mod stats;
 mod status;
 mod stop;
 #[cfg(test)]
 mod testing;
+mod top;
+mod update;
+mod uses;
 mod wait;
 mod watch;
 
@@ -47,6 +56,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bollard_stubs::models::EventMessageTypeEnum;
 
 pub use attach::{AttachOptions, Attached};
+pub use list::ListOptions;
 pub use logs::{LogStream, Logs, LogsOptions};
 pub use record::{Asked, Mounted, State, Status};
 pub use wait::Condition;
@@ -101,7 +111,9 @@ impl Containers {
             index: Mutex::default(),
             execs: Mutex::default(),
         };
-        Ok(Self { shared: Arc::new(shared) })
+        let containers = Self { shared: Arc::new(shared) };
+        containers.reconcile().await?;
+        Ok(containers)
     }
 
     fn index(&self) -> MutexGuard<'_, Index> {

@@ -17,6 +17,8 @@ use skiff_runtime::protocol::{Event, Exit, Request};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot};
 
+use crate::sys;
+
 /// The `skiff-runtime` program, opened so that no container can write to it.
 ///
 /// A container's process is for a moment a copy of this program, and root in a container could open `/proc/PID/exe` then and
@@ -98,7 +100,7 @@ impl Monitor {
     }
 
     fn talk(channel: Channel, child: Option<Child>) -> Result<(Self, Ending), Failure> {
-        let channel = AsyncFd::new(channel).step("wait for the monitor")?;
+        let channel = sys::watch_channel(channel).step("wait for the monitor")?;
         let (requests, asked) = mpsc::unbounded_channel();
         let (exit, exited) = oneshot::channel();
         let (gone, ended) = oneshot::channel();
@@ -178,7 +180,7 @@ async fn receive(channel: &AsyncFd<Channel>) -> Option<Event> {
 /// runs here must not reap its user's other children.
 async fn reap(mut child: Child) {
     let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
-    let pidfd = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).and_then(|fd| AsyncFd::new(fd).ok());
+    let pidfd = pid.and_then(|pid| pidfd_open(pid, PidfdFlags::empty()).ok()).and_then(|fd| sys::watch_fd(fd).ok());
     if let Some(pidfd) = pidfd {
         let _ = pidfd.readable().await;
     }

@@ -131,6 +131,10 @@ impl Containers {
         let run = &container.places.run;
         DirBuilder::new().mode(0o700).recursive(true).create(run).during("make the directory", run.display())?;
         self.files(asked, network)?.write(&container.places)?;
+        if container.state().finished_at.is_some() {
+            // How the last run ended must not be taken for the end of this one.
+            let _ = std::fs::remove_file(container.places.record.join("exit.json"));
+        }
         let image = self.shared.images.find(&asked.image.to_string())?;
         let plan = plan::plan(Facts {
             asked,

@@ -59,7 +59,7 @@ impl Rig {
     /// Asserts that nothing is left: no container, no cgroup, no trash, no monitor.
     pub(crate) fn finish(self) {
         self.with(|engine| async move {
-            for container in engine.containers.list(&list_all()).unwrap() {
+            for container in engine.containers.list(&list_all()).await.unwrap() {
                 engine.containers.remove(&container.id.unwrap(), true, true).await.unwrap();
             }
         });
@@ -209,7 +209,7 @@ pub(crate) fn unframed(mut bytes: &[u8]) -> String {
     let mut text = Vec::new();
     while !bytes.is_empty() {
         let mut head = [0; 8];
-        bytes.read_exact(&mut head).unwrap();
+        Read::read_exact(&mut bytes, &mut head).unwrap();
         let length = u32::from_be_bytes(head[4..].try_into().unwrap()) as usize;
         text.extend_from_slice(&bytes[..length]);
         bytes = &bytes[length..];
@@ -217,8 +217,8 @@ pub(crate) fn unframed(mut bytes: &[u8]) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-pub(crate) fn state(engine: &Engine, id: &str) -> ContainerState {
-    engine.containers.inspect_now(id).unwrap().state.unwrap()
+pub(crate) async fn state(engine: &Engine, id: &str) -> ContainerState {
+    engine.containers.inspect(id, false).await.unwrap().state.unwrap()
 }
 
 /// Waits for `future`, but not for ever.

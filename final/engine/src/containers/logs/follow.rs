@@ -14,6 +14,7 @@ use super::LogsOptions;
 use super::entry::{Goes, Rendering};
 use super::files::{LogFile, open_all, skip_to_tail};
 use crate::containers::container::Container;
+use crate::sys;
 
 /// How many bytes go to the client at once.
 const PIECE: usize = 32 * 1024;
@@ -155,7 +156,7 @@ impl Changes {
             .map_err(|failure| failure.hint("Raise fs.inotify.max_user_instances with sysctl(8)."))?;
         let events = inotify::WatchFlags::MODIFY | inotify::WatchFlags::CREATE | inotify::WatchFlags::MOVED_TO;
         inotify::add_watch(&fd, directory, events).during(step, directory.display())?;
-        Ok(Self { fd: AsyncFd::new(fd).during(step, directory.display())? })
+        Ok(Self { fd: sys::watch_fd(fd).during(step, directory.display())? })
     }
 
     /// Returns when something has changed since the last time. Which thing does not matter: the files say it.

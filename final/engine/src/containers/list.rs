@@ -1,0 +1,150 @@
+//! `docker ps`: all containers as the API shows them in a row each, and which of them are wanted.
+
+use std::sync::Arc;
+
+use bollard_stubs::models::{
+    ContainerSummary, ContainerSummaryHostConfig, ContainerSummaryNetworkSettings, ContainerSummaryStateEnum, Port,
+    PortTypeEnum,
+};
+use jiff::Timestamp;
+use network::{Attachment, Protocol};
+
+use super::container::Container;
+use super::filter::Wanted;
+use super::inspect::show_mount;
+use super::record::{Asked, State, Status};
+use super::{Containers, status};
+use crate::error::Result;
+use crate::filters::Filters;
+
+/// Which containers are listed, and how much of each.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ListOptions {
+    /// Also those that do not run.
+    pub all: bool,
+    /// Only so many, the newest. Those that do not run count then as well.
+    pub limit: Option<usize>,
+    /// With the sizes of the writable layers.
+    pub size: bool,
+    /// `ancestor`, `before`, `exited`, `expose`, `health`, `id`, `is-task`, `label`, `name`, `network`, `publish`, `since`,
+    /// `status`, `volume`.
+    pub filters: Filters,
+}
+
+impl Containers {
+    /// The containers that are wanted, the newest first.
+    pub async fn list(&self, options: &ListOptions) -> Result<Vec<ContainerSummary>> {
+        let mut shown = Vec::new();
+        for container in self.chosen(options)? {
+            let mut summary = self.summarise(&container);
+            if options.size {
+                let (rw, root) = self.sizes(&container).await?;
+                (summary.size_rw, summary.size_root_fs) = (Some(rw), Some(root));
+            }
+            shown.push(summary);
+        }
+        Ok(shown)
+    }
+
+    fn chosen(&self, options: &ListOptions) -> Result<Vec<Arc<Container>>> {
+        let wanted = Wanted::new(self, &options.filters)?;
+        let all = options.all || options.limit.is_some() || wanted.any_status();
+        let mut containers = self.index().all();
+        containers.sort_by_key(|container| std::cmp::Reverse(container.asked().created));
+        containers.retain(|container| (all || container.status().is_going()) && wanted.passes(self, container));
+        containers.truncate(options.limit.filter(|limit| *limit > 0).unwrap_or(usize::MAX));
+        Ok(containers)
+    }
+
+    fn summarise(&self, container: &Container) -> ContainerSummary {
+        let (asked, state) = (container.asked(), container.state());
+        let words: Vec<_> =
+            asked.config.entrypoint.iter().flatten().chain(asked.config.cmd.iter().flatten()).cloned().collect();
+        let networks = self.network_settings(&asked, &state).networks;
+        ContainerSummary {
+            id: Some(container.id.clone()),
+            names: Some(vec![format!("/{}", asked.name)]),
+            image: Some(self.image_name(&asked)),
+            image_id: Some(asked.image.to_string()),
+            command: Some(words.join(" ")),
+            created: Some(asked.created.as_second()),
+            ports: Some(ports(&asked, &state)),
+            labels: Some(asked.config.labels.clone().unwrap_or_default()),
+            state: Some(show_status(state.status)),
+            status: Some(status::text(&state, Timestamp::now())),
+            host_config: Some(ContainerSummaryHostConfig {
+                network_mode: asked.host.network_mode.clone(),
+                annotations: asked.host.annotations.clone(),
+            }),
+            network_settings: Some(ContainerSummaryNetworkSettings { networks }),
+            mounts: Some(asked.mounts.iter().map(show_mount).collect()),
+            ..ContainerSummary::default()
+        }
+    }
+
+    /// The image's name as it was asked for, or its id when the name means another image by now.
+    fn image_name(&self, asked: &Asked) -> String {
+        let name = asked.config.image.clone().unwrap_or_default();
+        match self.shared.images.find(&name) {
+            Ok(image) if image.id == asked.image => name,
+            _ => asked.image.to_string(),
+        }
+    }
+}
+
+fn show_status(status: Status) -> ContainerSummaryStateEnum {
+    match status {
+        Status::Created => ContainerSummaryStateEnum::CREATED,
+        Status::Running => ContainerSummaryStateEnum::RUNNING,
+        Status::Paused => ContainerSummaryStateEnum::PAUSED,
+        Status::Restarting => ContainerSummaryStateEnum::RESTARTING,
+        Status::Exited => ContainerSummaryStateEnum::EXITED,
+        Status::Dead => ContainerSummaryStateEnum::DEAD,
+    }
+}
+
+/// The ports that are published, and those that are only exposed.
+fn ports(asked: &Asked, state: &State) -> Vec<Port> {
+    if !state.status.has_process() {
+        return Vec::new();
+    }
+    let endpoints = state.network.as_ref().map_or(&[][..], Attachment::endpoints);
+    let mut ports: Vec<Port> = endpoints
+        .iter()
+        .flat_map(|endpoint| &endpoint.ports)
+        .map(|published| Port {
+            ip: Some(published.host_ip.to_string()),
+            private_port: published.container_port,
+            public_port: Some(published.host_port),
+            typ: Some(protocol(published.protocol)),
+        })
+        .collect();
+    for exposed in asked.config.exposed_ports.iter().flatten().map(|(port, _)| port) {
+        let Some((port, typ)) = exposed_port(exposed) else { continue };
+        if !ports.iter().any(|known| known.private_port == port && known.typ == Some(typ)) {
+            ports.push(Port { ip: None, private_port: port, public_port: None, typ: Some(typ) });
+        }
+    }
+    ports.sort_by_key(|port| (port.private_port, port.public_port));
+    ports
+}
+
+fn protocol(protocol: Protocol) -> PortTypeEnum {
+    match protocol {
+        Protocol::Tcp => PortTypeEnum::TCP,
+        Protocol::Udp => PortTypeEnum::UDP,
+        Protocol::Sctp => PortTypeEnum::SCTP,
+    }
+}
+
+/// `80/tcp`, `80`. A range cannot be shown in one row and is left out.
+fn exposed_port(text: &str) -> Option<(u16, PortTypeEnum)> {
+    let (port, protocol) = text.split_once('/').unwrap_or((text, "tcp"));
+    let typ = match protocol {
+        "tcp" => PortTypeEnum::TCP,
+        "udp" => PortTypeEnum::UDP,
+        "sctp" => PortTypeEnum::SCTP,
+        _ => return None,
+    };
+    Some((port.parse().ok()?, typ))
+}

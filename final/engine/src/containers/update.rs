@@ -1,0 +1,72 @@
+//! Update: other limits for a container, running or not; another restart policy.
+
+use bollard_stubs::models::{ContainerUpdateBody, ContainerUpdateResponse, HostConfig};
+
+use super::plan::limits;
+use super::{Containers, whole};
+use crate::error::{Error, Result};
+
+impl Containers {
+    /// Changes limits and restart policy. What the request leaves out stays.
+    ///
+    /// # Errors
+    /// 400 for limits that cannot be, in which case nothing is changed.
+    pub async fn update(&self, name: &str, body: ContainerUpdateBody) -> Result<ContainerUpdateResponse> {
+        let (this, container) = (self.clone(), self.find(name)?);
+        whole(async move {
+            let _turn = container.turn.lock().await;
+            let asked = container.asked();
+            let host = changed(asked.host.clone(), body);
+            if asked.auto_remove() && host.restart_policy != asked.host.restart_policy {
+                return Err(Error::invalid("Restart policy cannot be updated because AutoRemove is enabled for the container"));
+            }
+            let limits = limits::of(&host)?;
+            limits.validate().map_err(Error::refusal)?;
+            if container.status().has_process() {
+                this.with_cgroup(&container, move |cgroup| Ok(cgroup.update(&limits)?)).await?;
+            }
+            container.ask(|asked| asked.host = host)?;
+            this.tell(&container, "update", &[]);
+            Ok(ContainerUpdateResponse { warnings: Some(Vec::new()) })
+        })
+        .await
+    }
+}
+
+/// `host` with what the request says. 0 and empty mean that the request says nothing.
+fn changed(mut host: HostConfig, body: ContainerUpdateBody) -> HostConfig {
+    fn set<T: PartialEq + Default>(field: &mut Option<T>, value: Option<T>) {
+        if let Some(value) = value.filter(|value| *value != T::default()) {
+            *field = Some(value);
+        }
+    }
+    set(&mut host.cpu_shares, body.cpu_shares);
+    set(&mut host.memory, body.memory);
+    set(&mut host.memory_reservation, body.memory_reservation);
+    set(&mut host.memory_swap, body.memory_swap);
+    set(&mut host.cpu_period, body.cpu_period);
+    set(&mut host.cpu_quota, body.cpu_quota);
+    set(&mut host.cpuset_cpus, body.cpuset_cpus);
+    set(&mut host.cpuset_mems, body.cpuset_mems);
+    set(&mut host.nano_cpus, body.nano_cpus);
+    set(&mut host.pids_limit, body.pids_limit);
+    set(&mut host.blkio_weight, body.blkio_weight);
+    let named = body.restart_policy.filter(|policy| {
+        policy.name.is_some_and(|name| name != bollard_stubs::models::RestartPolicyNameEnum::EMPTY)
+    });
+    set(&mut host.restart_policy, named);
+    host
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_said_stays() {
+        let host = HostConfig { memory: Some(64), cpu_shares: Some(2), ..HostConfig::default() };
+        let body = ContainerUpdateBody { memory: Some(0), cpu_shares: Some(3), pids_limit: Some(9), ..Default::default() };
+        let host = changed(host, body);
+        assert_eq!((host.memory, host.cpu_shares, host.pids_limit), (Some(64), Some(3), Some(9)));
+    }
+}

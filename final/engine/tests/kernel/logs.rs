@@ -1,0 +1,83 @@
+//! The log, read back.
+
+use std::collections::HashMap;
+
+use futures_util::StreamExt;
+use skiff_engine::containers::{Condition, LogsOptions};
+use skiff_engine::models::{ContainerCreateBody, HostConfigLogConfig};
+use skiff_engine::{Engine, Kind};
+
+use crate::rig::{self, hosted, script, unframed, within};
+
+const BOTH: LogsOptions = LogsOptions {
+    follow: false,
+    stdout: true,
+    stderr: true,
+    since: None,
+    until: None,
+    timestamps: false,
+    tail: None,
+};
+
+async fn read(engine: &Engine, id: &str, options: LogsOptions) -> String {
+    let mut logs = engine.containers.logs(id, options).unwrap();
+    let mut bytes = Vec::new();
+    while let Some(piece) = within(20, logs.stream.next()).await {
+        bytes.extend_from_slice(&piece);
+    }
+    unframed(&bytes)
+}
+
+fn rotating(body: ContainerCreateBody, files: &str) -> ContainerCreateBody {
+    hosted(body, |host| {
+        let options = [("max-size", "4k"), ("max-file", files)].map(|(key, value)| (key.to_owned(), value.to_owned()));
+        host.log_config = Some(HostConfigLogConfig { typ: Some("json-file".into()), config: Some(HashMap::from(options)) });
+    })
+}
+
+async fn started(engine: &Engine, body: ContainerCreateBody) -> String {
+    let id = engine.containers.create(None, None, body).await.unwrap().id;
+    engine.containers.start(&id).await.unwrap();
+    id
+}
+
+#[test]
+fn what_was_written_is_there_after_the_end() {
+    rig::engine(|engine| async move {
+        let id = started(&engine, script("echo one; echo two >&2; echo three; printf four")).await;
+        within(5, engine.containers.wait(&id, Condition::NotRunning).unwrap()).await;
+        let all = read(&engine, &id, BOTH).await;
+        assert!(all.contains("one\n") && all.contains("two\n") && all.ends_with("four"), "{all}");
+        assert_eq!(read(&engine, &id, LogsOptions { stdout: false, ..BOTH }).await, "two\n");
+        assert_eq!(read(&engine, &id, LogsOptions { stderr: false, tail: Some(2), follow: true, ..BOTH }).await, "three\nfour");
+        let stamped = read(&engine, &id, LogsOptions { timestamps: true, tail: Some(1), ..BOTH }).await;
+        assert!(stamped.starts_with("20") && stamped.ends_with("Z four"), "{stamped}");
+        let error = engine.containers.logs(&id, LogsOptions::default()).unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid);
+    });
+}
+
+#[test]
+fn following_ends_with_the_container_and_misses_nothing_across_files() {
+    rig::engine(|engine| async move {
+        let lines = "i=0; while [ $i -lt 400 ]; do echo line number $i; i=$((i+1)); [ $((i % 20)) = 0 ] && sleep 0.02; done";
+        let id = started(&engine, rotating(script(lines), "4")).await;
+        let expected: String = (0..400).map(|number| format!("line number {number}\n")).collect();
+        let followed = read(&engine, &id, LogsOptions { follow: true, ..BOTH }).await;
+        assert!(followed == expected, "{} of {} bytes", followed.len(), expected.len());
+        let kept = read(&engine, &id, BOTH).await;
+        assert!(expected.ends_with(&kept) && kept.len() < expected.len(), "the oldest lines are gone");
+    });
+}
+
+#[test]
+fn a_container_without_a_log_says_so() {
+    rig::engine(|engine| async move {
+        let silent = hosted(script("echo x"), |host| {
+            host.log_config = Some(HostConfigLogConfig { typ: Some("none".into()), config: None });
+        });
+        assert_eq!(rig::run(&engine, silent.clone()).await.unwrap().1, "x\n");
+        let id = engine.containers.create(None, None, silent).await.unwrap().id;
+        assert_eq!(engine.containers.logs(&id, BOTH).unwrap_err().kind, Kind::Unsupported);
+    });
+}
