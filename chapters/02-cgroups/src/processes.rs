@@ -125,6 +125,9 @@ impl Cgroup {
 
     /// Where the file to freeze with is: a tree of its own in version 1, the group itself in version 2.
     fn freezing_dir(&self) -> Result<BorrowedFd<'_>> {
+        if self.version() == Version::V2 {
+            return self.any_dir();
+        }
         self.dir(Controller::Freezer).ok_or_else(|| {
             Failure::new("freeze the cgroup", "this machine has no freezer controller")
                 .on(self.path().display())

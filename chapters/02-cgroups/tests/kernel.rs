@@ -9,7 +9,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use cgroups::{Cgroup, Controller, DeviceRule, Hierarchies, Hierarchy, Limits, Plan, Version, format_size};
+use cgroups::{Cgroup, Controller, DeviceRule, Hierarchies, Limits, Plan, Version, format_size};
 
 /// A group that is killed and removed at the end of its test, however the test ends.
 struct Group {
@@ -268,8 +268,8 @@ fn the_version_2_tree_freezes_and_kills_as_well() {
         eprintln!("skipped: no version 2 tree beside the others");
         return;
     }
-    let mounts = vec![Hierarchy { mount_point: mount_point.into(), controllers: Controller::ALL.into() }];
-    let group = Group::on(Hierarchies { version: Version::V2, mounts }, Limits::default());
+    let table = format!("41 31 0:38 / {} rw - cgroup2 cgroup2 rw", mount_point.display());
+    let group = Group::on(Hierarchies::parse(table.as_bytes()).unwrap(), Limits::default());
     let mut shell = group.shell("sleep 1000 & exec sleep 1000");
     eventually("both have joined", || group.cgroup.processes().unwrap().len() == 2);
     group.cgroup.freeze().unwrap();
