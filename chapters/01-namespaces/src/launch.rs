@@ -93,8 +93,10 @@ pub struct Timing {
 /// On failure everything that was made is taken back: the child has ended and been reaped, the stages are released.
 pub fn launch(container: &Container, stages: &mut [Box<dyn Stage>], options: Launch) -> Result<Running> {
     require_one_thread()?;
+    if !options.without.is_empty() {
+        steps::check_names(&steps::of_container(container, views(stages), &[]), stages, &options.without)?;
+    }
     let mut stages = chosen(stages, &options.without);
-    steps::check_names(container, &stages, &options.without)?;
     let started = start(container, &mut stages, &options);
     // The launcher's copies of the container's files: a pipe has an end only when all its writers are gone.
     drop(options);
@@ -119,7 +121,7 @@ fn start(container: &Container, stages: &mut [&mut Box<dyn Stage>], options: &La
     let Cloned::Parent(pid, pidfd) = forked else {
         drop(ours);
         let child = Child { outer_net, ..Child::new(container, options, &theirs) };
-        child::run(child, options, || steps::of_container(container, stages, &options.without));
+        child::run(child, options, || steps::of_container(container, views(stages), &options.without));
     };
     drop(theirs);
     let mut running = Running { pid, pidfd, console: None, timings: Vec::new() };
@@ -185,6 +187,11 @@ fn bury(pidfd: &OwnedFd, failure: Failure) -> Failure {
 /// The stages that were not left out.
 fn chosen<'s>(stages: &'s mut [Box<dyn Stage>], without: &[String]) -> Vec<&'s mut Box<dyn Stage>> {
     stages.iter_mut().filter(|stage| without.iter().all(|name| name != stage.name())).collect()
+}
+
+/// The stages for reading.
+fn views<S: AsRef<dyn Stage>>(stages: &[S]) -> impl Iterator<Item = &dyn Stage> {
+    stages.iter().map(|stage| -> &dyn Stage { stage.as_ref() })
 }
 
 /// The link count of `/proc/self/task` is the number of threads and two (one statx(2), where a listing would be many calls).

@@ -4,12 +4,11 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Parser};
-use namespaces::{Container, Context, Failure, Launch, Process, Result, Running, UserSpec};
+use namespaces::{Container, Context, Failure, Launch, Process, Result, Running, Step, UserSpec};
 use rustix::process::Pid;
 
 /// Runs a program in namespaces of its own. Needs root and a directory with a root file system.
 #[derive(Debug, Parser)]
-#[command(version)]
 enum Command {
     /// Run a program on a root file system.
     Run {
@@ -67,16 +66,17 @@ fn obey(command: Command) -> Result<u8> {
                 println!("{}", serde_json::to_string_pretty(&container).step("print the plan")?);
                 return Ok(0);
             }
-            program.attend(&namespaces::launch(&container, &mut [], program.options())?)
+            attend(&namespaces::launch(&container, &mut [], program.options())?)
         }
         Command::Exec { pid, program } => {
             let pid = Pid::from_raw(pid).ok_or_else(|| Failure::new("use the process id", "it is zero"))?;
             let process = program.process(Container::with_defaults("/").process);
-            program.attend(&namespaces::enter(pid, &process, &mut [], program.options())?)
+            attend(&namespaces::enter(pid, &process, &mut [], program.options())?)
         }
         Command::Steps => {
             let any = Container::with_defaults("/");
-            namespaces::steps(&any, &[], &[]).iter().for_each(|step| println!("{:<24}{}", step.name, step.about));
+            let line = |step: &Step<'_>| format!("{:<24}{}\n", step.name, step.about);
+            print!("{}", namespaces::steps(&any, [], &[]).iter().map(line).collect::<String>());
             Ok(0)
         }
     }
@@ -91,9 +91,9 @@ impl Program {
     fn options(&self) -> Launch {
         Launch { without: self.without.clone(), timings: self.explain, ..Launch::default() }
     }
+}
 
-    fn attend(&self, running: &Running) -> Result<u8> {
-        running.timings.iter().for_each(|timing| eprintln!("{:>8} µs  {}", timing.took.as_micros(), timing.name));
-        running.wait()
-    }
+fn attend(running: &Running) -> Result<u8> {
+    running.timings.iter().for_each(|timing| eprintln!("{:>8} µs  {}", timing.took.as_micros(), timing.name));
+    running.wait()
 }

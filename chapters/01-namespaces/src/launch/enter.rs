@@ -11,7 +11,7 @@ use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags};
 
 use super::dialogue::{Dialogue, Message};
-use super::{Clock, Launch, Running, bury, child, chosen, clone, listen, require_one_thread};
+use super::{Clock, Launch, Running, bury, child, chosen, clone, listen, require_one_thread, views};
 use crate::container::{Container, Process};
 use crate::failure::{Context, Failure, Result};
 use crate::namespaces::Kind;
@@ -25,9 +25,12 @@ use crate::sys::Cloned;
 /// [`Phase::Join`](crate::Phase::Join) steps only (cgroups).
 pub fn enter(pid: Pid, process: &Process, stages: &mut [Box<dyn Stage>], options: Launch) -> Result<Running> {
     require_one_thread()?;
-    let stages = chosen(stages, &options.without);
     let container = Container { process: process.clone(), ..Container::default() };
     let target = Target::open(pid)?;
+    if !options.without.is_empty() {
+        steps::check_names(&steps::of_entry(&container, &target, views(stages), &[]), stages, &options.without)?;
+    }
+    let stages = chosen(stages, &options.without);
     let mut clock = Clock::new(options.timings);
     let (ours, theirs) = Dialogue::pair()?;
     let cgroup = stages.iter().find_map(|stage| stage.cgroup());
@@ -35,7 +38,7 @@ pub fn enter(pid: Pid, process: &Process, stages: &mut [Box<dyn Stage>], options
     let Cloned::Parent(pid, pidfd) = forked else {
         drop(ours);
         let child = Child::new(&container, &options, &theirs);
-        child::run(child, &options, || steps::of_entry(&container, &target, &stages, &options.without));
+        child::run(child, &options, || steps::of_entry(&container, &target, views(&stages), &options.without));
     };
     drop(theirs);
     let mut running = Running { pid, pidfd, console: None, timings: Vec::new() };

@@ -25,13 +25,13 @@ pub(crate) use execute::execute;
 pub(crate) use isolate::become_root;
 pub(crate) use sysctls::outer_net;
 
-/// The steps of a new container with these stages, in the order in which they run.
+/// The steps of a new container with these stages, in the order in which they run, without those named in `without`.
 pub fn of_container<'a>(
     container: &'a Container,
-    stages: &'a [&mut Box<dyn Stage>],
+    stages: impl IntoIterator<Item = &'a dyn Stage>,
     without: &[String],
 ) -> Vec<Step<'a>> {
-    let of_stages: Vec<_> = stages.iter().flat_map(|stage| stage.steps()).collect();
+    let of_stages: Vec<_> = stages.into_iter().flat_map(Stage::steps).collect();
     let root_is_theirs = of_stages.iter().any(|step| step.phase == Phase::Root);
     let mut steps = before_stages();
     // A stage that mounts a root file system mounts it on RootFs::path; without one, what is at that path is the root.
@@ -45,7 +45,7 @@ pub fn of_container<'a>(
 pub(crate) fn of_entry<'a>(
     container: &'a Container,
     target: &'a Target,
-    stages: &'a [&mut Box<dyn Stage>],
+    stages: impl IntoIterator<Item = &'a dyn Stage>,
     without: &[String],
 ) -> Vec<Step<'a>> {
     let enter = "Join all namespaces of the container at once, by a descriptor of its first process.";
@@ -54,7 +54,7 @@ pub(crate) fn of_entry<'a>(
         Step::new("adjust-oom-score", Phase::Join, OOM_SCORE, isolate::adjust_oom_score),
         Step::new("choose-apparmor-profile", Phase::Join, APPARMOR, isolate::choose_apparmor_profile),
     ];
-    steps.extend(stages.iter().flat_map(|stage| stage.steps()).filter(|step| step.phase == Phase::Join));
+    steps.extend(stages.into_iter().flat_map(Stage::steps).filter(|step| step.phase == Phase::Join));
     steps.push(Step::new("enter-namespaces", Phase::Isolate, enter, |_| target.join()));
     steps.push(Step::new("open-root", Phase::Root, "Open the container's root directory.", root::open_entered));
     steps.push(Step::new("open-terminal", Phase::Mounts, TERMINAL, terminal::open));
@@ -62,15 +62,12 @@ pub(crate) fn of_entry<'a>(
     arrange(steps, without)
 }
 
-/// Whether every name in `without` is the name of a step or a stage.
-pub(crate) fn check_names(container: &Container, stages: &[&mut Box<dyn Stage>], without: &[String]) -> Result<()> {
-    if without.is_empty() {
-        return Ok(());
-    }
-    let known: Vec<_> = of_container(container, stages, &[]).iter().map(|step| step.name).collect();
-    // The stages among the names have been left out already, so whatever is unknown here may be one of those.
-    match without.iter().find(|name| name.contains('-') && !known.contains(&name.as_str())) {
-        Some(name) => Err(Failure::new("leave out", "no step has this name").on(name).hint(known.join(" "))),
+/// Refuses a name in `without` that is neither the name of one of `steps` nor of one of `stages`: a typing error would
+/// otherwise leave nothing out, silently.
+pub(crate) fn check_names(steps: &[Step<'_>], stages: &[Box<dyn Stage>], without: &[String]) -> Result<()> {
+    let known: Vec<_> = stages.iter().map(|stage| stage.name()).chain(steps.iter().map(|step| step.name)).collect();
+    match without.iter().find(|name| !known.contains(&name.as_str())) {
+        Some(name) => Err(Failure::new("leave out", "no stage or step has this name").on(name).hint(known.join(" "))),
         None => Ok(()),
     }
 }

@@ -74,7 +74,7 @@ fn no_such_step() {
     let image = Image::new();
     let options = namespaces::Launch { without: vec!["set-hostnam".into()], ..namespaces::Launch::default() };
     let failure = namespaces::launch(&image.container("true"), &mut [], options).unwrap_err();
-    assert_eq!(failure.to_string(), "cannot leave out set-hostnam: no step has this name");
+    assert_eq!(failure.to_string(), "cannot leave out set-hostnam: no stage or step has this name");
 }
 
 fn joins() {

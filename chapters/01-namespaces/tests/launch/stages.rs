@@ -18,12 +18,16 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_child_that_dies_without_a_word_is_reported", silent_death),
     ("a_child_that_panics_is_reported", panic),
     ("a_stage_can_be_left_out", left_out),
+    ("a_child_whose_launcher_dies_ends", dying_launcher),
     ("no_process_is_left_behind", nothing_left),
 ];
 
+/// Says to this program that it shall be the launcher that dies, and names the image.
+pub(crate) const DYING_LAUNCHER: &str = "SKIFF_TEST_DYING_LAUNCHER";
+
 /// Writes down what it is asked, and fails where it is told to.
 struct Recorder {
-    diary: Rc<RefCell<Vec<String>>>,
+    diary: Diary,
     fails_at: &'static str,
 }
 
@@ -59,8 +63,10 @@ impl Stage for Recorder {
     }
 }
 
-fn recorder(fails_at: &'static str) -> (Vec<Box<dyn Stage>>, Rc<RefCell<Vec<String>>>) {
-    let diary = Rc::new(RefCell::new(Vec::new()));
+type Diary = Rc<RefCell<Vec<String>>>;
+
+fn recorder(fails_at: &'static str) -> (Vec<Box<dyn Stage>>, Diary) {
+    let diary = Diary::default();
     (vec![Box::new(Recorder { diary: Rc::clone(&diary), fails_at })], diary)
 }
 
@@ -72,11 +78,11 @@ fn turns() {
 }
 
 fn by_phase() {
-    let (mut stages, _) = recorder("");
+    let (stages, _) = recorder("");
     let image = Image::new();
     let container = image.container("");
-    let stages: Vec<_> = stages.iter_mut().collect();
-    let names: Vec<_> = namespaces::steps(&container, &stages, &[]).iter().map(|step| step.name).collect();
+    let stages = stages.iter().map(AsRef::as_ref);
+    let names: Vec<_> = namespaces::steps(&container, stages, &[]).iter().map(|step| step.name).collect();
     let place = |name: &str| names.iter().position(|one| *one == name).unwrap();
     assert!(place("join-namespaces") < place("in-join") && place("in-join") < place("new-cgroup-namespace"));
     assert!(place("link-devices") < place("in-mounts") && place("in-mounts") < place("open-terminal"));
@@ -179,6 +185,45 @@ fn left_out() {
     let running = namespaces::launch(&Image::new().container("echo hi"), &mut stages, options).unwrap();
     assert_eq!(output.of(&running).text, "hi\n");
     assert!(diary.borrow().is_empty());
+}
+
+/// Ends the launching process while the child waits.
+struct Suicide;
+
+impl Stage for Suicide {
+    fn name(&self) -> &'static str {
+        "suicide"
+    }
+
+    fn attach(&mut self, pid: Pid) -> Result<()> {
+        println!("{}", pid.as_raw_pid());
+        rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL).step("die")
+    }
+}
+
+/// The other process of [`dying_launcher`].
+pub(crate) fn launch_and_die(image: &std::path::Path) -> ! {
+    let mut container = namespaces::Container::with_defaults(image);
+    container.process.args = ["touch", "/started"].map(str::to_owned).to_vec();
+    let outcome = namespaces::launch(&container, &mut [Box::new(Suicide)], namespaces::Launch::default());
+    panic!("still alive: {outcome:?}");
+}
+
+fn dying_launcher() {
+    let image = Image::new();
+    let own = std::env::current_exe().unwrap();
+    let launcher = std::process::Command::new(own).env(DYING_LAUNCHER, image.path()).output().unwrap();
+    assert!(!launcher.status.success());
+    let child = String::from_utf8(launcher.stdout).unwrap();
+    let child = std::path::Path::new("/proc").join(child.trim());
+    for _ in 0..100 {
+        if !child.exists() {
+            assert!(!image.path().join("started").exists());
+            return;
+        }
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    panic!("{} is still there", child.display());
 }
 
 fn nothing_left() {
