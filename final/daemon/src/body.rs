@@ -3,7 +3,7 @@
 //! Lenient: the content type does not matter (curl sends none), `Cmd` and `Entrypoint` may be one string instead of a list.
 //! Precise: a value of the wrong type is refused with its path, `HostConfig.Memory`, instead of a line and a column.
 
-use axum::body::Bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
@@ -27,7 +27,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Asked<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Refused> {
-        let bytes = collect(request).await?;
+        let bytes = collect(request.into_body()).await?;
         if bytes.is_empty() {
             return Err(Error::invalid("invalid JSON: got EOF while reading request body").into());
         }
@@ -39,14 +39,14 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for Perhaps<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Refused> {
-        let bytes = collect(request).await?;
+        let bytes = collect(request.into_body()).await?;
         Ok(Self(if bytes.is_empty() { T::default() } else { parse(&bytes)? }))
     }
 }
 
 /// Reads a whole body into memory, up to the limit.
-pub(crate) async fn collect(request: Request) -> Result<Bytes, Error> {
-    match Limited::new(request.into_body(), LIMIT).collect().await {
+pub(crate) async fn collect(body: Body) -> Result<Bytes, Error> {
+    match Limited::new(body, LIMIT).collect().await {
         Ok(whole) => Ok(whole.to_bytes()),
         Err(error) if error.is::<LengthLimitError>() => {
             Err(Error::invalid(format!("the request's body is larger than {} MiB", LIMIT >> 20)))

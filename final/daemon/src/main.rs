@@ -33,7 +33,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result};
 use clap::Parser;
 use skiff_engine::{Config, Engine};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
@@ -69,26 +69,29 @@ fn main() -> ExitCode {
 
 /// Opens the engine, listens, and serves until a signal asks to stop. Containers keep running.
 async fn run(flags: &Flags) -> Result<()> {
+    // First of all, so that a signal at any later moment finds what there is to be undone.
+    let mut signals = Signals::listen()?;
     let _lock = Lock::take(&flags.data_root)?;
+    let _pidfile = PidFile::write(flags.pidfile())?;
     // Sockets before the engine: a client that started the daemon waits in the queue instead of being refused.
     let mut sockets = Vec::new();
     for address in &flags.hosts {
         sockets.push(Socket::bind(address, &flags.group).await?);
     }
-    let _pidfile = PidFile::write(flags.pidfile())?;
     let engine = Engine::open(config(flags)).await?;
-    let router = table::table(engine);
+    let router = table::table(engine.clone());
     let (stop, stopped) = watch::channel(false);
     let mut servers = JoinSet::new();
     for (socket, address) in sockets.iter().zip(&flags.hosts) {
         tracing::info!("listening on {}", address.path.display());
         servers.spawn(server::serve(Arc::clone(&socket.listener), router.clone(), stopped.clone()));
     }
-    let name = ended().await?;
+    let name = signals.next().await;
     tracing::info!("{name}: stopping; containers keep running");
     drop(sockets);
     stop.send_replace(true);
     servers.join_all().await;
+    engine.close().await;
     Ok(())
 }
 
@@ -104,12 +107,24 @@ fn config(flags: &Flags) -> Config {
     }
 }
 
-/// The signal that asks the daemon to stop.
-async fn ended() -> Result<&'static str> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-    Ok(tokio::select! {
-        _ = terminate.recv() => "SIGTERM",
-        _ = interrupt.recv() => "SIGINT",
-    })
+/// The signals that ask the daemon to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    /// Waits for one and says which.
+    async fn next(&mut self) -> &'static str {
+        tokio::select! {
+            _ = self.terminate.recv() => "SIGTERM",
+            _ = self.interrupt.recv() => "SIGINT",
+        }
+    }
 }

@@ -61,6 +61,13 @@ impl Params {
             .transpose()
     }
 
+    /// The size of a terminal: rows (`h`) and columns (`w`).
+    pub(crate) fn size(&self) -> Result<(u16, u16), Error> {
+        let side =
+            |name| self.number(name)?.ok_or_else(|| Error::invalid(format!("the query parameter {name:?} is missing")));
+        Ok((side("h")?, side("w")?))
+    }
+
     /// The moment called `name`: seconds since 1970 with an optional fraction (what clients make of `10m`), or RFC 3339.
     pub(crate) fn moment(&self, name: &str) -> Result<Option<Timestamp>, Error> {
         self.text(name)

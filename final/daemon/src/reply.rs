@@ -78,6 +78,11 @@ pub(crate) fn typed(kind: &'static str, body: Body) -> Response<Body> {
     response
 }
 
+/// `value` as a line of JSON. What cannot be written, which no type of the API is, becomes an empty line.
+pub(crate) fn bytes_of<T: Serialize>(value: &T) -> Bytes {
+    line(value).unwrap_or_default()
+}
+
 fn line<T: Serialize>(value: &T) -> serde_json::Result<Bytes> {
     let mut bytes = serde_json::to_vec(value)?;
     bytes.push(b'\n');

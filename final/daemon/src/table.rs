@@ -9,7 +9,7 @@ use axum::routing::{any, delete, get, post, put};
 use skiff_engine::Engine;
 
 use crate::reply::message;
-use crate::routes::{absent, images, networks, system, volumes};
+use crate::routes::{absent, containers, exec, images, networks, streams, system, volumes};
 
 /// The whole API.
 pub(crate) fn table(engine: Engine) -> Router {
@@ -36,6 +36,29 @@ fn system_routes() -> Router<Engine> {
 
 fn container_routes() -> Router<Engine> {
     Router::new()
+        .route("/containers/json", get(containers::list))
+        .route("/containers/create", post(containers::create))
+        .route("/containers/prune", post(containers::prune))
+        .route("/containers/{id}", delete(containers::remove))
+        .route("/containers/{id}/json", get(containers::inspect))
+        .route("/containers/{id}/top", get(containers::top))
+        .route("/containers/{id}/start", post(containers::start))
+        .route("/containers/{id}/stop", post(containers::stop))
+        .route("/containers/{id}/restart", post(containers::restart))
+        .route("/containers/{id}/kill", post(containers::kill))
+        .route("/containers/{id}/pause", post(containers::pause))
+        .route("/containers/{id}/unpause", post(containers::unpause))
+        .route("/containers/{id}/rename", post(containers::rename))
+        .route("/containers/{id}/update", post(containers::update))
+        .route("/containers/{id}/resize", post(streams::resize))
+        .route("/containers/{id}/wait", post(containers::wait))
+        .route("/containers/{id}/logs", get(streams::logs))
+        .route("/containers/{id}/stats", get(streams::stats))
+        .route("/containers/{id}/attach", post(streams::attach))
+        .route("/containers/{id}/exec", post(exec::create))
+        .route("/exec/{id}/start", post(exec::start))
+        .route("/exec/{id}/resize", post(exec::resize))
+        .route("/exec/{id}/json", get(exec::inspect))
 }
 
 /// An image's name may have slashes, so what follows it is found from the end of the path, in `routes/images.rs`.

@@ -13,7 +13,8 @@ impl Containers {
         filters.only(&["label", "label!", "until"])?;
         let until = filters.until()?;
         let (mut removed, mut space) = (Vec::new(), 0_i64);
-        for container in self.index().all() {
+        let all = self.index().all();
+        for container in all {
             let asked = container.asked();
             let stopped = matches!(container.status(), Status::Created | Status::Exited | Status::Dead);
             let old = until.is_none_or(|until| asked.created < until);

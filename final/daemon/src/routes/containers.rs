@@ -1,0 +1,103 @@
+//! `/containers`: from create to remove. What streams (`logs`, `stats`, `attach`) is in `streams.rs`.
+
+use std::convert::Infallible;
+
+use axum::body::Body;
+use axum::extract::{Path, State};
+use futures_util::stream;
+use skiff_engine::Engine;
+use skiff_engine::containers::{Condition, ListOptions};
+use skiff_engine::models::{ContainerCreateBody, ContainerUpdateBody};
+
+use crate::body::Asked;
+use crate::params::Params;
+use crate::reply::{Reply, bytes_of, created, json, nothing, typed};
+
+pub(crate) async fn list(State(engine): State<Engine>, params: Params) -> Reply {
+    let options = ListOptions {
+        all: params.flag("all"),
+        limit: params.number("limit")?,
+        size: params.flag("size"),
+        filters: params.filters()?,
+    };
+    Ok(json(&engine.containers.list(&options).await?))
+}
+
+pub(crate) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    Ok(json(&engine.containers.inspect(&id, params.flag("size")).await?))
+}
+
+pub(crate) async fn top(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    Ok(json(&engine.containers.top(&id, params.text("ps_args").unwrap_or_default()).await?))
+}
+
+pub(crate) async fn create(
+    State(engine): State<Engine>,
+    params: Params,
+    Asked(body): Asked<ContainerCreateBody>,
+) -> Reply {
+    Ok(created(&engine.containers.create(params.text("name"), params.text("platform"), body).await?))
+}
+
+pub(crate) async fn start(State(engine): State<Engine>, Path(id): Path<String>) -> Reply {
+    engine.containers.start(&id).await?;
+    Ok(nothing())
+}
+
+/// `t` is the number of seconds to wait before the container is killed; negative ones wait for ever.
+pub(crate) async fn stop(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    engine.containers.stop(&id, params.text("signal"), params.number("t")?).await?;
+    Ok(nothing())
+}
+
+pub(crate) async fn restart(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    engine.containers.restart(&id, params.text("signal"), params.number("t")?).await?;
+    Ok(nothing())
+}
+
+pub(crate) async fn kill(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    engine.containers.kill(&id, params.text("signal")).await?;
+    Ok(nothing())
+}
+
+pub(crate) async fn pause(State(engine): State<Engine>, Path(id): Path<String>) -> Reply {
+    engine.containers.pause(&id).await?;
+    Ok(nothing())
+}
+
+pub(crate) async fn unpause(State(engine): State<Engine>, Path(id): Path<String>) -> Reply {
+    engine.containers.unpause(&id).await?;
+    Ok(nothing())
+}
+
+pub(crate) async fn rename(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    engine.containers.rename(&id, params.required("name")?).await?;
+    Ok(nothing())
+}
+
+pub(crate) async fn update(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Asked(body): Asked<ContainerUpdateBody>,
+) -> Reply {
+    Ok(json(&engine.containers.update(&id, body).await?))
+}
+
+/// The head of the answer goes out at once and the body when the condition is met: `docker run` waits first and starts when
+/// it has seen the head.
+pub(crate) async fn wait(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    let condition = Condition::parse(params.text("condition").unwrap_or_default())?;
+    let ended = engine.containers.wait(&id, condition)?;
+    let body = stream::once(async move { Ok::<_, Infallible>(bytes_of(&ended.await)) });
+    Ok(typed("application/json", Body::from_stream(body)))
+}
+
+/// `v` removes its anonymous volumes as well.
+pub(crate) async fn remove(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    engine.containers.remove(&id, params.flag("force"), params.flag("v")).await?;
+    Ok(nothing())
+}
+
+pub(crate) async fn prune(State(engine): State<Engine>, params: Params) -> Reply {
+    Ok(json(&engine.containers.prune(&params.filters()?).await?))
+}

@@ -1,0 +1,56 @@
+//! `/containers/ID/exec` and `/exec`: further programs in a running container.
+
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use axum::{Extension, body::Bytes};
+use serde_json::json;
+use skiff_engine::Engine;
+use skiff_engine::models::{ExecConfig, ExecStartConfig};
+
+use crate::body::{Asked, collect, parse};
+use crate::detach::Detach;
+use crate::hijack;
+use crate::params::Params;
+use crate::reply::{self, Reply, created};
+use crate::versions::Version;
+
+pub(crate) async fn create(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Asked(config): Asked<ExecConfig>,
+) -> Reply {
+    // Sequences that cannot be are refused now and not when the exec starts.
+    Detach::parse(config.detach_keys.as_deref().unwrap_or_default())?;
+    let id = engine.containers.exec_create(&id, config)?;
+    Ok(created(&json!({ "Id": id })))
+}
+
+/// The body comes first and the stream after it, on the same connection.
+pub(crate) async fn start(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    Extension(version): Extension<Version>,
+    request: Request,
+) -> Reply {
+    let (parts, body) = request.into_parts();
+    let bytes: Bytes = collect(body).await?;
+    let options: ExecStartConfig = if bytes.is_empty() { ExecStartConfig::default() } else { parse(&bytes)? };
+    let keys = engine.containers.exec_inspect(&id)?.detach_keys.unwrap_or_default();
+    let Some(attached) = engine.containers.exec_start(&id, options).await? else {
+        return Ok(StatusCode::OK.into_response());
+    };
+    let kind = hijack::content_type(attached.tty, version);
+    let detach = attached.tty.then(|| Detach::parse(&keys)).transpose()?;
+    Ok(hijack::join(Request::from_parts(parts, axum::body::Body::empty()), attached.stream, kind, detach))
+}
+
+pub(crate) async fn resize(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    let (height, width) = params.size()?;
+    engine.containers.exec_resize(&id, height, width).await?;
+    Ok(StatusCode::OK.into_response())
+}
+
+pub(crate) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>) -> Reply {
+    Ok(reply::json(&engine.containers.exec_inspect(&id)?))
+}

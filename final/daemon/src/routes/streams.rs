@@ -1,0 +1,91 @@
+//! The streams of a container: attach, logs, stats.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Path, Request, State};
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use futures_util::{StreamExt, stream};
+use skiff_engine::containers::{AttachOptions, LogsOptions};
+use skiff_engine::{Engine, Error};
+
+use crate::detach::Detach;
+use crate::hijack;
+use crate::params::Params;
+use crate::reply::{Reply, json, lines, typed};
+use crate::versions::Version;
+
+/// The connection becomes the container's streams, in both directions.
+pub(crate) async fn attach(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    params: Params,
+    Extension(version): Extension<Version>,
+    request: Request,
+) -> Reply {
+    let options = AttachOptions {
+        stdin: params.flag("stdin"),
+        stdout: params.flag("stdout"),
+        stderr: params.flag("stderr"),
+        stream: params.flag("stream"),
+        logs: params.flag("logs"),
+    };
+    let detach = Detach::parse(params.text("detachKeys").unwrap_or_default())?;
+    let attached = engine.containers.attach(&id, options).await?;
+    let kind = hijack::content_type(attached.tty, version);
+    // Without a terminal there is nobody at the keys, and a file on standard input may well have such bytes in it.
+    let detach = (attached.tty && options.stdin).then_some(detach);
+    Ok(hijack::join(request, attached.stream, kind, detach))
+}
+
+/// The log so far, and with `follow` what comes, in frames unless it is a terminal's.
+pub(crate) async fn logs(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    params: Params,
+    Extension(version): Extension<Version>,
+) -> Reply {
+    let options = LogsOptions {
+        follow: params.flag("follow"),
+        stdout: params.flag("stdout"),
+        stderr: params.flag("stderr"),
+        since: params.moment("since")?,
+        until: params.moment("until")?,
+        timestamps: params.flag("timestamps"),
+        // `all`, and whatever else is no number, as docker does.
+        tail: params.text("tail").and_then(|tail| tail.parse().ok()),
+    };
+    if !(options.stdout || options.stderr) {
+        return Err(Error::invalid("Bad parameters: you must choose at least one stream").into());
+    }
+    let logs = engine.containers.logs(&id, options)?;
+    let body = Body::from_stream(logs.stream.map(Ok::<_, Infallible>));
+    Ok(typed(hijack::content_type(logs.tty, version), body))
+}
+
+/// A sample every second. With `stream=false` one that has another before it, so that a client can compute rates; with
+/// `one-shot` as well, one by itself and at once.
+pub(crate) async fn stats(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    let first = engine.containers.stats(&id, None).await?;
+    let samples = stream::unfold((engine, id, first.clone()), |(engine, id, before)| async move {
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // The container is gone: so is the stream.
+        let sample = engine.containers.stats(&id, Some(&before)).await.ok()?;
+        Some((sample.clone(), (engine, id, sample)))
+    });
+    Ok(match (params.flag_or("stream", true), params.flag("one-shot")) {
+        (true, _) => lines(stream::iter([first]).chain(samples)),
+        (false, false) => lines(samples.take(1)),
+        (false, true) => json(&first),
+    })
+}
+
+/// The client's terminal has changed its size.
+pub(crate) async fn resize(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    let (height, width) = params.size()?;
+    engine.containers.resize(&id, height, width).await?;
+    Ok(StatusCode::OK.into_response())
+}
