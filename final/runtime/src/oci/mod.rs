@@ -25,4 +25,7 @@ mod resources;
 mod seccomp;
 mod translate;
 
+#[cfg(test)]
+mod tests;
+
 pub use command::main;

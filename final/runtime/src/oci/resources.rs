@@ -80,7 +80,7 @@ fn devices(rules: &[DeviceAccess]) -> Result<Option<Vec<DeviceRule>>> {
             (None, false, false) => {
                 let cause = "one device cannot be taken from all of them";
                 return Err(Failure::new("apply the device rule", cause)
-                    .on(format!("{rule:?}"))
+                    .on(device_rules(rule)?.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
                     .hint("Deny all devices first, then allow those that are wanted."));
             }
         }

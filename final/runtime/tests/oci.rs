@@ -1,0 +1,528 @@
+//! The OCI runtime, used as containerd, Docker and Podman use it: by its command line, on real bundles, as root. Where
+//! another runtime is installed, the same bundles must do the same in it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
+
+mod rootfs;
+
+use std::io::{IoSliceMut, Read, Write};
+use std::mem::MaybeUninit;
+use std::os::fd::OwnedFd;
+use std::os::unix::net::UnixListener;
+use std::path::PathBuf;
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use rootfs::{Rootfs, residue};
+use serde_json::{Value, json};
+
+/// A bundle and a directory of records of its own.
+struct Bundle {
+    rootfs: Rootfs,
+    id: String,
+}
+
+impl Bundle {
+    /// A bundle whose program is `args`, with `patch` merged over the config of `spec`.
+    fn new(id: &str, args: &[&str], patch: Value) -> Self {
+        let bundle = Self { rootfs: Rootfs::new(), id: format!("skiff-runtime-{id}") };
+        bundle.ok(&["spec", "--bundle", bundle.path()]);
+        let mut config: Value = serde_json::from_slice(&std::fs::read(bundle.config()).unwrap()).unwrap();
+        config["process"]["terminal"] = false.into();
+        config["process"]["args"] = json!(args);
+        merge(&mut config, patch);
+        std::fs::write(bundle.config(), config.to_string()).unwrap();
+        bundle
+    }
+
+    fn shell(id: &str, script: &str) -> Self {
+        Self::new(id, &["sh", "-c", script], json!({}))
+    }
+
+    fn path(&self) -> &str {
+        self.rootfs.directory.path().to_str().unwrap()
+    }
+
+    fn config(&self) -> PathBuf {
+        self.rootfs.join("config.json")
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(rootfs::runtime());
+        command.arg("--root").arg(self.rootfs.join("records")).stdin(Stdio::null());
+        command
+    }
+
+    /// `args`, with `ID` for its id.
+    fn invoke(&self, args: &[&str]) -> Output {
+        let args = args.iter().map(|arg| if *arg == "ID" { self.id.as_str() } else { arg });
+        self.command().args(args).output().unwrap()
+    }
+
+    fn ok(&self, args: &[&str]) -> String {
+        let output = self.invoke(args);
+        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
+        assert!(output.status.success(), "{args:?}: {out}{err}");
+        out
+    }
+
+    /// What a command that must fail says.
+    fn refused(&self, args: &[&str]) -> String {
+        let output = self.invoke(args);
+        assert!(!output.status.success(), "{args:?} went through");
+        String::from_utf8(output.stderr).unwrap().replace(self.path(), "[bundle]").replace(&self.id, "ID")
+    }
+
+    fn run(&self) -> (Option<i32>, String, String) {
+        let output = self.invoke(&["run", "--bundle", self.path(), "ID"]);
+        let text = |bytes| String::from_utf8(bytes).unwrap();
+        (output.status.code(), text(output.stdout), text(output.stderr))
+    }
+
+    /// Output goes to a file: a pipe would be held open by the container that waits.
+    fn create(&self, more: &[&str]) -> Output {
+        let file = std::fs::File::create(self.rootfs.join("output")).unwrap();
+        let mut command = self.command();
+        command.args(["create", "--bundle", self.path()]).args(more).arg(&self.id);
+        let status = command.stdout(file.try_clone().unwrap()).stderr(file).status().unwrap();
+        let stderr = std::fs::read(self.rootfs.join("output")).unwrap();
+        Output { status, stdout: Vec::new(), stderr }
+    }
+
+    fn created(id: &str, script: &str) -> Self {
+        let bundle = Self::shell(id, script);
+        let output = bundle.create(&[]);
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        bundle
+    }
+
+    fn state(&self) -> Value {
+        serde_json::from_str(&self.ok(&["state", "ID"])).unwrap()
+    }
+
+    fn until(&self, status: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while self.state()["status"] != status {
+            assert!(Instant::now() < deadline, "{}", self.state());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    fn output(&self) -> String {
+        std::fs::read_to_string(self.rootfs.join("output")).unwrap()
+    }
+
+    fn left(&self) -> Vec<String> {
+        let mut left = residue(self.path());
+        left.extend(residue(&format!("skiff-runtime/{}", self.id)));
+        left.extend(self.rootfs.join("records").join(&self.id).exists().then(|| "record".into()));
+        left
+    }
+}
+
+impl Drop for Bundle {
+    fn drop(&mut self) {
+        self.invoke(&["delete", "--force", "ID"]);
+    }
+}
+
+fn merge(target: &mut Value, patch: Value) {
+    match (target, patch) {
+        (Value::Object(target), Value::Object(patch)) => {
+            for (key, value) in patch {
+                merge(target.entry(key).or_insert(Value::Null), value);
+            }
+        }
+        (target, patch) => *target = patch,
+    }
+}
+
+#[test]
+fn run_is_the_whole_life_and_leaves_nothing() {
+    let bundle = Bundle::shell("run", "echo out; echo err >&2; hostname; exit 42");
+    assert_eq!(bundle.run(), (Some(42), "out\nskiff\n".into(), "err\n".into()));
+    assert_eq!(bundle.left(), [""; 0]);
+}
+
+#[test]
+fn a_life_step_by_step() {
+    let bundle = Bundle::created("life", "echo ran; trap 'exit 0' TERM; while :; do sleep 0.05; done");
+    assert_eq!(bundle.output(), "");
+    let state = bundle.state();
+    let pid = state["pid"].as_i64().unwrap();
+    assert_eq!(
+        state,
+        json!({
+            "ociVersion": "1.2.0", "id": bundle.id, "status": "created", "pid": pid,
+            "bundle": bundle.path(), "annotations": {},
+        })
+    );
+    let create = ["create", "--bundle", bundle.path(), "ID"];
+    insta::assert_snapshot!(bundle.refused(&create), @"
+    skiff-runtime: cannot create the container ID: a container with this id already exists
+    Delete that one first, or choose another id.
+    ");
+    insta::assert_snapshot!(bundle.refused(&["delete", "ID"]), @"
+    skiff-runtime: cannot delete the container ID: it is created
+    Kill it first, or use --force.
+    ");
+    bundle.ok(&["start", "ID"]);
+    bundle.until("running");
+    insta::assert_snapshot!(bundle.refused(&["start", "ID"]), @"skiff-runtime: cannot start the container ID: it was started already");
+    insta::assert_snapshot!(bundle.refused(&["delete", "ID"]), @"
+    skiff-runtime: cannot delete the container ID: it is running
+    Kill it first, or use --force.
+    ");
+    assert_eq!(bundle.ok(&["list", "--quiet"]), format!("{}\n", bundle.id));
+    let listed = bundle.ok(&["list", "--format", "json"]);
+    assert_eq!(serde_json::from_str::<Value>(&listed).unwrap()[0]["status"], "running");
+    let pids: Vec<i64> = serde_json::from_str(&bundle.ok(&["ps", "--format", "json", "ID"])).unwrap();
+    assert!(pids.contains(&pid), "{pids:?}");
+    bundle.ok(&["pause", "ID"]);
+    bundle.until("paused");
+    insta::assert_snapshot!(bundle.refused(&["pause", "ID"]), @"skiff-runtime: cannot pause the container ID: it is paused");
+    bundle.ok(&["resume", "ID"]);
+    bundle.until("running");
+    bundle.ok(&["kill", "ID"]);
+    bundle.until("stopped");
+    assert_eq!(bundle.output(), "ran\n");
+    assert_eq!(bundle.state()["pid"], 0);
+    for command in [["kill", "ID"], ["start", "ID"], ["exec", "ID"]] {
+        assert!(!bundle.refused(&command).is_empty());
+    }
+    insta::assert_snapshot!(bundle.refused(&["kill", "ID", "9"]), @"skiff-runtime: cannot send a signal to ID: container not running");
+    bundle.ok(&["delete", "ID"]);
+    assert_eq!(bundle.left(), [""; 0]);
+    for command in [["state", "ID"], ["delete", "ID"], ["start", "ID"]] {
+        let said = bundle.refused(&command);
+        assert_eq!(said, "skiff-runtime: cannot find the container ID: container does not exist\n");
+    }
+    bundle.ok(&["delete", "--force", "ID"]);
+}
+
+#[test]
+fn force_deletes_what_runs_and_what_waits() {
+    for started in [false, true] {
+        let bundle = Bundle::created("force", "sleep 60 & sleep 60");
+        if started {
+            bundle.ok(&["start", "ID"]);
+        }
+        bundle.ok(&["delete", "--force", "ID"]);
+        assert_eq!(bundle.left(), [""; 0]);
+    }
+}
+
+#[test]
+fn a_container_that_died_before_its_start_says_so() {
+    let bundle = Bundle::created("died", "true");
+    bundle.ok(&["kill", "ID", "SIGKILL"]);
+    bundle.until("stopped");
+    insta::assert_snapshot!(bundle.refused(&["start", "ID"]), @"skiff-runtime: cannot start the container ID: it has ended before it was started");
+}
+
+#[test]
+fn failures_name_the_thing_and_leave_nothing() {
+    let bundle = Bundle::new("fail", &["/no/such/program"], json!({}));
+    let said = |bundle: &Bundle| bundle.refused(&["run", "--bundle", bundle.path(), "ID"]);
+    insta::assert_snapshot!(said(&bundle), @"skiff-runtime: cannot execute /no/such/program: No such file or directory");
+    assert_eq!(bundle.left(), [""; 0]);
+    let output = bundle.create(&[]);
+    assert!(!output.status.success());
+    assert_eq!(bundle.left(), [""; 0]);
+
+    let mounts = json!([{ "destination": "/x", "type": "bind", "source": "/no/such/source", "options": ["bind"] }]);
+    let bundle = Bundle::new("mount", &["true"], json!({ "mounts": mounts }));
+    insta::assert_snapshot!(said(&bundle), @"skiff-runtime: cannot open the source of a mount /no/such/source: No such file or directory");
+
+    std::fs::write(bundle.config(), "{ not json").unwrap();
+    insta::assert_snapshot!(said(&bundle), @"skiff-runtime: cannot understand [bundle]/config.json: key must be a string at line 1 column 3");
+    std::fs::remove_file(bundle.config()).unwrap();
+    insta::assert_snapshot!(said(&bundle), @"
+    skiff-runtime: cannot read [bundle]/config.json: No such file or directory
+    A bundle is a directory with a config.json and a root file system; `spec` writes a config.json.
+    ");
+    insta::assert_snapshot!(bundle.refused(&["state", "../escape"]), @r#"skiff-runtime: cannot use the container id "../escape": it may have letters, digits and _ + - . only"#);
+    insta::assert_snapshot!(bundle.refused(&["--systemd-cgroup", "state", "ID"]), @"
+    skiff-runtime: cannot let systemd make the cgroups --systemd-cgroup: this runtime makes them itself
+    Configure the cgroupfs driver (docker: exec-opts native.cgroupdriver=cgroupfs).
+    ");
+    insta::assert_snapshot!(bundle.refused(&["conjure"]), @"
+    skiff-runtime: cannot carry out the command conjure: there is no such command
+    See --help.
+    ");
+    assert_eq!(bundle.left(), [""; 0]);
+}
+
+#[test]
+fn the_log_has_what_standard_error_says() {
+    let bundle = Bundle::shell("log", "true");
+    let log = bundle.rootfs.join("log.json");
+    bundle.refused(&["--log", log.to_str().unwrap(), "--log-format=json", "--debug", "state", "ID"]);
+    let entry: Value = serde_json::from_slice(&std::fs::read(&log).unwrap()).unwrap();
+    assert_eq!(entry["level"], "error");
+    assert!(entry["msg"].as_str().unwrap().ends_with("container does not exist"));
+}
+
+#[test]
+fn the_pid_file_names_the_program() {
+    let bundle = Bundle::shell("pid", "sleep 60");
+    let file = bundle.rootfs.join("pid");
+    assert!(bundle.create(&["--pid-file", file.to_str().unwrap()]).status.success());
+    let pid: i64 = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+    assert_eq!(bundle.state()["pid"], pid);
+}
+
+#[test]
+fn exec_in_its_shapes() {
+    let bundle = Bundle::created("exec", "sleep 60");
+    bundle.ok(&["start", "ID"]);
+    let said =
+        bundle.ok(&["exec", "--cwd", "/tmp", "-e", "A=b", "--user", "33:33", "ID", "sh", "-c", "pwd; echo $A; id -u"]);
+    assert_eq!(said, "/tmp\nb\n33\n");
+    assert_eq!(bundle.invoke(&["exec", "ID", "sh", "-c", "exit 9"]).status.code(), Some(9));
+    let output = bundle.invoke(&["exec", "ID", "nope"]);
+    assert_eq!(output.status.code(), Some(255));
+    let group = bundle.ok(&["exec", "ID", "grep", "pids:", "/proc/self/cgroup"]);
+    assert_eq!(group.trim().rsplit(':').next(), Some("/"), "in the container's own group");
+
+    let process = bundle.rootfs.join("process.json");
+    let wanted = json!({ "cwd": "/", "args": ["sh", "-c", "grep -i capeff /proc/self/status"], "env": ["PATH=/bin"],
+        "user": { "uid": 0, "gid": 0 }, "capabilities": { "bounding": ["CAP_KILL"], "effective": ["CAP_KILL"], "permitted": ["CAP_KILL"] } });
+    std::fs::write(&process, wanted.to_string()).unwrap();
+    assert_eq!(bundle.ok(&["exec", "--process", process.to_str().unwrap(), "ID"]), "CapEff:\t0000000000000020\n");
+
+    let file = bundle.rootfs.join("exec-pid");
+    let detached = ["exec", "--detach", "--pid-file", file.to_str().unwrap(), "ID", "sleep", "50"];
+    let args = detached.iter().map(|arg| if *arg == "ID" { bundle.id.as_str() } else { arg });
+    assert!(bundle.command().args(args).stdout(Stdio::null()).stderr(Stdio::null()).status().unwrap().success());
+    let pid: i64 = std::fs::read_to_string(&file).unwrap().parse().unwrap();
+    let pids: Vec<i64> = serde_json::from_str(&bundle.ok(&["ps", "--format", "json", "ID"])).unwrap();
+    assert!(pids.contains(&pid));
+    let table = bundle.ok(&["ps", "ID"]);
+    assert!(table.starts_with("UID") && table.contains("sleep 50"), "{table}");
+}
+
+#[test]
+fn a_terminal_is_sent_to_the_console_socket() {
+    let bundle = Bundle::new(
+        "console",
+        &["sh", "-c", "stty size; test -t 0 && echo yes"],
+        json!({
+            "process": { "terminal": true, "consoleSize": { "width": 100, "height": 30 } },
+        }),
+    );
+    let said = bundle.create(&[]);
+    assert!(String::from_utf8(said.stderr).unwrap().contains("Give --console-socket"));
+    assert_eq!(bundle.left(), [""; 0]);
+
+    let socket = bundle.rootfs.join("console.sock");
+    let listener = UnixListener::bind(&socket).unwrap();
+    assert!(bundle.create(&["--console-socket", socket.to_str().unwrap()]).status.success());
+    let mut console = std::fs::File::from(received(&listener));
+    bundle.ok(&["start", "ID"]);
+    let mut text = String::new();
+    // The end of a terminal is EIO.
+    let _ = console.read_to_string(&mut text);
+    assert_eq!(text, "30 100\r\nyes\r\n");
+    bundle.until("stopped");
+}
+
+fn received(listener: &UnixListener) -> OwnedFd {
+    let (stream, _) = listener.accept().unwrap();
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut control = rustix::net::RecvAncillaryBuffer::new(&mut space);
+    let mut bytes = [0; 64];
+    let mut parts = [IoSliceMut::new(&mut bytes)];
+    rustix::net::recvmsg(&stream, &mut parts, &mut control, rustix::net::RecvFlags::empty()).unwrap();
+    let found = control.drain().find_map(|message| match message {
+        rustix::net::RecvAncillaryMessage::ScmRights(mut fds) => fds.next(),
+        _ => None,
+    });
+    found.expect("no descriptor came")
+}
+
+#[test]
+fn run_shows_the_terminal_in_the_foreground() {
+    let patch = json!({ "process": { "terminal": true } });
+    let bundle = Bundle::new("relay", &["sh", "-c", "read line; echo got $line; exit 5"], patch);
+    let mut child = bundle
+        .command()
+        .args(["run", "--bundle", bundle.path(), &bundle.id])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(b"word\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(5));
+    assert_eq!(String::from_utf8(output.stdout).unwrap(), "word\r\ngot word\r\n");
+    assert_eq!(bundle.left(), [""; 0]);
+}
+
+#[test]
+fn signals_to_a_running_run_reach_the_program() {
+    let bundle = Bundle::shell("signals", "trap 'exit 8' TERM; echo up; while :; do sleep 0.05; done");
+    let mut child =
+        bundle.command().args(["run", "--bundle", bundle.path(), &bundle.id]).stdout(Stdio::piped()).spawn().unwrap();
+    let mut up = [0; 3];
+    child.stdout.as_mut().unwrap().read_exact(&mut up).unwrap();
+    let pid = rustix::process::Pid::from_raw(child.id().cast_signed()).unwrap();
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(8));
+    assert_eq!(bundle.left(), [""; 0]);
+}
+
+#[test]
+fn hooks_run_at_their_moments_and_read_the_state() {
+    let bundle = Bundle::shell("hooks", "echo program >> /tmp/told; sleep 60");
+    let script = bundle.rootfs.join("hook");
+    let told = bundle.rootfs.path().join("tmp/told");
+    let text = format!(
+        "#!/bin/sh\nstate=$(cat | tr -d '\\n ' | sed 's/.*\"status\":\"\\([a-z]*\\)\".*/\\1/')\necho $1 $state $A >> {}\n",
+        told.display()
+    );
+    std::fs::write(&script, text).unwrap();
+    std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
+    let hook = |name: &str| json!([{ "path": script, "args": ["hook", name], "env": ["A=1", "PATH=/usr/bin:/bin"], "timeout": 10 }]);
+    let names = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"];
+    let hooks: serde_json::Map<_, _> = names.iter().map(|name| ((*name).to_owned(), hook(name))).collect();
+    patch(&bundle, json!({ "hooks": hooks, "root": { "readonly": false } }));
+    let output = bundle.create(&[]);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let read = || std::fs::read_to_string(&told).unwrap();
+    assert_eq!(read(), "prestart creating 1\ncreateRuntime creating 1\ncreateContainer creating 1\n");
+    bundle.ok(&["start", "ID"]);
+    bundle.ok(&["delete", "--force", "ID"]);
+    let told = read();
+    for line in ["program\n", "poststart running 1\n", "poststop stopped 1\n"] {
+        assert!(told.contains(line), "{told}");
+    }
+}
+
+#[test]
+fn a_hook_that_fails_or_hangs_stops_the_create() {
+    let bundle = Bundle::shell("badhook", "true");
+    patch(&bundle, json!({ "hooks": { "createRuntime": [{ "path": "/bin/false" }] } }));
+    let said = |bundle: &Bundle| bundle.refused(&["run", "--bundle", bundle.path(), "ID"]);
+    insta::assert_snapshot!(said(&bundle), @"skiff-runtime: cannot run the createRuntime hook /bin/false: exit status: 1");
+    patch(
+        &bundle,
+        json!({ "hooks": { "createRuntime": [{ "path": "/bin/sleep", "args": ["sleep", "60"], "timeout": 1 }] } }),
+    );
+    insta::assert_snapshot!(said(&bundle), @"skiff-runtime: cannot run the createRuntime hook /bin/sleep: it did not end within 1 seconds");
+    assert_eq!(bundle.left(), [""; 0]);
+}
+
+fn patch(bundle: &Bundle, patch: Value) {
+    let mut config: Value = serde_json::from_slice(&std::fs::read(bundle.config()).unwrap()).unwrap();
+    merge(&mut config, patch);
+    std::fs::write(bundle.config(), config.to_string()).unwrap();
+}
+
+#[test]
+fn no_way_to_write_the_runtimes_own_file() {
+    let script = "exec 3>/proc/1/exe; echo $? >&2";
+    let bundle = Bundle::shell("exe", "sleep 60");
+    assert!(bundle.create(&[]).status.success());
+    let pid = bundle.state()["pid"].as_i64().unwrap();
+    // Before `start` the first process still runs the runtime's file.
+    let error = std::fs::OpenOptions::new().write(true).open(format!("/proc/{pid}/exe")).unwrap_err();
+    assert!(matches!(error.raw_os_error(), Some(libc::EROFS | libc::ETXTBSY)), "{error}");
+    bundle.ok(&["start", "ID"]);
+    assert!(!bundle.invoke(&["exec", "ID", "sh", "-c", script]).status.success());
+}
+
+/// The same bundle by us and by another runtime: the same output and the same status. What another runtime cannot do on
+/// this machine (cgroups in hybrid mode) is done for it: its view has no unified tree.
+#[test]
+fn other_runtimes_agree() {
+    let bundles = [
+        ("id", Bundle::shell("agree-id", "id; pwd; env | grep -v SHLVL; hostname")),
+        ("caps", Bundle::shell("agree-caps", "grep -E '^(Cap|NoNewPrivs|SigBlk)' /proc/self/status")),
+        ("exit", Bundle::shell("agree-exit", "exit 17")),
+        ("signal", Bundle::shell("agree-signal", "kill -9 $$; sleep 1")),
+        ("fds", Bundle::shell("agree-fds", "ls /proc/self/fd | wc -l")),
+        (
+            "user",
+            Bundle::new(
+                "agree-user",
+                &["id"],
+                json!({ "process": { "user": { "uid": 33, "gid": 33, "additionalGids": [5, 6] } } }),
+            ),
+        ),
+        (
+            "limits",
+            Bundle::new(
+                "agree-limits",
+                &["sh", "-c", "ulimit -n; cat /proc/self/oom_score_adj; umask"],
+                json!({ "process": {
+            "rlimits": [{ "type": "RLIMIT_NOFILE", "soft": 123, "hard": 456 }], "oomScoreAdj": 500, "user": { "umask": 63, "uid": 0, "gid": 0 } } }),
+            ),
+        ),
+        (
+            "mounts",
+            Bundle::shell(
+                "agree-mounts",
+                "mount | grep -E ' on /(proc|dev|dev/shm|dev/mqueue|sys) ' | sed 's/size=[^,)]*//; s/inode64//'",
+            ),
+        ),
+        (
+            "dev",
+            Bundle::shell(
+                "agree-dev",
+                "ls /dev | grep -v -E 'core|console'; test -c /dev/null && echo works > /dev/null",
+            ),
+        ),
+        (
+            "readonly",
+            Bundle::shell(
+                "agree-readonly",
+                "touch /x 2>&1; touch /tmp/x 2>&1; echo 1 2>&1 > /proc/sys/kernel/hostname; ls /proc/acpi /sys/firmware",
+            ),
+        ),
+        (
+            "sysctl",
+            Bundle::new(
+                "agree-sysctl",
+                &["cat", "/proc/sys/net/ipv4/ip_forward"],
+                json!({ "linux": { "sysctl": { "net.ipv4.ip_forward": "1" } } }),
+            ),
+        ),
+        (
+            "seccomp",
+            Bundle::new(
+                "agree-seccomp",
+                &["sh", "-c", "hostname x; kill -0 $$; grep Seccomp: /proc/self/status"],
+                json!({
+            "linux": { "seccomp": { "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{ "names": ["sethostname"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95 }] } } }),
+            ),
+        ),
+    ];
+    for other in ["crun", "runc"] {
+        if Command::new(other).arg("--version").output().is_err() {
+            eprintln!("{other} is not installed: not compared");
+            continue;
+        }
+        for (name, bundle) in &bundles {
+            // Older ones do not know newer versions of the specification.
+            patch(bundle, json!({ "ociVersion": "1.0.2" }));
+            let ours = bundle.run();
+            let theirs = run_by(other, bundle);
+            assert_eq!((ours.0, &ours.1), (theirs.0, &theirs.1), "{name} by {other}: {} {}", ours.2, theirs.2);
+        }
+    }
+}
+
+fn run_by(runtime: &str, bundle: &Bundle) -> (Option<i32>, String, String) {
+    let script = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"";
+    let id = format!("{}-{runtime}", bundle.id);
+    let output = Command::new("unshare")
+        .args(["-m", "--propagation", "private", "sh", "-c", script, "sh", runtime, "--root"])
+        .arg(bundle.rootfs.join(runtime))
+        .args(["run", "--bundle", bundle.path(), &id])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
