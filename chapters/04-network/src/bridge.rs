@@ -1,4 +1,10 @@
 //! The bridge of a network: made, put right, removed.
+//!
+//! A bridge is a switch in the kernel. It learns which hardware address is behind which port, and passes frames on by that.
+//! It is also an interface of the host: with an address on it, the host itself is plugged into the switch, and what the
+//! containers send to that address to be passed on, the host routes like any router.
+//!
+//! The bridge is made when its network gets its first container, and put right whenever it is not as its record says.
 
 use ipnet::Ipv4Net;
 use namespaces::{Failure, Result};

@@ -19,16 +19,20 @@ use crate::port::{PortRequest, Protocol, PublishedPort};
 /// Where a port is looked for when any will do: the dynamic ports of RFC 6335, but the first, as docker does.
 const ANY: RangeInclusive<u16> = 49153..=65535;
 
-/// The claims of one engine, in memory. Made again from the records by [`PortClaims::restore`] when the engine starts.
+/// The claims of one engine, in memory. A port on every address (`0.0.0.0`) meets the same port on each single one.
+/// Made again from the records by [`PortClaims::restore`] when the engine starts.
 #[derive(Debug, Default)]
 pub struct PortClaims {
+    /// More than one where they are on different addresses.
     held: BTreeMap<(Protocol, u16), Vec<Claim>>,
     /// Where to look first for the next port of any: not the one that was just given back, which clients still know.
     next: Option<u16>,
 }
 
+/// One port on one address (or on all) for one container.
 #[derive(Debug)]
 struct Claim {
+    /// Unspecified is every address.
     ip: IpAddr,
     container: String,
     /// Bound to the port. `None` after a restart when another program was faster, and for SCTP.
@@ -87,6 +91,7 @@ impl PortClaims {
         claims.iter().find(meets).map(|claim| claim.container.as_str())
     }
 
+    /// The first candidate that nobody has.
     fn claim_one(&mut self, container: &str, request: &PortRequest) -> Result<PublishedPort> {
         let host_ip = request.host_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
         if host_ip.is_ipv6() {
@@ -118,6 +123,7 @@ impl PortClaims {
         (first..=*ANY.end()).chain(*ANY.start()..first).collect()
     }
 
+    /// Takes this port. Our own book is looked at first, since it can name the holder; the socket finds everybody else.
     fn try_port(&mut self, container: &str, port: &PublishedPort) -> Result<()> {
         let PublishedPort { host_ip, host_port, protocol, .. } = *port;
         if let Some(holder) = self.holder(protocol, host_ip, host_port) {
@@ -143,11 +149,13 @@ impl PortClaims {
         }
     }
 
+    /// Writes a claim down.
     fn hold(&mut self, container: &str, port: &PublishedPort, socket: Option<OwnedFd>) {
         let claim = Claim { ip: port.host_ip, container: container.to_owned(), _socket: socket };
         self.held.entry((port.protocol, port.host_port)).or_default().push(claim);
     }
 
+    /// Strikes out one claim.
     fn give_back(&mut self, container: &str, port: &PublishedPort) {
         let key = (port.protocol, port.host_port);
         if let Some(claims) = self.held.get_mut(&key) {

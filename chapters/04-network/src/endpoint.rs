@@ -1,4 +1,7 @@
 //! What a container's record says of its network: enough to attach it, and to give everything back in another process.
+//!
+//! An endpoint is decided before anything is made, and written down before anything is made. An engine that dies in between
+//! finds in the record what may be there, and release takes care of both cases: what is not there is passed over.
 
 use std::net::Ipv4Addr;
 use std::path::PathBuf;

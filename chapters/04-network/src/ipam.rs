@@ -1,5 +1,15 @@
 //! Which address a container gets: the lowest that is free. Pure; the engine keeps one of these for each network in memory
 //! and can make it again at any time from its containers' records.
+//!
+//! ```text
+//! 172.17.0.0/16   .0.0      the subnet itself       never
+//!                 .0.1      the bridge              never: the gateway
+//!                 .0.2 …    containers
+//!                 .255.255  everybody (broadcast)   never
+//! ```
+//!
+//! The lowest first, because it is what people expect from docker, and an address that is used again soon is no harm: its
+//! hardware address is made from it, so nobody's ARP table (arp(7)) is wrong about it.
 
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
@@ -12,6 +22,7 @@ use crate::pool::Pool;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Ipam {
     pool: Pool,
+    /// Claimed, and the three that never are given.
     used: BTreeSet<Ipv4Addr>,
 }
 

@@ -9,7 +9,14 @@
 //! 2. `pool.rs`, `ipam.rs`: which subnet a network gets, which address a container gets. Pure.
 //! 3. `port.rs`, `claim.rs`: `-p 8080:80` as a value, and who holds which port of the host.
 //! 4. `endpoint.rs`: what a container's record says of its network: [`Attachment`], [`Endpoint`].
-//! 5. `stage.rs`: the chapter's [`Stage`](namespaces::Stage): the namespace made, the veth in place, and their end.
+//! 5. `plan.rs`: all that will be told to the kernel, before anything is: [`Plan`].
+//! 6. `netlink/`: how the kernel is told about links, addresses and routes.
+//! 7. `namespace.rs`, `parameter.rs`, `bridge.rs`: the two places that a pair of interfaces connects.
+//! 8. `firewall/`: which packets reach a container, and under which address they travel: [`Firewall`].
+//! 9. `files/`: `/etc/hosts`, `/etc/resolv.conf` and `/etc/hostname`, as texts.
+//! 10. `stage.rs`: the chapter's [`Stage`](namespaces::Stage): the namespace made, the pair in place, and their end.
+//!
+//! The program (`main.rs`) composes chapters 1 to 4; `without_engine.rs` decides for it what an engine knows from its records.
 
 mod bridge;
 mod claim;

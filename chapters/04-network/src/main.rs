@@ -65,6 +65,7 @@ fn main() -> ExitCode {
     })
 }
 
+/// Decides, makes the stages in the order of the chapters, launches, waits, and gives everything back.
 fn start(run: Run) -> Result<ExitCode> {
     let (attachment, _claims) = attachment(&run.network, &run.publish)?;
     let home = std::env::temp_dir().join(format!("network-{}", std::process::id()));

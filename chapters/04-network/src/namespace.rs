@@ -55,6 +55,7 @@ impl NetworkNamespace {
         within(&fd, Self::of_this_thread)
     }
 
+    /// The namespace that the calling thread is in, and a socket that stays in it.
     fn of_this_thread() -> Result<Self> {
         Ok(Self { fd: open(Path::new(OF_THIS_THREAD))?, socket: Socket::route()? })
     }
@@ -78,6 +79,7 @@ pub(crate) fn join(namespace: impl AsFd) -> Result<()> {
     setns(namespace, CloneFlags::CLONE_NEWNET).step("join the network namespace")
 }
 
+/// Runs `work` in a thread that ends with it. A new thread starts in the namespaces of the one that makes it.
 fn in_a_thread<T: Send>(work: impl FnOnce() -> Result<T> + Send) -> Result<T> {
     std::thread::scope(|scope| {
         let worker = std::thread::Builder::new().name("netns".to_owned()).spawn_scoped(scope, work);

@@ -3,6 +3,9 @@
 //! A network of the `bridge` driver is a bridge interface on the host (a switch in the kernel, ip-link(8)), a subnet whose
 //! first address the bridge holds, and a few rules. `host` and `none` are networks in name only: they have nothing of
 //! their own, and are records so that they can be listed and asked for like the others.
+//!
+//! To decide on a network is apart from making it: [`Network::plan`] gives the record, which the engine writes down first,
+//! and [`Bridge::ensure`] makes what the record says, as often as it takes.
 
 use std::collections::BTreeMap;
 
@@ -89,6 +92,7 @@ pub struct Network {
     pub created: String,
 }
 
+/// What a record that was written before the field existed means by leaving it out.
 fn yes() -> bool {
     true
 }
@@ -185,6 +189,8 @@ pub struct Bridge {
 }
 
 /// The driver options that mean something here. Unknown ones are kept in the record and otherwise ignored, as docker does.
+///
+/// A flag without a value is true: `--opt com.docker.network.bridge.enable_icc` sends an empty one.
 struct Options {
     name: Option<String>,
     mtu: Option<u32>,

@@ -1,4 +1,7 @@
-//! Kernel parameters below `/proc/sys/net` (sysctl(8)). Each network namespace has its own; a thread sees its own's.
+//! Kernel parameters below `/proc/sys/net` (sysctl(8)).
+//!
+//! Each network namespace has its own, and the same path leads each thread to those of the namespace that it is in. That is
+//! why a new namespace's parameters are written by the thread that made it (`namespace.rs`).
 
 use std::fs;
 use std::io::ErrorKind;

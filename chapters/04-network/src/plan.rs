@@ -1,6 +1,19 @@
 //! The plan of an attachment: everything that will be told to the kernel, before anything is.
 //!
-//! `network explain` prints it. It reads like the commands that a person would type.
+//! `network explain` prints it. It reads like the commands that a person would type:
+//!
+//! ```text
+//! on the host:
+//!   ip link add veth1f2e3d4c master skiff0 up type veth peer name eth0 address 02:42:ac:11:00:02 netns CONTAINER
+//! in the container's namespace:
+//!   ip address add 172.17.0.2/16 broadcast + dev eth0
+//!   ip link set lo up
+//!   ip link set eth0 up
+//!   ip route add default via 172.17.0.1
+//! ```
+//!
+//! Such a plan needs no kernel to be tested: that a network without icc isolates its ports is a line of a snapshot. That the
+//! kernel then does isolate them is what the tests as root are for.
 
 use std::fmt;
 

@@ -1,4 +1,8 @@
 //! Which subnet a network gets: a free one among those that docker also takes, or the one that was asked for.
+//!
+//! "Free" is about more than our own networks. A subnet that the host already has a route to (the office's VPN, say, or
+//! another engine's bridge) would be out of reach for the host from the moment our bridge has an address in it. So the host's
+//! routes count as taken. They may change later; nobody can help that, and the user can choose with `--subnet`.
 
 use std::net::Ipv4Addr;
 
@@ -42,6 +46,8 @@ pub fn choose_default_subnet(taken: &[Ipv4Net]) -> Option<Ipv4Net> {
     choose_subnet(taken)
 }
 
+/// Large ones first: 65 534 addresses each, then sixteen of 4094. All are private (RFC 1918), and outside of 10.0.0.0/8,
+/// which companies like to use up.
 fn candidates() -> impl Iterator<Item = Ipv4Net> {
     let large = (17..=31).map(|second| Ipv4Net::new_assert(Ipv4Addr::new(172, second, 0, 0), 16));
     let small = (0..=240).step_by(16).map(|third| Ipv4Net::new_assert(Ipv4Addr::new(192, 168, third, 0), 20));
@@ -53,7 +59,7 @@ fn overlaps(subnet: Ipv4Net, taken: &[Ipv4Net]) -> bool {
     taken.iter().any(|other| other.prefix_len() > 0 && (other.contains(&subnet) || subnet.contains(other)))
 }
 
-/// Decides the addresses of a new network.
+/// Decides the addresses of a new network: the subnet, and the bridge's own address in it, which is the containers' gateway.
 pub(crate) fn plan(request: &Request, taken: &[Ipv4Net]) -> Result<Pool> {
     let subnet = match request.subnet {
         Some(subnet) => wanted_subnet(subnet.trunc(), taken)?,
@@ -74,6 +80,7 @@ pub(crate) fn plan(request: &Request, taken: &[Ipv4Net]) -> Result<Pool> {
     Ok(Pool { subnet, gateway, range: request.ip_range.map(|range| range.trunc()) })
 }
 
+/// Checks the subnet that was asked for. The words for one that is taken are docker's: clients look for them.
 fn wanted_subnet(subnet: Ipv4Net, taken: &[Ipv4Net]) -> Result<Ipv4Net> {
     let refuse = |cause: &str| Err(Failure::new("use the subnet", cause).on(subnet));
     if subnet.prefix_len() > 30 {

@@ -1,4 +1,16 @@
 //! `-p 8080:80` as a value.
+//!
+//! | notation | published |
+//! |---|---|
+//! | `80` | port 80 of the container, on any free port of the host |
+//! | `8080:80/udp` | on port 8080 of every address of the host, for datagrams |
+//! | `127.0.0.1:8080:80` | on one address of the host |
+//! | `127.0.0.1::80` | on any free port of that address |
+//! | `8000-8002:80-82` | three ports, one to one |
+//! | `8000-8010:80` | one port, on the first of eleven that is free |
+//!
+//! Docker's client reads this notation itself and sends a map; both ways lead to the same [`PortRequest`]s. A request becomes
+//! a [`PublishedPort`] when [`PortClaims`](crate::PortClaims) has found out which port of the host it is.
 
 use std::fmt;
 use std::net::IpAddr;
@@ -29,6 +41,7 @@ impl Protocol {
         }
     }
 
+    /// Docker takes capitals as well.
     fn parse(name: &str) -> Option<Self> {
         match name.to_ascii_lowercase().as_str() {
             "tcp" => Some(Self::Tcp),
@@ -111,6 +124,7 @@ impl PortRequest {
     }
 }
 
+/// One request for each port of the container, with the port of the host that belongs to it.
 fn pair(
     host_ip: Option<IpAddr>,
     host: Option<RangeInclusive<u16>>,
@@ -133,6 +147,8 @@ fn pair(
     }
 }
 
+/// An address of the host. IPv6 is in brackets, so that its colons are not the notation's. Unspecified means every address,
+/// as leaving it out does.
 fn address(text: &str) -> Result<Option<IpAddr>, &'static str> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if bare.is_empty() {
@@ -142,6 +158,7 @@ fn address(text: &str) -> Result<Option<IpAddr>, &'static str> {
     Ok((!ip.is_unspecified()).then_some(ip))
 }
 
+/// `80` is a range of one. Nothing is no range.
 fn range(text: &str) -> Result<Option<RangeInclusive<u16>>, &'static str> {
     if text.is_empty() {
         return Ok(None);

@@ -1,4 +1,21 @@
 //! The chapter's stage: the namespace made, the veth in place, and their end.
+//!
+//! ```text
+//!  the world                host                                   container
+//!  ─────────                ────────────────────────────────       ─────────────────────
+//!                           rules        skiff0, 172.17.0.1
+//!  ──── eth0 ── 192.0.2.1 ─ forwarding ─┬─ veth1f2e3d4c ═════════════ eth0, 172.17.0.2
+//!                                       └─ veth9a8b7c6d ═════════════ eth0, 172.17.0.3
+//! ```
+//!
+//! | made by | what | ends |
+//! |---|---|---|
+//! | `prepare` | the namespace and both ends of the pair | with the last process in it and the last descriptor of it |
+//! | `prepare` | an element for each published port | `release` |
+//! | the engine, before | the claims on the address and on ports of the host | the engine, after |
+//!
+//! The child has nothing to do but to join what is there. So the parent can prepare the network while other parts of the
+//! container are made, and a monitor that makes the container needs no right to configure anything.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::PathBuf;
@@ -18,8 +35,12 @@ use crate::netlink::{self, Operation, Socket};
 /// which makes its own with [`NetworkStage::from_netns`] and has only the child's step to do.
 #[derive(Debug)]
 pub struct NetworkStage {
+    /// The container's record: what to make, what to give back.
     attachment: Attachment,
+    /// Where published ports are noted.
     firewall: Firewall,
+    /// The namespace that the child will join. As long as this is open the namespace lives, whether a process is in it or
+    /// not: whoever keeps it keeps the interfaces.
     netns: Option<OwnedFd>,
 }
 
@@ -55,7 +76,7 @@ impl NetworkStage {
         self.netns.take()
     }
 
-    /// A new namespace with all endpoints in it.
+    /// A new namespace with all endpoints in it: the pairs from outside, addresses and routes from inside, then the ports.
     ///
     /// Nothing has to be undone by hand when a step fails: the veths end with the namespace, which ends with its descriptor
     /// on the way out, and the ports are published last and in one transaction.
@@ -172,7 +193,8 @@ impl Stage for NetworkStage {
     }
 }
 
-/// Interfaces, addresses and routes of the socket's namespace.
+/// Interfaces, addresses and routes of the socket's namespace, as `ip address` and `ip route` would show them inside. What
+/// the exercises' graders and `inspect --kernel` compare with the record.
 fn facts_of(socket: &mut Socket) -> Result<Vec<Fact>> {
     let links = netlink::links(socket)?;
     let name = |index| links.iter().find(|link| link.index == index).map_or("?", |link| link.name.as_str());

@@ -1,4 +1,7 @@
 //! What an engine decides from its records, decided without any: the chapter's program has only the kernel to look at.
+//!
+//! An engine knows which addresses are in use because it gave them out. This program ends with its container and knows
+//! nothing of its neighbours, so it takes what no other running program can have: an address made from its process id.
 
 use std::fs;
 use std::net::{IpAddr, Ipv4Addr};
@@ -47,6 +50,7 @@ fn network(mode: &str, id: &str) -> Result<Network> {
 
 /// Writes the three files into `home`, and says where to mount them.
 pub(crate) fn files(home: &Path, attachment: &Attachment) -> Result<Vec<Mount>> {
+    // With the host's network, the host's loopback is the container's, and so are the servers on it.
     let host = matches!(attachment, Attachment::Host);
     let own = attachment.endpoints().iter().map(|endpoint| IpAddr::V4(endpoint.address.addr())).collect();
     let name = format!("network-{}", std::process::id());

@@ -1,4 +1,7 @@
 //! `/etc/hosts` (hosts(5)).
+//!
+//! Programs look here before they ask any server. A container needs it for one line above all: its own name with its own
+//! address, which `hostname -i` and many a server's start ask for.
 
 use std::net::IpAddr;
 

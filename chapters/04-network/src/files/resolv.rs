@@ -1,4 +1,6 @@
-//! `/etc/resolv.conf` (resolv.conf(5)).
+//! `/etc/resolv.conf` (resolv.conf(5)): whom to ask for the address of a name.
+//!
+//! The container asks whom the host asks, and not the host: nothing of ours stands between a program and its name server.
 
 use std::fs;
 use std::net::IpAddr;
@@ -68,6 +70,7 @@ fn values(text: &str, keyword: &str) -> Vec<String> {
     }
 }
 
+/// Whether nobody but the host itself can ask this server. An IPv6 address may name its interface: `fe80::1%eth0`.
 fn is_loopback(server: &str) -> bool {
     let address = server.split('%').next().unwrap_or(server);
     address.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -39,6 +39,8 @@ pub(super) fn forget<'a>(socket: &mut Socket, ports: impl IntoIterator<Item = &'
     socket.send(&messages.collect::<Vec<_>>())
 }
 
+/// "All flows whose original direction has this protocol and this destination port." Without the filter's flags the kernel
+/// would take the tuple for a whole one, or (worse) delete all flows.
 fn body(port: u16) -> Vec<u8> {
     let mut body = Attributes::after_generic(libc::AF_INET as u8, 0);
     body.nest(TUPLE_ORIGINAL, |tuple| {

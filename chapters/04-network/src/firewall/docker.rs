@@ -35,6 +35,7 @@ fn missing(listed: &str, bridge: &str) -> Vec<[String; 4]> {
     both(bridge).into_iter().filter(|rule| !is_listed(rule)).collect()
 }
 
+/// The two rules of a bridge, as arguments of iptables.
 fn both(bridge: &str) -> [[String; 4]; 2] {
     ["-i", "-o"].map(|direction| [direction, bridge, "-j", "ACCEPT"].map(str::to_owned))
 }
@@ -45,6 +46,7 @@ fn rules() -> Option<String> {
     Some(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
+/// Inserts (`-I`) or deletes (`-D`) one rule.
 fn change(how: &str, rule: &[String; 4]) -> Result<()> {
     let [direction, bridge, jump, target] = rule;
     let arguments = [how, CHAIN, direction, bridge, jump, target];

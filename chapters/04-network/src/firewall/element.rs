@@ -1,5 +1,9 @@
 //! What the rules look up: elements of sets and maps. A network is one element in each of a few sets; a published port is
-//! one element of a map. So a container that comes or goes never changes a rule.
+//! one element of a map. So a container that comes or goes never changes a rule, and ten thousand published ports cost a
+//! packet one look into a hash table, where a rule for each would be a list to go through.
+//!
+//! An element is the same value for both of its readers: [`Part::bytes`] is what the kernel gets, `Display` is what nft(8)
+//! and people read.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -130,6 +134,7 @@ pub fn of_endpoints(endpoints: &[Endpoint]) -> Vec<Element> {
     endpoints.iter().flat_map(both).collect()
 }
 
+/// A port on every address of the host is in one map, a port on a single address in another, where the key begins with it.
 /// `None` for a port on an IPv6 address of the host, which this table does not know.
 fn of_port(port: &PublishedPort, container: Ipv4Addr) -> Option<Element> {
     let IpAddr::V4(host) = port.host_ip else { return None };

@@ -135,6 +135,8 @@ impl Firewall {
         })
     }
 
+    /// Works with the one socket, which is opened the first time. One thread at a time: the kernel would let them wait
+    /// anyway, since a transaction locks all of nftables.
     fn with_socket<T>(&self, work: impl FnOnce(&mut Socket) -> Result<T>) -> Result<T> {
         let mut socket = self.socket.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *socket {
@@ -144,7 +146,7 @@ impl Firewall {
     }
 }
 
-/// Runs nft on `text`, as one transaction.
+/// Runs nft on `text`, as one transaction. 2 to 4 ms: for what happens once, not for what happens with every container.
 fn run_nft(text: &str) -> Result<()> {
     let step = "install the packet filter rules with nft";
     let mut nft = Command::new("nft");

@@ -98,7 +98,7 @@ pub(super) fn has_table(socket: &mut Socket, table: &str) -> Result<bool> {
     Ok(socket.get(kind(NFT_MSG_GETTABLE), body.as_ref(), &format_args!("the table {table}"))?.is_some())
 }
 
-/// Sends one transaction.
+/// Sends one transaction. Changes carry a flag that asks for an acknowledgement, the frame around them does not.
 fn commit(socket: &mut Socket, table: &str, changes: &[(i32, Element, String)]) -> Result<()> {
     if changes.is_empty() {
         return Ok(());
@@ -123,6 +123,7 @@ fn kind(message: i32) -> u16 {
     ((NFNL_SUBSYS_NFTABLES << 8) | message) as u16
 }
 
+/// The body of a message about one element. An element without data has only its key: to look up, or to remove.
 fn element_body(table: &str, element: &Element) -> Vec<u8> {
     let mut body = Attributes::after_generic(libc::AF_INET as u8, 0);
     body.string(LIST_TABLE, table);
@@ -144,6 +145,7 @@ fn element_body(table: &str, element: &Element) -> Vec<u8> {
     body.bytes()
 }
 
+/// A concatenation is its parts one after another, each filled up to whole registers.
 pub(super) fn concatenated(parts: &[Part]) -> Vec<u8> {
     parts.iter().flat_map(Part::bytes).collect()
 }
@@ -163,6 +165,7 @@ fn elements_in(answer: &[u8]) -> Vec<(Vec<u8>, Vec<u8>)> {
         .collect()
 }
 
+/// The value of the first attribute of this type.
 fn attribute(attributes: &[u8], kind: u16) -> Option<Vec<u8>> {
     let found = NlasIterator::new(attributes).flatten().find(|nla| nla.kind() == kind)?;
     Some(found.value().to_vec())

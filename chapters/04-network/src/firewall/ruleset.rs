@@ -1,5 +1,21 @@
 //! The rules, as nft(8) reads them. Pure: a table's name in, text out.
 //!
+//! A packet passes *hooks* of the kernel on its way (Netfilter): `prerouting` when it comes in, then `input` when it is for the
+//! host or `forward` when it is not, `output` when the host itself made it, and `postrouting` when it goes out. A chain with
+//! a hook is asked for every packet there; one of type `nat` only for the first packet of a flow, whose answer is then kept
+//! for the rest and undone for the replies. These are the journeys that the rules are for, all to the container's port 80
+//! but the last two:
+//!
+//! | from | to | chains | what happens |
+//! |---|---|---|---|
+//! | the world | host:8080 | arriving, passing | destination becomes the container; the sender's address stays |
+//! | the host | 127.0.0.1:8080 | local, leaving | the same, and the source becomes the bridge |
+//! | a neighbour, or itself | host:8080 | arriving, passing, leaving | the same: else the answer would not come back this way |
+//! | a neighbour | container:80 | passing (where the bridge is filtered) | `open` has the pair: passes |
+//! | the world, or another network | container:80 | passing | neither an answer nor published: dropped |
+//! | the container | the world | passing, leaving | source becomes the host |
+//! | the container | the host's loopback | guard | dropped |
+//!
 //! They are installed once and never changed: what differs from container to container is looked up in sets and maps. The
 //! text can be applied to a table that is already there; its elements stay and no packet sees it half-made, because one run
 //! of nft is one transaction.
@@ -27,6 +43,7 @@ pub fn contents(table: &str, elements: &[Element]) -> String {
     flush.into_iter().chain(add).collect()
 }
 
+/// Sets, maps and empty chains. To declare what is there already changes nothing.
 const DECLARATIONS: &str = r"	set bridges { type ifname; }
 	set subnets { type ipv4_addr; flags interval; }
 	set masqueraded { type ipv4_addr; flags interval; }
@@ -43,6 +60,7 @@ const DECLARATIONS: &str = r"	set bridges { type ifname; }
 	chain leaving { type nat hook postrouting priority srcnat; policy accept; }
 ";
 
+/// What is in the chains.
 const RULES: &str = r"	chain guard {
 		# A bridge may send from 127.0.0.1 but nobody may reach the host's loopback through it.
 		iifname @bridges ip daddr 127.0.0.0/8 drop

@@ -1,4 +1,22 @@
 //! Operations as rtnetlink messages (rtnetlink(7), linux/if_link.h), and their sending.
+//!
+//! The one message worth a picture makes a pair, of which one end is a port of the bridge and up, and the other is in
+//! another namespace, in one go:
+//!
+//! ```text
+//! RTM_NEWLINK  create, fail when it exists     ifinfomsg { flags: UP }
+//!   IFLA_IFNAME   "veth1f2e3d4c"
+//!   IFLA_MASTER   7                            number of the bridge
+//!   IFLA_LINKINFO
+//!     IFLA_INFO_KIND  "veth"
+//!     IFLA_INFO_DATA
+//!       VETH_INFO_PEER                         ifinfomsg again, for the other end
+//!         IFLA_IFNAME     "eth0"
+//!         IFLA_ADDRESS    02:42:ac:11:00:02
+//!         IFLA_NET_NS_FD  12                   a descriptor of ours: born over there
+//! ```
+//!
+//! The other end cannot be brought up by the same message: it has no partner yet when the kernel makes it (`ENOTCONN`).
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::os::fd::{AsRawFd as _, BorrowedFd};
@@ -23,7 +41,9 @@ use super::operation::Operation;
 use super::read;
 use super::socket::{Message, Socket};
 
+/// Flags of what makes something. It must not be there yet: whoever finds a stranger under the name wants to know.
 const NEW: u16 = (NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL) as u16;
+/// Flags of what changes something that is there.
 const CHANGE: u16 = NLM_F_ACK as u16;
 
 /// Does all of `operations` in the socket's namespace. `netns` is where the inner end of a new pair is born.
@@ -46,6 +66,7 @@ pub fn apply(socket: &mut Socket, operations: &[Operation], netns: Option<Borrow
     socket.send(&batch)
 }
 
+/// The failure of an operation on a link that is not there, with the errno that the kernel would have given.
 fn no_link(name: &str, operation: &Operation) -> Failure {
     Failure {
         errno: Some(libc::ENODEV),
@@ -64,7 +85,10 @@ impl Operation {
     }
 }
 
-/// Message type, flags and body.
+/// Message type, flags and body of one operation. `index` is the number of its [`Operation::numbered_link`].
+///
+/// A link is changed by `RTM_NEWLINK` without the flag to create it, since that one finds its link by name, and understands
+/// the settings of a bridge's port; `RTM_SETLINK` for ports wants a number.
 fn encode(operation: &Operation, index: u32, netns: Option<BorrowedFd<'_>>) -> (u16, u16, Vec<u8>) {
     match operation {
         Operation::AddBridge { bridge, mac, mtu } => {
@@ -119,6 +143,7 @@ pub(super) fn named(name: &str) -> LinkMessage {
     message
 }
 
+/// Adds that the link is to be up: the value of the flag, and that it is this flag which changes.
 fn up(mut message: LinkMessage) -> LinkMessage {
     message.header.flags = LinkFlags::Up;
     message.header.change_mask = LinkFlags::Up;
@@ -142,6 +167,8 @@ fn peer(interface: &str, mac: [u8; 6], mtu: Option<u32>, netns: Option<BorrowedF
     message
 }
 
+/// An address of a link. `IFA_LOCAL` is ours and `IFA_ADDRESS` the other side's, which on Ethernet is the same one. The
+/// kernel adds the route to the subnet by itself.
 fn of_address(index: u32, address: Ipv4Net) -> AddressMessage {
     let mut message = AddressMessage::default();
     message.header.family = AddressFamily::Inet;
@@ -154,6 +181,8 @@ fn of_address(index: u32, address: Ipv4Net) -> AddressMessage {
     message
 }
 
+/// The route for all that no other route is for: no destination, prefix length 0. By which interface is not said; the kernel
+/// finds the one that reaches the gateway, so this must come after the address and after the link is up.
 fn default_route(gateway: Ipv4Addr) -> RouteMessage {
     let mut message = RouteMessage::default();
     message.header.address_family = AddressFamily::Inet;

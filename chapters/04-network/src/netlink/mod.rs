@@ -4,6 +4,19 @@
 //! runs, and answers each message that asks for it with an acknowledgement: 0, or an errno and often a sentence. Many
 //! messages fit in one `sendmsg`: that is what makes attaching a container cheap.
 //!
+//! ```text
+//! 0        4     6      8        12       16
+//! ┌────────┬─────┬──────┬────────┬────────┬───────────────┬──────────────────────────┐
+//! │ length │ kind│ flags│sequence│ 0      │ fixed part    │ attributes               │
+//! └────────┴─────┴──────┴────────┴────────┴───────────────┴──────────────────────────┘
+//!   struct nlmsghdr                         ifinfomsg,      length, type, value, filled
+//!                                           ifaddrmsg, …    up to 4 bytes; may be nested
+//! ```
+//!
+//! There is no library for the conversation here, only for the fixed parts and attributes of rtnetlink. A library hides the
+//! two things that matter for a container engine: that a socket belongs to a *namespace* and not to a thread, so that one
+//! that was opened inside configures the inside from anywhere; and which messages travel together.
+//!
 //! - `socket.rs`: send a batch, read every acknowledgement, say which message was refused.
 //! - `attributes.rs`: how the body of a message is written.
 //! - `operation.rs`: what we tell the kernel, as values that print as the ip(8) command that would do the same.

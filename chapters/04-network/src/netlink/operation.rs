@@ -1,4 +1,6 @@
 //! What we tell the kernel about links, addresses and routes: values that print as the ip(8) command that would do the same.
+//!
+//! The printed command is also what a failure names, so that a person can try it by hand.
 
 use std::fmt;
 use std::net::Ipv4Addr;
@@ -121,10 +123,12 @@ impl fmt::Display for Operation {
     }
 }
 
+/// A flag as ip(8) writes it.
 fn on_off(value: bool) -> &'static str {
     if value { "on" } else { "off" }
 }
 
+/// ` mtu 1400`, or nothing for what the kernel chooses.
 struct Mtu(Option<u32>);
 
 impl fmt::Display for Mtu {

@@ -1,4 +1,7 @@
 //! What the kernel says of links, addresses and routes.
+//!
+//! One thing is asked for by name, all of a kind by a *dump*. Addresses and routes name their interface by number, and a
+//! number means something in its namespace only: `eth0` is number 2 in every container.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr};
@@ -110,6 +113,7 @@ pub fn host_subnets(socket: &mut Socket) -> Result<Vec<Ipv4Net>> {
     Ok(routes.filter(|subnet| subnet.prefix_len() > 0).collect())
 }
 
+/// The kernel's message about the interface called `name`.
 fn ask(socket: &mut Socket, name: &str) -> Result<Option<Vec<u8>>> {
     let mut question = named(name);
     // The counters are half of the answer and the dearer half.
@@ -117,10 +121,12 @@ fn ask(socket: &mut Socket, name: &str) -> Result<Option<Vec<u8>>> {
     socket.get(RTM_GETLINK, &bytes(&question), &format_args!("the interface {name}"))
 }
 
+/// A message of the kernel that cannot be read is a failure like any other, not a reason to panic.
 fn understood<T>(parsed: Result<T, DecodeError>) -> Result<T> {
     parsed.map_err(|error| Failure::new("understand the kernel's netlink answer", error))
 }
 
+/// The few attributes that matter here, of some sixty that the kernel sends.
 fn of_message(message: LinkMessage) -> Link {
     let header = &message.header;
     let mut link = Link {
@@ -146,6 +152,7 @@ fn of_message(message: LinkMessage) -> Link {
     link
 }
 
+/// What is special about its kind: here, of a port of a bridge.
 fn of_info(link: &mut Link, info: &LinkInfo) {
     match info {
         LinkInfo::Kind(kind) => link.kind = kind.to_string(),
@@ -156,6 +163,8 @@ fn of_info(link: &mut Link, info: &LinkInfo) {
     }
 }
 
+/// A route without a destination is the default route. Routes of other tables (the kernel's own `local` one has a route for
+/// each address) are no claim on a subnet.
 fn of_route(message: &RouteMessage) -> Option<Route> {
     if message.header.table != RouteHeader::RT_TABLE_MAIN {
         return None;

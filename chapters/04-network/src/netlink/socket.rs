@@ -1,4 +1,15 @@
 //! The socket: one batch out, every acknowledgement in.
+//!
+//! ```text
+//! sendmsg  [ 1: address of eth0 ][ 2: lo up ][ 3: eth0 up ][ 4: default route ]
+//! recvmsg  [ 1: 0 ]
+//! recvmsg  [ 2: 0 ]
+//! recvmsg  [ 3: 0 ]
+//! recvmsg  [ 4: -ENETUNREACH, "Nexthop has invalid gateway" ]
+//! ```
+//!
+//! Each message has a sequence number, by which its acknowledgement finds it. So a refusal can say *what* was refused: the
+//! error of the example names `ip route add default via 10.1.2.3`, not "netlink error: network unreachable".
 
 use std::fmt::Display;
 
@@ -54,6 +65,7 @@ impl Socket {
         Self::open(NETLINK_NETFILTER)
     }
 
+    /// Opens the socket. It is never bound: the kernel gives it an address when it first sends.
     fn open(protocol: i32) -> Result<Self> {
         let open = || {
             let socket = netlink_sys::Socket::new(protocol as isize)?;
@@ -113,6 +125,7 @@ impl Socket {
         self.ask(kind, NLM_F_DUMP as u16, body, about)
     }
 
+    /// Sends one question and collects the answers to it: one, or all until the message that ends a dump.
     fn ask(&mut self, kind: u16, flags: u16, body: &[u8], about: &dyn Display) -> Result<Vec<Vec<u8>>> {
         self.sequence = self.sequence.wrapping_add(1);
         let mut bytes = Vec::with_capacity(HEADER + body.len());
@@ -133,6 +146,7 @@ impl Socket {
         Ok(found)
     }
 
+    /// Sends bytes to the kernel, which has port number 0. When this returns, the kernel has acted.
     fn transmit(&self, bytes: &[u8]) -> Result<()> {
         let kernel = SocketAddr::new(0, 0);
         self.inner.send_to(bytes, &kernel, 0).map(drop).step("send to the kernel by netlink")
@@ -150,7 +164,7 @@ impl Socket {
     }
 }
 
-/// Appends one message, padded to four bytes.
+/// Appends one message, padded to four bytes. The header's last field is the sender's port number, which the kernel knows.
 fn put(bytes: &mut Vec<u8>, kind: u16, flags: u16, sequence: u32, body: &[u8]) {
     let length = u32::try_from(HEADER + body.len()).unwrap_or(u32::MAX);
     bytes.extend_from_slice(&length.to_ne_bytes());
@@ -186,6 +200,7 @@ impl Answer<'_> {
         Some(failure)
     }
 
+    /// The kernel's own words, such as "Nexthop has invalid gateway" (`NETLINK_EXT_ACK`).
     fn sentence(&self) -> Option<String> {
         if self.flags & ACK_ATTRIBUTES == 0 {
             return None;
@@ -199,6 +214,7 @@ impl Answer<'_> {
 
 /// Splits what one read gave into messages.
 struct Answers<'a> {
+    /// What has not been split off yet.
     rest: &'a [u8],
 }
 
