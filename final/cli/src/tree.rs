@@ -15,8 +15,7 @@ use crate::usage;
 
 /// Understands the command line and does what it says.
 pub(crate) fn run(arguments: &[OsString]) -> Result<Exit> {
-    let mut root = tree(arguments.iter().any(gives_boolean));
-    let mut matches = match root.try_get_matches_from_mut(arguments) {
+    let mut matches = match understand(arguments) {
         Ok(matches) => matches,
         Err(error) => return usage::explain(&error, arguments),
     };
@@ -28,33 +27,81 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Exit> {
         .build()
         .map_err(|error| Error::new(format!("cannot start: {error}")))?;
     let client = Client::new(endpoint);
-    runtime.block_on((leaf.run)(matches, &client)).map_err(|error| usage::finish(leaf, error))
+    let result = runtime.block_on((leaf.run)(matches, &client));
+    // The program ends now; taking everything apart first would only take time.
+    std::mem::forget((runtime, client));
+    result.map_err(|error| usage::finish(leaf, error))
+}
+
+/// Understands the words. A tree with only the command that they name is made first, because that is quick; when it does not
+/// fit, the whole tree says what is wrong and what was perhaps meant.
+fn understand(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
+    let values = arguments.iter().any(gives_boolean);
+    if let Some(leaf) = leaf(&path(arguments)) {
+        let mut tree = tree(values, |other| std::ptr::eq(other, leaf));
+        let matches = tree.try_get_matches_from_mut(arguments);
+        std::mem::forget(tree);
+        if matches.is_ok() {
+            return matches;
+        }
+    }
+    tree(values, |_| true).try_get_matches_from(arguments)
+}
+
+/// The names of the command that the words name, as far as they name one: `[]`, `["ps"]`, `["container", "ls"]`.
+pub(crate) fn path(arguments: &[OsString]) -> Vec<&'static str> {
+    let words = arguments.iter().skip(1).filter_map(|word| word.to_str());
+    // The value of -H is no command.
+    let mut words = words.scan(false, |skip, word| {
+        let value = std::mem::replace(skip, matches!(word, "-H" | "--host" | "--config" | "-l" | "--log-level"));
+        Some(if value { "" } else { word })
+    });
+    let Some(first) = words.find(|word| !word.is_empty() && !word.starts_with('-')) else { return Vec::new() };
+    if let Some(leaf) = LEAVES.iter().find(|leaf| leaf.top == first) {
+        return vec![leaf.top];
+    }
+    let Some((group, _)) = GROUPS.iter().find(|(name, _)| *name == first) else { return Vec::new() };
+    let second = words.next().unwrap_or_default();
+    let found =
+        LEAVES.iter().find(|leaf| leaf.group == *group && (leaf.name == second || leaf.aliases.contains(&second)));
+    found.map_or_else(|| vec![*group], |leaf| vec![*group, leaf.name])
+}
+
+/// The command at a path.
+pub(crate) fn leaf(path: &[&str]) -> Option<&'static Leaf> {
+    match path {
+        [top] => LEAVES.iter().find(|leaf| leaf.top == *top),
+        [group, name] => LEAVES.iter().find(|leaf| leaf.group == *group && leaf.name == *name),
+        _ => None,
+    }
 }
 
 /// The command that was named, and its part of the matches.
 fn find(mut matches: ArgMatches) -> Option<(&'static Leaf, ArgMatches)> {
-    let (name, mut inner) = matches.remove_subcommand()?;
+    let (first, mut inner) = matches.remove_subcommand()?;
     match inner.remove_subcommand() {
-        Some((leaf, inner)) => {
-            LEAVES.iter().find(|known| known.group == name && known.name == leaf).map(|leaf| (leaf, inner))
-        }
-        None => LEAVES.iter().find(|known| known.top == name).map(|leaf| (leaf, inner)),
+        Some((second, inner)) => leaf(&[&first, &second]).map(|leaf| (leaf, inner)),
+        None => leaf(&[&first]).map(|leaf| (leaf, inner)),
     }
 }
 
-/// The whole tree. With `values`, flags that need no value may have one all the same.
-pub(crate) fn tree(values: bool) -> Command {
+/// The tree of the commands that `wanted` picks. With `values`, flags that need no value may have one all the same.
+pub(crate) fn tree(values: bool, wanted: impl Fn(&Leaf) -> bool) -> Command {
     let command = |leaf: &'static Leaf, name: &'static str, path: String| {
         let define = if values { leaf.define_with_values } else { leaf.define };
         Command::new(name).about(leaf.about).override_usage(format!("{path} {}", leaf.usage)).defer(define)
     };
-    let top = LEAVES.iter().filter(|leaf| !leaf.top.is_empty());
+    let wanted: Vec<&'static Leaf> = LEAVES.iter().filter(|leaf| wanted(leaf)).collect();
+    let top = wanted.iter().filter(|leaf| !leaf.top.is_empty());
     let mut root = root().subcommands(top.map(|leaf| command(leaf, leaf.top, format!("skiff {}", leaf.top))));
     for (name, about) in GROUPS {
-        let leaves = LEAVES.iter().filter(|leaf| leaf.group == *name);
-        let leaves =
-            leaves.map(|leaf| command(leaf, leaf.name, format!("skiff {name} {}", leaf.name)).aliases(leaf.aliases));
-        root = root.subcommand(Command::new(*name).about(*about).subcommands(leaves));
+        let leaves = wanted.iter().filter(|leaf| leaf.group == *name);
+        let leaves: Vec<Command> = leaves
+            .map(|leaf| command(leaf, leaf.name, format!("skiff {name} {}", leaf.name)).aliases(leaf.aliases))
+            .collect();
+        if !leaves.is_empty() {
+            root = root.subcommand(Command::new(*name).about(*about).subcommands(leaves));
+        }
     }
     root
 }
@@ -111,26 +158,45 @@ fn gives_boolean(argument: &OsString) -> bool {
 mod tests {
     use super::*;
 
+    fn words(line: &str) -> Vec<OsString> {
+        std::iter::once("skiff").chain(line.split_whitespace()).map(OsString::from).collect()
+    }
+
     #[test]
     fn every_definition_is_sound() {
         for values in [false, true] {
-            tree(values).debug_assert();
+            tree(values, |_| true).debug_assert();
         }
     }
 
     #[test]
     fn every_name_is_found_again() {
-        for leaf in LEAVES {
-            for words in [vec![leaf.group, leaf.name], vec![leaf.top]] {
-                if words.contains(&"") {
-                    continue;
-                }
-                let command = words.iter().fold(tree(false), |command, word| {
-                    command.find_subcommand(word).unwrap_or_else(|| panic!("{word}")).clone()
-                });
-                assert!(command.get_about().is_some());
+        for known in LEAVES {
+            let in_group = [known.name].into_iter().chain(known.aliases.iter().copied());
+            let lines = in_group.map(|name| format!("{} {name}", known.group)).chain([known.top.to_owned()]);
+            for line in lines.filter(|line| !line.trim().is_empty()) {
+                assert!(leaf(&path(&words(&line))).is_some_and(|found| std::ptr::eq(found, known)), "{line}");
             }
         }
+    }
+
+    #[test]
+    fn the_words_before_flags_name_the_command() {
+        assert_eq!(path(&words("-H unix:///x ps -a")), ["ps"]);
+        assert_eq!(path(&words("container list -a")), ["container", "ls"]);
+        assert_eq!(path(&words("container")), ["container"]);
+        assert_eq!(path(&words("nonsense")), [""; 0]);
+    }
+
+    #[test]
+    fn the_quick_tree_and_the_whole_one_agree() {
+        for line in ["ps -a", "container ls -a", "-H unix:///x run -it --rm image sh -c x", "run --rm=false image"] {
+            let (quick, whole) =
+                (understand(&words(line)).unwrap(), tree(true, |_| true).try_get_matches_from(words(line)));
+            let names = |matches: &ArgMatches| matches.subcommand_name().map(str::to_owned);
+            assert_eq!(names(&quick), names(&whole.unwrap()), "{line}");
+        }
+        assert!(understand(&words("ps --nonsense")).is_err());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use crate::commands::{Exit, GROUPS, LEAVES, Leaf};
 use crate::error::{ENGINE, Error, Result};
 use crate::output::print;
-use crate::tree::tree;
+use crate::tree::{leaf, path, tree};
 
 /// The commands that one meets first, in the order of the overview.
 const COMMON: [&str; 8] = ["run", "exec", "ps", "pull", "images", "logs", "version", "info"];
@@ -49,34 +49,6 @@ fn also(leaf: &Leaf) -> String {
         names.push(format!("skiff {}", leaf.top));
     }
     if names.len() > 1 { format!("\nAliases:\n  {}\n", names.join(", ")) } else { String::new() }
-}
-
-/// The command that the words name, as far as they name one: `[]`, `["ps"]`, `["container", "ls"]`.
-fn path(arguments: &[OsString]) -> Vec<&'static str> {
-    let words: Vec<&str> = arguments.iter().skip(1).filter_map(|word| word.to_str()).collect();
-    // The value of -H is no command.
-    let mut words = words.iter().scan(false, |skip, word| {
-        let value = std::mem::replace(skip, matches!(*word, "-H" | "--host" | "--config" | "-l" | "--log-level"));
-        Some(if value { "" } else { word })
-    });
-    let Some(first) = words.find(|word| !word.is_empty() && !word.starts_with('-')) else { return Vec::new() };
-    if let Some(leaf) = LEAVES.iter().find(|leaf| leaf.top == first) {
-        return vec![leaf.top];
-    }
-    let Some((group, _)) = GROUPS.iter().find(|(name, _)| *name == first) else { return Vec::new() };
-    let second = words.next().unwrap_or_default();
-    let found =
-        LEAVES.iter().find(|leaf| leaf.group == *group && (leaf.name == second || leaf.aliases.contains(&second)));
-    found.map_or_else(|| vec![*group], |leaf| vec![*group, leaf.name])
-}
-
-/// The command at a path.
-fn leaf(path: &[&str]) -> Option<&'static Leaf> {
-    match path {
-        [top] => LEAVES.iter().find(|leaf| leaf.top == *top),
-        [group, name] => LEAVES.iter().find(|leaf| leaf.group == *group && leaf.name == *name),
-        _ => None,
-    }
 }
 
 /// What is wrong with a command line.
@@ -213,7 +185,7 @@ fn group_overview(group: &str) -> String {
 
 /// The whole tree with all flags, for completions.
 pub(crate) fn whole() -> Command {
-    let mut command = tree(false);
+    let mut command = tree(false, |_| true);
     command.build();
     command
 }
@@ -228,7 +200,7 @@ mod tests {
 
     /// The message, the exit status and the hint of a wrong command line.
     fn said(line: &str) -> String {
-        let error = tree(false).try_get_matches_from(words(line)).unwrap_err();
+        let error = tree(false, |_| true).try_get_matches_from(words(line)).unwrap_err();
         let error = explain(&error, &words(line)).unwrap_err();
         format!(
             "{} [{}]{}",
@@ -253,13 +225,5 @@ mod tests {
         insta::assert_snapshot!(said("imags"), @"unknown command: skiff imags [1] Did you mean image or images?");
         insta::assert_snapshot!(said("container foo"), @"unknown command: skiff container foo [1]");
         insta::assert_snapshot!(said("stop -t x c"), @r#"invalid argument "x" for "--timeout" flag: invalid digit found in string [125]"#);
-    }
-
-    #[test]
-    fn the_words_before_flags_name_the_command() {
-        assert_eq!(path(&words("-H unix:///x ps -a")), ["ps"]);
-        assert_eq!(path(&words("container list -a")), ["container", "ls"]);
-        assert_eq!(path(&words("container")), ["container"]);
-        assert_eq!(path(&words("nonsense")), [""; 0]);
     }
 }

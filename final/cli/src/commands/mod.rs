@@ -119,7 +119,7 @@ pub(crate) const GROUPS: &[(&str, &str)] = &[
 ];
 
 /// Every command. Read `leaf::<THE COMMAND>(GROUP, NAME, NAME WITHOUT GROUP)`.
-pub(crate) const LEAVES: &[Leaf] = &[
+pub(crate) static LEAVES: &[Leaf] = &[
     leaf::<container::run::Run>("container", "run", "run"),
     leaf::<container::create::Create>("container", "create", "create"),
     leaf::<container::start::Start>("container", "start", "start"),

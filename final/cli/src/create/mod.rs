@@ -22,6 +22,8 @@ mod network;
 mod process;
 mod refused;
 mod streams;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::path::Path;
