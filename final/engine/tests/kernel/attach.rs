@@ -9,7 +9,7 @@ const ALL: AttachOptions = AttachOptions { stdin: true, stdout: true, stderr: tr
 
 #[test]
 fn a_client_that_attaches_first_misses_nothing() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let lines = "i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done";
         let expected: String = (0..2000).map(|number| format!("line {number}\n")).collect();
         for _ in 0..3 {
@@ -22,7 +22,7 @@ fn a_client_that_attaches_first_misses_nothing() {
 
 #[test]
 fn closing_the_input_ends_it_and_the_output_goes_on() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let mut cat = body(&["cat"]);
         (cat.open_stdin, cat.stdin_once, cat.attach_stdin) = (Some(true), Some(true), Some(true));
         let id = engine.containers.create(None, None, cat).await.unwrap().id;
@@ -38,7 +38,7 @@ fn closing_the_input_ends_it_and_the_output_goes_on() {
 
 #[test]
 fn a_terminal_is_raw_has_a_size_and_echoes() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let mut shell = body(&["sh", "-c", "read line; stty size; echo got $line; test -t 0 && echo $TERM"]);
         (shell.tty, shell.open_stdin) = (Some(true), Some(true));
         let id = engine.containers.create(None, None, shell).await.unwrap().id;
@@ -53,7 +53,7 @@ fn a_terminal_is_raw_has_a_size_and_echoes() {
 
 #[test]
 fn a_late_client_gets_the_log_first() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let id = engine.containers.create(None, None, script("echo early; sleep 0.5; echo late")).await.unwrap().id;
         engine.containers.start(&id).await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(200)).await;
@@ -64,7 +64,7 @@ fn a_late_client_gets_the_log_first() {
 
 #[test]
 fn a_client_of_a_failed_start_is_let_go() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let id = engine.containers.create(None, None, body(&["nothere"])).await.unwrap().id;
         let mut client = engine.containers.attach(&id, ALL).await.unwrap();
         engine.containers.start(&id).await.unwrap_err();

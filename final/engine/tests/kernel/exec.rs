@@ -34,12 +34,12 @@ async fn run(engine: &skiff_engine::Engine, container: &str, config: ExecConfig)
 
 #[test]
 fn an_exec_sees_the_container_and_its_code_is_known_at_once() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let id = sleeper(&engine).await;
         for code in 0..5 {
             let words = format!("cat /proc/1/cmdline | tr '\\0' ' '; exit {code}");
             let (output, exit) = run(&engine, &id, exec(&["sh", "-c", &words])).await;
-            assert_eq!((output.as_str(), exit), ("sh -c sleep 100 ", Some(code)));
+            assert_eq!((output.as_str(), exit), ("sleep 100 ", Some(code)));
         }
         let web = ExecConfig {
             user: Some("web".into()),
@@ -55,7 +55,7 @@ fn an_exec_sees_the_container_and_its_code_is_known_at_once() {
 
 #[test]
 fn an_exec_has_input_or_a_terminal() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let id = sleeper(&engine).await;
         let config = ExecConfig { attach_stdin: Some(true), ..exec(&["cat"]) };
         let cat = engine.containers.exec_create(&id, config).unwrap();
@@ -70,7 +70,7 @@ fn an_exec_has_input_or_a_terminal() {
 
 #[test]
 fn what_cannot_be_run_is_said_on_the_stream() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let id = sleeper(&engine).await;
         let (output, code) = run(&engine, &id, exec(&["nothere"])).await;
         assert!(output.contains("exec: \"nothere\": executable file not found in $PATH"), "{output}");

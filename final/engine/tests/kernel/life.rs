@@ -8,10 +8,10 @@ use crate::rig::{self, body, hosted, run, script, state, within};
 
 #[test]
 fn a_program_runs_and_its_status_comes_back() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         assert_eq!(run(&engine, body(&["true"])).await.unwrap(), (0, String::new()));
         assert_eq!(run(&engine, script("echo out; echo err >&2; exit 3")).await.unwrap().0, 3);
-        assert_eq!(run(&engine, script("kill -9 $$")).await.unwrap().0, 137);
+        assert_eq!(run(&engine, script("(sleep 0.1; kill -9 -1) & trap '' TERM; wait; sleep 0.2; exit 9")).await.unwrap().0, 9);
         let (status, output) = run(&engine, script("echo $FROM; hostname | wc -c; id -u; pwd; ls /etc/hosts")).await.unwrap();
         assert_eq!((status, output.as_str()), (0, "image\n13\n0\n/\n/etc/hosts\n"));
     });
@@ -19,7 +19,7 @@ fn a_program_runs_and_its_status_comes_back() {
 
 #[test]
 fn states_follow_each_other() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let containers = &engine.containers;
         let id = containers.create(Some("web"), None, script("sleep 100")).await.unwrap().id;
         let status = |id: String| {
@@ -52,7 +52,7 @@ fn states_follow_each_other() {
 
 #[test]
 fn a_program_that_hears_its_stop_signal_ends_by_it() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let containers = &engine.containers;
         let listens = script("trap 'exit 7' TERM; echo ready; while :; do sleep 0.05; done");
         let id = containers.create(None, None, listens).await.unwrap().id;
@@ -66,7 +66,7 @@ fn a_program_that_hears_its_stop_signal_ends_by_it() {
 
 #[test]
 fn a_paused_container_can_be_stopped_and_killed() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let containers = &engine.containers;
         let id = containers.create(None, None, script("sleep 100")).await.unwrap().id;
         for _ in 0..2 {
@@ -83,7 +83,7 @@ fn a_paused_container_can_be_stopped_and_killed() {
 
 #[test]
 fn names_are_unique_and_can_be_changed() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let containers = &engine.containers;
         let first = containers.create(Some("one"), None, body(&["true"])).await.unwrap().id;
         let taken = containers.create(Some("one"), None, body(&["true"])).await.unwrap_err();
@@ -100,7 +100,7 @@ fn names_are_unique_and_can_be_changed() {
 
 #[test]
 fn a_failed_start_leaves_nothing_but_its_reason() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let containers = &engine.containers;
         let cases = [
             ("nothere", "exec: \"nothere\": executable file not found in $PATH", 127),
@@ -125,7 +125,7 @@ fn a_failed_start_leaves_nothing_but_its_reason() {
 
 #[test]
 fn a_container_that_removes_itself_is_gone_when_the_wait_says_so() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let body = hosted(script("echo hi; exit 4"), |host| host.auto_remove = Some(true));
         for _ in 0..3 {
             assert_eq!(run(&engine, body.clone()).await.unwrap(), (4, "hi\n".into()));
@@ -136,7 +136,7 @@ fn a_container_that_removes_itself_is_gone_when_the_wait_says_so() {
 
 #[test]
 fn memory_that_runs_out_is_told() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let hungry = script("x=a; while :; do x=$x$x; done");
         let hungry = hosted(hungry, |host| (host.memory, host.memory_swap) = (Some(32 << 20), Some(32 << 20)));
         let id = engine.containers.create(None, None, hungry).await.unwrap().id;
@@ -149,7 +149,7 @@ fn memory_that_runs_out_is_told() {
 
 #[test]
 fn a_restart_policy_starts_it_again_until_it_is_stopped() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let policy = |name, most| Some(RestartPolicy { name: Some(name), maximum_retry_count: Some(most) });
         let fails = hosted(script("exit 5"), |host| {
             host.restart_policy = policy(RestartPolicyNameEnum::ON_FAILURE, 2);
@@ -176,7 +176,7 @@ fn a_restart_policy_starts_it_again_until_it_is_stopped() {
 
 #[test]
 fn two_networks_one_address_each_and_the_port_is_given_back() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let on_bridge = |words: &[&str]| {
             hosted(body(words), |host| {
                 host.network_mode = Some("bridge".into());
@@ -200,14 +200,29 @@ fn two_networks_one_address_each_and_the_port_is_given_back() {
         let listed = containers.list(&all()).await.unwrap();
         let rows: Vec<_> = listed.iter().map(|row| (row.names.clone().unwrap(), row.status.clone().unwrap())).collect();
         insta::with_settings!({filters => [(r"\) .* ago", ") [time] ago")]}, {
-            insta::assert_debug_snapshot!(rows, @"");
+            insta::assert_debug_snapshot!(rows, @r#"
+            [
+                (
+                    [
+                        "/second",
+                    ],
+                    "Exited (0) [time] ago",
+                ),
+                (
+                    [
+                        "/first",
+                    ],
+                    "Exited (137) [time] ago",
+                ),
+            ]
+            "#);
         });
     });
 }
 
 #[test]
 fn what_one_volume_gets_the_next_container_sees() {
-    rig::engine(|engine| async move {
+    rig::engine(async |engine| {
         let with = |text: &str, bind: &str| hosted(script(text), |host| host.binds = Some(vec![bind.into()]));
         run(&engine, with("echo kept > /data/file", "shelf:/data")).await.unwrap();
         let (_, output) = run(&engine, with("cat /data/file; echo x > /data/x", "shelf:/data:ro")).await.unwrap();

@@ -5,4 +5,6 @@ mod attach;
 mod exec;
 mod life;
 mod logs;
+mod reconcile;
 mod rig;
+mod see;

@@ -44,7 +44,7 @@ impl Rig {
     }
 
     /// Runs `test` with an engine on these roots. When it returns the engine is gone, as if it had been killed.
-    pub(crate) fn with<F: Future<Output = ()>>(&self, test: impl FnOnce(Engine) -> F) {
+    pub(crate) fn with(&self, test: impl AsyncFnOnce(Engine)) {
         let tokio = tokio();
         tokio.block_on(async {
             let engine = Engine::open(self.config.clone()).await.unwrap();
@@ -58,10 +58,18 @@ impl Rig {
 
     /// Asserts that nothing is left: no container, no cgroup, no trash, no monitor.
     pub(crate) fn finish(self) {
-        self.with(|engine| async move {
+        self.with(async |engine| {
             for container in engine.containers.list(&list_all()).await.unwrap() {
                 engine.containers.remove(&container.id.unwrap(), true, true).await.unwrap();
             }
+            // Deletion goes on after the answer, and an engine that is gone deletes nothing.
+            let left = || entries(&self.data("trash")).len() + entries(&self.exec("containers")).len();
+            within(10, async {
+                while left() > 0 {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            })
+            .await;
         });
         let left = || {
             let mut left = entries(&self.data("containers"));
@@ -81,7 +89,7 @@ fn list_all() -> skiff_engine::containers::ListOptions {
 }
 
 /// Runs one test on an engine of its own, and asserts that it leaves nothing.
-pub(crate) fn engine<F: Future<Output = ()>>(test: impl FnOnce(Engine) -> F) {
+pub(crate) fn engine(test: impl AsyncFnOnce(Engine)) {
     let rig = Rig::new();
     rig.with(test);
     rig.finish();

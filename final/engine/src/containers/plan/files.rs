@@ -18,7 +18,7 @@ pub(crate) const NAMES: [&str; 3] = ["hostname", "hosts", "resolv.conf"];
 
 /// Their texts, in the order of [`NAMES`].
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Files([String; 3]);
+pub(crate) struct Files(pub(super) [String; 3]);
 
 impl Files {
     /// What they say. `host_hosts` and `host_resolv` are the host's own.

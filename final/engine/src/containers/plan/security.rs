@@ -60,7 +60,7 @@ fn apply(security: &mut Security, option: &str) -> Result<()> {
         ("seccomp", "unconfined") => security.filtered = false,
         ("seccomp", "builtin") => security.filtered = true,
         ("seccomp", _) => {
-            return Err(Error::unsupported("a system call profile of your own is not supported by Skiff yet")
+            return Err(Error::unsupported("Skiff does not support a system call profile of your own yet")
                 .hint("Leave --security-opt seccomp out for docker's default profile, or give seccomp=unconfined."));
         }
         ("apparmor", "unconfined" | "") => security.apparmor = None,

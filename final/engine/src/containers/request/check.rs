@@ -128,7 +128,7 @@ fn not_here(host: &HostConfig) -> Result<()> {
         (positive(host.io_maximum_iops) || positive(host.io_maximum_bandwidth), "Windows' disk limits"),
     ];
     match lacking.iter().find(|(asked, _)| *asked) {
-        Some((_, what)) => Err(Error::unsupported(format!("{what} are not supported by Skiff yet"))
+        Some((_, what)) => Err(Error::unsupported(format!("Skiff does not support {what} yet"))
             .hint("Leave the option out.")),
         None => Ok(()),
     }

@@ -75,7 +75,24 @@ mod tests {
         let mut host = HostConfig { masked_paths: Some(Vec::new()), ..HostConfig::default() };
         fill_host(&mut host);
         host.readonly_paths = None;
-        insta::assert_json_snapshot!(host, @r#""#);
+        insta::assert_json_snapshot!(host, @r#"
+        {
+          "LogConfig": {
+            "Type": "json-file",
+            "Config": {}
+          },
+          "NetworkMode": "bridge",
+          "RestartPolicy": {
+            "Name": "no",
+            "MaximumRetryCount": 0
+          },
+          "CgroupnsMode": "private",
+          "IpcMode": "private",
+          "ShmSize": 67108864,
+          "Runtime": "skiff",
+          "MaskedPaths": []
+        }
+        "#);
     }
 
     #[test]

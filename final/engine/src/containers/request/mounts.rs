@@ -142,7 +142,7 @@ fn from_mount(mount: &Mount) -> Result<VolumeMount> {
         MountTypeEnum::EMPTY => return Err(Error::invalid("invalid mount config: mount type unknown: \"\"")),
         other => {
             let name = format!("{other:?}").to_lowercase();
-            return Err(Error::unsupported(format!("mounts of the type {name} are not supported by Skiff yet")));
+            return Err(Error::unsupported(format!("Skiff does not support mounts of the type {name} yet")));
         }
     };
     VolumeMount::new(Path::new(target), mount.read_only == Some(true), kind).map_err(Error::refusal)
