@@ -68,18 +68,20 @@ fn main() -> ExitCode {
 /// Decides, makes the stages in the order of the chapters, launches, waits, and gives everything back.
 fn start(run: Run) -> Result<ExitCode> {
     let (attachment, _claims) = attachment(&run.network, &run.publish)?;
-    let home = std::env::temp_dir().join(format!("network-{}", std::process::id()));
+    let name = format!("network-{}", std::process::id());
+    let home = std::env::temp_dir().join(&name);
     let [upper, work, target] = ["upper", "work", "rootfs"].map(|name| home.join(name));
     let mut container = Container::with_defaults(&target);
     container.process.args = run.args;
-    container.mounts.extend(files(&home, &attachment)?);
+    container.mounts.extend(files(&home, &name, &attachment)?);
+    container.hostname = Some(name.clone());
     if !run.without.iter().any(|name| name == "network") {
         // Not a new one: the stage makes it, and its step joins it.
         container.namespaces.net = Namespace::Host;
     }
     let limits = Limits { devices: Some(DeviceRule::defaults()), ..Limits::default() };
     let mut stages: [Box<dyn Stage>; 3] = [
-        Box::new(CgroupStage::new(cgroups::Plan::new("skiff", format!("network-{}", std::process::id()), limits))),
+        Box::new(CgroupStage::new(cgroups::Plan::new("skiff", name, limits))),
         Box::new(OverlayStage::new(Overlay { lowers: vec![run.rootfs], upper, work, target, volatile: true })),
         Box::new(NetworkStage::new(attachment, NAME)),
     ];

@@ -48,18 +48,17 @@ fn network(mode: &str, id: &str) -> Result<Network> {
     Network::plan(request, id, "", &[])
 }
 
-/// Writes the three files into `home`, and says where to mount them.
-pub(crate) fn files(home: &Path, attachment: &Attachment) -> Result<Vec<Mount>> {
+/// Writes the three files of the container called `name` into `home`, and says where to mount them.
+pub(crate) fn files(home: &Path, name: &str, attachment: &Attachment) -> Result<Vec<Mount>> {
     // With the host's network, the host's loopback is the container's, and so are the servers on it.
     let host = matches!(attachment, Attachment::Host);
     let own = attachment.endpoints().iter().map(|endpoint| IpAddr::V4(endpoint.address.addr())).collect();
-    let name = format!("network-{}", std::process::id());
-    let hosts = Hosts { own, hostname: name.clone(), ..Hosts::default() };
+    let hosts = Hosts { own, hostname: name.to_owned(), ..Hosts::default() };
     let resolv = host_resolv_conf()?;
     let texts = [
         ("hosts", hosts.text()),
         ("resolv.conf", if host { resolv } else { resolv_conf(&resolv, &Dns::default()) }),
-        ("hostname", hostname(&name)),
+        ("hostname", hostname(name)),
     ];
     fs::create_dir_all(home).during("make", home.display())?;
     let write = |(file, text): (&str, String)| {
