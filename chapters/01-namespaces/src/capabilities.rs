@@ -1,5 +1,16 @@
 //! Capabilities (capabilities(7)): root's rights in 41 pieces.
 //!
+//! A process has five sets of them. Two say what it can do now: *effective* is in force, *permitted* may be put in force.
+//! Three say what becomes of them at execve(2): the *bounding* set is the most that any program can have, *inheritable* and
+//! *ambient* are how a user other than root keeps some. The rule, with F for the file's sets:
+//!
+//! ```text
+//!  permitted' = (inheritable & F.inheritable) | (F.permitted & bounding) | ambient        (for root F is all ones)
+//!  effective' = F.effective ? permitted' : ambient
+//! ```
+//!
+//! A container's first program as root therefore has its bounding set, and as another user the ambient set, which is empty.
+//!
 //! A capability is written as docker writes it: `NET_ADMIN`, with or without `CAP_`, in either case. A set of them is the
 //! kernel's own 64-bit mask, bit N for capability number N.
 
@@ -83,7 +94,7 @@ pub fn parse(name: &str) -> Result<&'static str> {
     })
 }
 
-/// What a container has after `--cap-add` and `--cap-drop`, in the order of [`ALL`].
+/// What a container has after docker's `--cap-add` and `--cap-drop`, in the order of [`ALL`].
 ///
 /// `ALL` in `drop` starts from nothing, `ALL` in `add` from everything; otherwise the start is [`DEFAULT`]. Names in `add`
 /// win over the same names in a `drop` of `ALL`, names in `drop` over an `add` of `ALL`.
@@ -104,7 +115,8 @@ pub fn adjust(add: &[String], drop: &[String]) -> Result<Vec<String>> {
     Ok(kept.map(str::to_owned).collect())
 }
 
-/// The kernel's mask of the named capabilities.
+/// The kernel's mask of the named capabilities, as `CapEff` in `/proc/self/status` shows it. Fails at the first name that is
+/// none.
 pub fn mask(names: &[String]) -> Result<u64> {
     names.iter().try_fold(0, |mask, name| {
         let known = parse(name)?;

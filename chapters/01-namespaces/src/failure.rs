@@ -3,6 +3,9 @@
 //! A failure is a plain value. It crosses every boundary of the engine unchanged (child to parent over a socket, monitor to
 //! daemon, daemon to client) and is printed once, at the top. That is why there is one type for all chapters and not one
 //! enumeration per crate: the receiver on the other side of a socket needs the words, not the Rust type.
+//!
+//! A good failure answers three questions of the person who reads it: what was being done (`step`, `target`), why it did not
+//! work (`cause`), what now (`hint`). The number (`errno`) is for programs: an exit status is chosen by it, never by the words.
 
 use std::fmt::{self, Display};
 use std::process::ExitCode;

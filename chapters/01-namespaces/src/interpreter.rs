@@ -1,6 +1,10 @@
 //! Which other program a program needs to run: the line after `#!`, or the dynamic loader of an ELF file (execve(2), elf(5)).
 //!
-//! Only for a better message: `No such file or directory` about a file that is there helps nobody.
+//! Only for a better message: `No such file or directory` about a file that is there helps nobody. It is what the kernel says
+//! when a script names `/bin/bash` and the image has none, or when a program built for glibc is put on an image with musl.
+//!
+//! The bytes come from an image and may be anything, so every number in them is doubted: no offset is followed beyond what
+//! was read, and no addition may overflow.
 
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -11,7 +15,8 @@ const PT_INTERP: u32 = 3;
 /// `e_machine` of x86-64.
 const EM_X86_64: u16 = 62;
 
-/// The interpreter that the file beginning with `head` asks for.
+/// The interpreter that the file beginning with `head` asks for. `None` when it asks for none (a static program), or when the
+/// path is not in these first bytes.
 pub(crate) fn of(head: &[u8]) -> Option<PathBuf> {
     let path = match head {
         [b'#', b'!', line @ ..] => line

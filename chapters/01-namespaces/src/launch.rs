@@ -67,6 +67,9 @@ pub struct Launch {
 }
 
 /// A launched container.
+///
+/// It is a child of the launching process and has to be reaped by it, by [`Running::wait`] or waitid(2); until then it stays
+/// a zombie. Dropping this value closes descriptors and ends nothing.
 #[derive(Debug)]
 pub struct Running {
     /// Its first process, in the launcher's pid namespace. The launcher is its parent and reaps it.
@@ -108,6 +111,8 @@ pub fn launch(container: &Container, stages: &mut [Box<dyn Stage>], options: Lau
 }
 
 /// [`launch`] without its undoing of the stages.
+///
+/// The two halves of this function after the fork run in two processes; the child's ends in [`child::run`].
 fn start(container: &Container, stages: &mut [&mut Box<dyn Stage>], options: &Launch) -> Result<Running> {
     let mut clock = Clock::new(options.timings);
     for stage in &mut *stages {
@@ -146,6 +151,9 @@ fn attach(container: &Container, stages: &mut [&mut Box<dyn Stage>], pid: Pid, c
 }
 
 /// Hears the child out, until it runs its program or waits at the gate.
+///
+/// An end of file means success only after `Ready`: a child that was killed, by the OOM killer or a filter, closes its
+/// socket just as silently as one that has become its program.
 fn listen(child: &Dialogue, options: &Launch, running: &mut Running) -> Result<()> {
     let mut ready = false;
     loop {

@@ -4,6 +4,14 @@
 //! process. Everything a later chapter adds (limits, layers, a network, volumes) is a [`Stage`] that takes its turn in
 //! the same launch.
 //!
+//! ```text
+//!  Container ──┐                        ┌─ namespaces   clone3: a copy of this process, with other pointers
+//!  (a value)   ├─ launch ─▶ child ──────┼─ root         its directory becomes /
+//!  Stages    ──┘   │                    ├─ rights       fewer, for good
+//!                  ▼                    └─ execve       the copy becomes the program
+//!               Running: wait, signal, its terminal
+//! ```
+//!
 //! Read the files in this order:
 //!
 //! 1. `failure.rs`: what every fallible step of the engine returns: which step, on what, why, and what to do.

@@ -1,4 +1,9 @@
 //! From answers to flags: which namespaces clone3(2) makes, and which the child joins (namespaces(7)).
+//!
+//! A namespace is not a thing that one enters like a room. It is a pointer in the kernel's record of a process: where the
+//! kernel would look at *the* host name, *the* mount table, it looks at the one that the pointer of the asking process leads
+//! to. Eight kinds of pointer, each with its own flag; a "container" is a process whose pointers differ from yours.
+//! `ls -l /proc/self/ns` shows them, and equal numbers mean the same namespace.
 
 use std::path::Path;
 
@@ -15,7 +20,7 @@ pub struct Kind {
     pub flag: CloneFlags,
 }
 
-/// The clock offsets since boot. `nix` has no name for its flag.
+/// The clock offsets since boot (time_namespaces(7)). `nix` has no name for its flag.
 const TIME: CloneFlags = CloneFlags::from_bits_retain(libc::CLONE_NEWTIME);
 
 impl Namespaces {

@@ -1,4 +1,7 @@
 //! What this chapter needs of the machine, and how a [`Requirement`] is looked for. `skiff doctor` prints both.
+//!
+//! A check looks and changes nothing. What a kernel has been built with shows in `/proc` and `/sys`; what it may do for *us* (an
+//! LSM, a container around us, a sysctl) shows only when it is done, so a step's own failure has a hint as well.
 
 use std::fs;
 use std::path::Path;

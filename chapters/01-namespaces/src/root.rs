@@ -4,6 +4,16 @@
 //! in it would be followed on the host. One resolver serves mounts, copy, unpack, export and volumes: openat2(2) with
 //! `RESOLVE_IN_ROOT` and `RESOLVE_NO_MAGICLINKS`, then descriptors only. What CVE-2018-15664, CVE-2021-30465 and
 //! CVE-2024-45310 have in common is a path that was checked and then used; here the check is the use.
+//!
+//! ```text
+//!  image:   /etc/motd -> /proc/1/root/etc/shadow      /data -> ../../../var/lib
+//!
+//!  open("ROOTFS/etc/motd")                            the host's shadow file
+//!  openat2(root, "etc/motd", RESOLVE_IN_ROOT)         ROOTFS/proc/1/root/etc/shadow, which is not there
+//! ```
+//!
+//! A descriptor with `O_PATH` is a place: nothing can be read by it, but a mount can be put on it, a directory made in it, its
+//! type looked at. It stays the same place whatever becomes of the names that led there.
 
 use std::ffi::{OsStr, OsString};
 use std::io::Read;
@@ -172,6 +182,7 @@ impl Root {
         Ok(Some(content))
     }
 
+    /// The place, if it is a directory.
     fn try_directory(&self, path: &Path) -> Result<OwnedFd, Errno> {
         self.try_open(path, OFlags::PATH | OFlags::DIRECTORY, Mode::empty(), ResolveFlags::empty())
     }
@@ -208,6 +219,7 @@ fn components(path: &Path) -> Vec<OsString> {
     names
 }
 
+/// A FIFO would make us wait for a writer, a device might do anything; neither is a file of an image.
 fn refuse_unless_regular(stat: &Stat, path: &Path) -> Result<()> {
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => Ok(()),

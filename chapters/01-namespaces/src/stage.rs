@@ -67,6 +67,10 @@ pub trait Stage {
 // ANCHOR_END: stage
 
 /// A moment in the child's life. Steps run in this order, and in their stage's order within a phase.
+///
+/// A step chooses its phase by what it still needs. Paths of the host are there until [`Phase::Pivot`], and [`Child::root`]
+/// from the end of [`Phase::Root`] on; a step that takes a file of the host into the container needs both and is in
+/// [`Phase::Mounts`]. All of root's rights are there until [`Phase::Process`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Phase {
     /// Join what the host side made, while the host's files are still in view: cgroups, the network namespace.

@@ -1,6 +1,9 @@
 //! System calls that neither `nix` nor `rustix` has. The only `unsafe` of the chapter.
 //!
 //! Each function is as thin as its system call: numbers in, descriptors out. What a number means is said where it is used.
+//!
+//! A new system call has no wrapper for years, so it is made by number, and its arguments are structures that begin with
+//! their size. That is how the kernel extends them: a larger structure whose new fields are zero means the same as before.
 
 use std::mem::size_of;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};

@@ -1,5 +1,11 @@
 //! The launcher's side of a container that runs in the foreground: pass on what is typed, what is shown, and signals, until
 //! the program has ended.
+//!
+//! Only the chapters' own programs wait like this. In the engine the client is another process, on another machine perhaps,
+//! and the monitor does the same over a socket.
+//!
+//! Two terminals are involved. Ours, with the keyboard, is put in *raw* mode: it hands every key on, at once and unseen. The
+//! container's is the one that makes sense of them: it echoes, edits lines, turns ^C into a signal to the program.
 
 use std::os::fd::{AsFd, BorrowedFd};
 
@@ -52,7 +58,7 @@ impl<'a> Relay<'a> {
         Ok(relay)
     }
 
-    /// Waits until something happens and passes it on. `true` when the program has ended and all it wrote is shown.
+    /// Waits until something happens (poll(2)) and passes it on. `true` when the program has ended and all it wrote is shown.
     fn turn(&mut self) -> Result<bool> {
         let console = self.running.console.as_ref();
         // A descriptor that is not listened to is replaced by one that asks for nothing.
@@ -79,6 +85,7 @@ impl<'a> Relay<'a> {
         Ok(ended && !(self.showing && shown))
     }
 
+    /// Signals as data (signalfd(2)): no handler runs in the middle of anything. A change of size becomes the container's.
     fn forward(&self) {
         while let Ok(Some(got)) = self.signals.read_signal() {
             let number = i32::try_from(got.ssi_signo).unwrap_or_default();
@@ -118,7 +125,8 @@ fn copy(from: BorrowedFd<'_>, to: BorrowedFd<'_>) -> bool {
     true
 }
 
-/// Our own terminal in raw mode, so that every key reaches the container's. It gets its old mode back at the end.
+/// Our own terminal in raw mode (termios(3)), so that every key reaches the container's. It gets its old mode back at the end,
+/// also when the wait fails: a shell in raw mode is unusable.
 struct Raw {
     before: Termios,
 }

@@ -2,6 +2,12 @@
 //!
 //! The files belong to the image and may say anything, of any size, in any shape. They are read through [`Root`], with a
 //! limit, and a line that makes no sense is skipped.
+//!
+//! | asked for | user | group | others |
+//! |---|---|---|---|
+//! | nothing | 0 | as passwd says of 0 | as group says |
+//! | `web`, `1000` | as passwd says; a number needs no entry | as passwd says, else 0 | as group says |
+//! | `web:staff`, `web:50` | the same | as group says, or the number | none |
 
 use crate::container::UserSpec;
 use crate::failure::{Failure, Result};
@@ -101,6 +107,7 @@ fn id(text: &str) -> Result<Option<u32>> {
     }
 }
 
+/// The number of a group that is given by number or by name.
 fn group_id(name: &str, file: &str) -> Result<u32> {
     if let Some(gid) = id(name)? {
         return Ok(gid);
@@ -115,6 +122,7 @@ fn unknown(what: &str, name: &str, file: &str) -> Failure {
         .hint(format!("Use a number, or add the {what} to /etc/{file} of the image."))
 }
 
+/// The lines of a passwd file that make sense: `name:password:uid:gid:comment:home:shell`.
 fn accounts(passwd: &str) -> impl Iterator<Item = Account<'_>> {
     passwd.lines().filter_map(|line| {
         let mut fields = line.trim().split(':');
@@ -124,6 +132,7 @@ fn accounts(passwd: &str) -> impl Iterator<Item = Account<'_>> {
     })
 }
 
+/// The lines of a group file that make sense: `name:password:gid:member,member`.
 fn groups(file: &str) -> impl Iterator<Item = Group<'_>> {
     file.lines().filter_map(|line| {
         let mut fields = line.trim().split(':');

@@ -1,4 +1,8 @@
 //! The child's side: wait for Go, run the steps, become the program. It never returns to the code it is a copy of.
+//!
+//! After a fork there are two processes in the middle of one function. The parent's goes on to wait; this one must end either
+//! in execve(2) or in _exit(2). An ordinary return, an unwinding panic or exit(3) would run the parent's second half a second
+//! time: destructors, buffered output, the removal of temporary files.
 
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -12,7 +16,9 @@ use crate::failure::{Context, Failure, Result};
 use crate::stage::{Child, Step};
 use crate::sys;
 
-/// Runs `steps` and becomes the program. A failure is told to the parent, and the process ends.
+/// Runs `steps` and becomes the program. The steps are made here and not before the fork, because they borrow from stages that
+/// the parent still has to call.
+/// A failure is told to the parent, and the process ends.
 pub(super) fn run<'a>(mut child: Child<'a>, options: &Launch, steps: impl FnOnce() -> Vec<Step<'a>>) -> ! {
     let dialogue = child.dialogue;
     // A panic must not unwind into the parent's half of the code.
@@ -31,6 +37,7 @@ pub(super) fn run<'a>(mut child: Child<'a>, options: &Launch, steps: impl FnOnce
     sys::exit(status)
 }
 
+/// The child's life, as long as nothing fails: at its end is another program, so there is no value to return.
 fn live<'a>(child: &mut Child<'a>, options: &Launch, steps: impl FnOnce() -> Vec<Step<'a>>) -> Result<Infallible> {
     wait_for_go(child.dialogue);
     // Modes of what is made below are what they say; the program gets its own umask in a later step.

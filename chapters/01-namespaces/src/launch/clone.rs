@@ -1,4 +1,12 @@
 //! The fork: one clone3(2), with what a pid or user namespace needs around it.
+//!
+//! Most namespaces can be changed by the process itself. Two cannot, and both make the fork more than one call:
+//!
+//! - *pid*: the number of a process is part of it, so it keeps its namespace for life, and only its children can be elsewhere;
+//! - *user*: it decides what rights a process has over all the others, so the others must be made from inside it.
+//!
+//! The child's cgroup, on version 2, is given along (`CLONE_INTO_CGROUP`): it is then never, not for an instant, outside its
+//! limits. On version 1 there is no such flag, and the child joins in its first phase.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::Path;
@@ -13,6 +21,8 @@ use crate::failure::{Context, Failure, Result};
 use crate::sys::{self, Cloned};
 
 /// Forks into the namespaces that are new. Returns once in each process.
+///
+/// The child has the launcher's memory, descriptors and place in the file system, and waits for its first message.
 pub(super) fn fork(wanted: &Namespaces, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned> {
     let pid_namespace = match &wanted.pid {
         Namespace::Join(path) => Some(open_namespace(path)?),
@@ -92,6 +102,8 @@ pub(super) fn clone(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned
 }
 
 /// Opens a namespace by a path like `/proc/PID/ns/net`.
+///
+/// The descriptor keeps the namespace alive, even when its last process ends in the meantime.
 pub(crate) fn open_namespace(path: &Path) -> Result<OwnedFd> {
     rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).during("open the namespace", path.display())
 }

@@ -1,4 +1,11 @@
 //! The dialogue of parent and child: one socket pair, one enumeration of messages, one `send`, one `recv`.
+//!
+//! Why a socket and not a pipe: it goes both ways, it keeps messages apart, it can carry a descriptor (the terminal), and its
+//! end is noticed on either side. Why JSON: a failure is a value with words in it, and the receiver may one day be another
+//! build than the sender.
+//!
+//! The child's end is closed by its own execve(2). That is the trick by which the parent learns of a success that nobody can
+//! report: after execve there is no code of ours left to report it.
 
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;

@@ -3,6 +3,16 @@
 //! The child that enters is, until its execve, a process of the host inside the container. It must offer the container
 //! nothing to hold on to (CVE-2016-9962): it makes itself non-dumpable before it enters, so that nobody inside may trace it
 //! or read its `/proc/PID/fd`, and every descriptor it has is closed on exec.
+//!
+//! ```text
+//!  launcher ── setns(pid) ─ clone3 ─ setns(own pid) ──────────────── waits, reaps
+//!                             └─▶ child: hide ─ join cgroups ─ setns(all the others) ─ user, rights, filter ─ execve
+//! ```
+//!
+//! The new process has a number inside, but its parent is outside. That has a consequence for the container's end: the kernel
+//! kills everything in a pid namespace whose first process ends, and then waits until all of it has been reaped. So whoever
+//! has entered must reap what he started, or the container hangs in its last moment. A launcher that is itself gone is no
+//! problem; its children go to one that reaps them.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
@@ -61,6 +71,8 @@ pub(crate) struct Target {
 }
 
 impl Target {
+    /// Opens the process and compares its namespaces with ours. Only those that differ are joined: setns(2) refuses a user
+    /// namespace that one is in already (`EINVAL`).
     fn open(pid: Pid) -> Result<Self> {
         let step = "enter the container of process";
         let number = pid.as_raw_pid();
@@ -84,6 +96,7 @@ impl Target {
         Ok(Self { pidfd, different })
     }
 
+    /// The fork, into the container's pid namespace.
     fn fork(&self, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned> {
         let pid_namespace = self.different.contains(CloneFlags::CLONE_NEWPID).then(|| self.pidfd.as_fd());
         clone::in_pid_namespace(pid_namespace, || clone::clone(0, cgroup))

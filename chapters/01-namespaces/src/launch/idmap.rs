@@ -1,4 +1,14 @@
 //! Id maps of a new user namespace (user_namespaces(7)): written from outside, once, while the child waits.
+//!
+//! ```text
+//!   inside    outside            /proc/PID/uid_map:   0 100000 65536
+//!   0         100000             first inside, first outside, how many
+//!   1000      101000
+//!   65535     165535
+//! ```
+//!
+//! The child could write its own maps, but only for its own id. To map a whole range takes `CAP_SETUID` in the *outer*
+//! namespace, which the launcher has and the child, the moment it is in the new one, has not. Hence the waiting.
 
 use std::fs;
 use std::path::Path;
@@ -9,6 +19,8 @@ use crate::container::{IdMap, Namespace, Namespaces};
 use crate::failure::{Context, Result};
 
 /// Writes the maps of `pid`'s new user namespace. Without any map, root inside is whoever launches.
+///
+/// `EPERM` when the launcher may not map these ids, `EINVAL` when ranges overlap or there are more than 340 of them.
 pub(super) fn write(wanted: &Namespaces, pid: Pid) -> Result<()> {
     if wanted.user != Namespace::New {
         return Ok(());
@@ -27,6 +39,7 @@ pub(super) fn write(wanted: &Namespaces, pid: Pid) -> Result<()> {
     put("gid_map", &lines(&wanted.gid_map, getegid().as_raw()))
 }
 
+/// One line for each range; the whole map must be one write.
 fn lines(maps: &[IdMap], own: u32) -> String {
     if maps.is_empty() {
         return format!("0 {own} 1\n");

@@ -1,4 +1,13 @@
 //! The doing of a [`Mount`]: make it detached, set its attributes, find its place, attach it.
+//!
+//! ```text
+//!  fsopen ─ fsconfig… ─ fsmount ─┐                                    a new file system
+//!                                ├─ mount_setattr ─ move_mount ─▶ place
+//!  open_tree(OPEN_TREE_CLONE) ───┘                                    a bind
+//! ```
+//!
+//! Between the calls there is a descriptor of a mount that nobody can see yet. The old mount(2) made it visible first and
+//! needed a second call to make a bind read-only.
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::{Path, PathBuf};
@@ -27,7 +36,9 @@ const PROC_FILES: [&str; 11] = [
     "/proc/uptime",
 ];
 
-/// A new instance of a file system.
+/// A new instance of a file system, in its place.
+///
+/// `/proc` and `/sys` have to be exactly there: the masks of a later step are put by name on what is in them.
 pub(super) fn new(mount: &Mount, kind: &str, options: &[String], root: &Root) -> Result<()> {
     let tree = new_file_system(kind, options, mount.attributes)?;
     let place = match kind {
@@ -37,7 +48,8 @@ pub(super) fn new(mount: &Mount, kind: &str, options: &[String], root: &Root) ->
     attach(&tree, &place).during("mount", mount.target.display())
 }
 
-/// A piece of the host's tree.
+/// A piece of the host's tree, in its place. The copy is made before the place is looked for, so that a mount whose source and
+/// target are the same path sees the source as it was.
 pub(super) fn bind(mount: &Mount, path: &Path, recursive: bool, root: &Root) -> Result<()> {
     let step = "open the source of a mount";
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
@@ -86,11 +98,12 @@ pub fn attach(tree: impl AsFd, place: impl AsFd) -> Result<(), Errno> {
     rustix::mount::move_mount(tree, "", place, "", flags)
 }
 
-/// Applies what differs from the source's attributes.
+/// Applies what was asked for and leaves the rest as the source has it ([`Attributes::calls`]).
 pub(crate) fn set_attributes(tree: impl AsFd, attributes: Attributes) -> Result<(), Errno> {
     attributes.calls().into_iter().try_for_each(|(recursive, attr)| sys::mount_setattr(&tree, recursive, attr))
 }
 
+/// Tells the file system its options, one by one, and has it made. No length limit: mount(2) had one page for all of them.
 fn configure(context: &OwnedFd, kind: &str, options: &[String]) -> Result<(), Errno> {
     // The source is only what /proc/self/mountinfo shows, but "none" helps nobody.
     if !options.iter().any(|option| option.starts_with("source=")) {
@@ -116,7 +129,7 @@ fn complaint(context: &OwnedFd) -> Option<String> {
     last
 }
 
-/// The place a mount goes to, made if missing: a directory for a directory, a file for anything else.
+/// The place a mount goes to, resolved in the root, made if missing: a directory for a directory, a file for anything else.
 fn place(mount: &Mount, tree: &OwnedFd, root: &Root) -> Result<OwnedFd> {
     let stat = rustix::fs::fstat(tree).during("look at the source of the mount at", mount.target.display())?;
     let place = if FileType::from_raw_mode(stat.st_mode).is_dir() {

@@ -2,6 +2,18 @@
 //!
 //! In a cgroup namespace a new mount of a hierarchy begins at the namespace's root, so no path of the host is needed.
 //! Without one (`Namespace::Host`) the directory is bound from where the host has the hierarchy mounted.
+//!
+//! ```text
+//!  version 1: a tree per controller                     version 2: one tree
+//!  /sys/fs/cgroup          tmpfs, read-only             /sys/fs/cgroup    cgroup2
+//!  ├ cpu,cpuacct           cgroup                       ├ cgroup.procs
+//!  ├ cpu → cpu,cpuacct                                  ├ memory.max
+//!  ├ memory                cgroup                       └ …
+//!  └ systemd               cgroup, named, no controller
+//! ```
+//!
+//! Programs read their own limits here: a Java virtual machine sizes its heap by it. Read-only, because whoever can write
+//! `release_agent` of version 1 has a program run by the host (CVE-2022-0492), and whoever can write `memory.max` has no limit.
 
 use std::fs;
 use std::os::fd::OwnedFd;
@@ -31,6 +43,7 @@ impl Membership {
     }
 }
 
+/// Mounts what `/proc/self/cgroup` lists: for each hierarchy the process's own directory.
 pub(super) fn apply(mount: &Mount, root: &Root) -> Result<()> {
     let own = "/proc/self/cgroup";
     let memberships = parse_memberships(&fs::read_to_string(own).during("read", own)?);
@@ -95,6 +108,7 @@ fn link_controllers(top: &OwnedFd, directory: &str) -> Result<()> {
     })
 }
 
+/// `/proc/self/cgroup` (cgroups(7)): `hierarchy-id:controllers:path`. A path may have colons in it.
 fn parse_memberships(text: &str) -> Vec<Membership> {
     let lines = text.lines().filter_map(|line| {
         let mut fields = line.splitn(3, ':').skip(1);

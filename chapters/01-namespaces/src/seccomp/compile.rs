@@ -65,7 +65,7 @@ enum Answer<'p> {
     Rules(Vec<&'p Rule>),
 }
 
-/// The answers for all numbers from 0 up, each with the first number it holds for.
+/// A table as a function: the answers for all numbers from 0 up, each with the first number it holds for.
 fn ranges(profile: &Profile) -> Vec<(u32, Answer<'_>)> {
     let mut by_name: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
     for rule in &profile.rules {
@@ -124,6 +124,7 @@ impl Code {
     /// written between deciding on a target and the jump itself.
     const REACH: usize = 250;
 
+    /// Writes one instruction; the jumps are distances from the next one.
     fn push(&mut self, code: u16, yes: u8, no: u8, operand: u32) -> Target {
         let [yes, no] = [u64::from(yes) << 16, u64::from(no) << 24];
         self.instructions.push(u64::from(code) | yes | no | u64::from(operand) << 32);
@@ -230,6 +231,7 @@ impl Code {
         self.load(offset + 4, test)
     }
 
+    /// `accumulator &= mask`, if that changes anything.
     fn masked(&mut self, mask: u32, next: Target) -> Target {
         if mask == u32::MAX { next } else { self.push(AND, 0, 0, mask) }
     }

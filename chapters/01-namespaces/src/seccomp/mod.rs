@@ -1,6 +1,10 @@
 //! System call filters (seccomp(2)): a [`Profile`] says which calls are allowed, a [`Program`] is what the kernel runs.
 //!
-//! Read [`profile`] for what can be said, [`default`] for what Docker says of a container, [`compile`] for how it becomes
+//! The kernel runs the program at every system call of the process, before the call, with the call's number and its six
+//! arguments as input. What the program returns decides: do it, fail with an errno, kill. Classic BPF has no loops, so every
+//! program ends, and no pointers, so it cannot be fooled by memory that changes under it.
+//!
+//! Read [`profile`] for what can be said, [`default`] for what Docker says of a container, [`mod@compile`] for how it becomes
 //! instructions, [`table`] for names and numbers.
 
 pub mod compile;

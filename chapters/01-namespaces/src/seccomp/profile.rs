@@ -1,4 +1,7 @@
 //! What a filter can say: for each system call the first rule that matches decides, otherwise the default.
+//!
+//! This is what docker's and OCI's JSON profiles come to once their conditions on capabilities, architecture and kernel version
+//! have been decided. Those formats leave the order of contradicting rules open; here it is the order of the list.
 
 /// Which calls are allowed, and what happens to the others.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,5 +1,6 @@
 //! The system calls of x86-64 by number (`arch/x86/entry/syscalls/syscall_64.tbl`), up to Linux 6.18.
 //!
+//! A program puts such a number into a register and asks for the kernel's attention; the names exist in header files only.
 //! Numbers never change their meaning, so this table only grows. 337 to 423 do not exist: from 424 on all processors share
 //! their numbers, and those before had run further ahead.
 

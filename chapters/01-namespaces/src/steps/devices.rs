@@ -1,4 +1,8 @@
 //! `/dev`: the nodes and links that programs expect.
+//!
+//! A device node is two numbers under a name; behind the numbers is the host's one driver, for everybody. So which nodes a
+//! container has, and may make (`CAP_MKNOD`) and open (the devices cgroup of chapter 2), decides what it reaches of the
+//! machine. The six of the default are those that keep no state between users: `null zero full random urandom tty`.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -22,6 +26,7 @@ const LINKS: [(&str, &str); 5] = [
     ("ptmx", "pts/ptmx"),
 ];
 
+/// Makes the nodes. Where the container has no `/dev` of its own mounted, they are made in the image's directory.
 pub(super) fn make(child: &mut Child<'_>) -> Result<()> {
     let root = child.root()?;
     // Nearly always all of them are in the same directory.
@@ -38,7 +43,8 @@ pub(super) fn make(child: &mut Child<'_>) -> Result<()> {
     Ok(())
 }
 
-/// mknod(2) in the directory's descriptor. What is there already is replaced: it came with the image and may be anything.
+/// mknod(2) in the directory's descriptor, so that a `/dev` which is a link cannot lead it elsewhere (CVE-2026-41579).
+/// What is there already is replaced: it came with the image and may be anything.
 fn make_one(device: &Device, directory: &OwnedFd, root: &Root) -> Result<()> {
     let step = "make the device";
     let kind = match device.kind {
@@ -76,6 +82,8 @@ fn make_one(device: &Device, directory: &OwnedFd, root: &Root) -> Result<()> {
     }
 }
 
+/// The host's node, by its own name, mounted on an empty file. Compared by number, because a host may have anything in its
+/// `/dev` as well.
 fn bind_host(device: &Device, root: &Root) -> Result<()> {
     let step = "bind the host's device";
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
@@ -89,6 +97,9 @@ fn bind_host(device: &Device, root: &Root) -> Result<()> {
     mount::attach(&tree, &place).during(step, device.path.display())
 }
 
+/// symlink(2). `/dev/fd` and its three relatives are how a shell script reaches open files; `/dev/ptmx` must be the one of the
+/// container's own devpts, or its terminals would be made in the host's.
+///
 /// An image without `/dev` gets no links. What is there already stays, so that an OCI bundle can bring its own.
 pub(super) fn link(child: &mut Child<'_>) -> Result<()> {
     let root = child.root()?;

@@ -1,4 +1,11 @@
 //! The end of the child: find the program, and become it.
+//!
+//! The kernel's execve(2) knows paths only; `PATH` is a custom of shells, which look a name up in one directory after the
+//! other. The container's `PATH` and the container's directories count, so this happens after the pivot, and as the user who
+//! will run it.
+//!
+//! What a person sees of a failure depends on telling three cases apart: there is no such file (`ENOENT`, status 127), it may
+//! not be run (`EACCES`, 126), the kernel cannot run it (`ENOEXEC`, 126).
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
@@ -62,6 +69,8 @@ fn runnable(path: &Path) -> Result<(), Errno> {
 }
 
 /// execve(2). Returns only when it fails.
+///
+/// The first argument is the name as it was given, not the path that was found: busybox and others go by it.
 pub(crate) fn execute(child: &Child<'_>) -> Result<Infallible> {
     let process = &child.container.process;
     let program = child.program.as_ref().ok_or_else(|| Failure::new(STEP, "no step has looked the program up yet"))?;
@@ -95,6 +104,7 @@ fn explain(child: &Child<'_>, failure: Failure, path: &Path) -> Failure {
     }
 }
 
+/// The kernel takes strings that end with a zero byte, so none may have one inside.
 fn c_string(bytes: &[u8]) -> Result<CString> {
     CString::new(bytes).map_err(|_| {
         let text = String::from_utf8_lossy(bytes).into_owned();

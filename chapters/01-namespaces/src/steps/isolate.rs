@@ -1,4 +1,7 @@
 //! [`Phase::Isolate`](crate::Phase::Isolate): make the view private.
+//!
+//! clone3(2) has put the child into new namespaces, and each of them is in the state in which it was made: the host name is a
+//! copy of the host's, the mounts are a copy and still tied to the originals. These steps untie them.
 
 use std::path::Path;
 
@@ -13,6 +16,10 @@ use crate::failure::{Context, Result};
 use crate::stage::Child;
 use crate::sys::{self, MountAttr};
 
+/// unshare(2). The cgroup that the process is in at this moment becomes `/` of what `/proc/self/cgroup` and a mount of the
+/// cgroup file system show (cgroup_namespaces(7)).
+///
+/// That is why clone3(2) has not made it with the others: the child joins its cgroups in the phase before.
 pub(super) fn new_cgroup_namespace(child: &mut Child<'_>) -> Result<()> {
     match child.container.namespaces.cgroup {
         Namespace::New => nix::sched::unshare(CloneFlags::CLONE_NEWCGROUP).step("make a cgroup namespace"),
@@ -20,7 +27,8 @@ pub(super) fn new_cgroup_namespace(child: &mut Child<'_>) -> Result<()> {
     }
 }
 
-/// sethostname(2).
+/// sethostname(2). In a new UTS namespace it changes the name for this container only; in the host's it would rename the
+/// machine.
 pub(super) fn set_hostname(child: &mut Child<'_>) -> Result<()> {
     let Some(name) = &child.container.hostname else { return Ok(()) };
     rustix::system::sethostname(name.as_bytes())
@@ -28,12 +36,15 @@ pub(super) fn set_hostname(child: &mut Child<'_>) -> Result<()> {
         .map_err(|failure| failure.hint_on(Errno::INVAL, "A hostname has at most 64 bytes."))
 }
 
-/// setdomainname(2).
+/// setdomainname(2): the name of NIS, not of DNS. Hardly anything reads it, but OCI and docker can set it.
 pub(super) fn set_domainname(child: &mut Child<'_>) -> Result<()> {
     let Some(name) = &child.container.domainname else { return Ok(()) };
     rustix::system::setdomainname(name.as_bytes()).during("set the domain name to", name)
 }
 
+/// `/proc/self/oom_score_adj` (proc_pid_oom_score_adj(5)): when memory is short, the kernel ends the process with the
+/// highest score, and this number is added to it.
+///
 /// Written through the host's own `/proc`, which is still in view and which no image can have tampered with.
 pub(super) fn adjust_oom_score(child: &mut Child<'_>) -> Result<()> {
     let Some(score) = child.container.process.oom_score_adj else { return Ok(()) };
@@ -44,7 +55,7 @@ pub(super) fn adjust_oom_score(child: &mut Child<'_>) -> Result<()> {
     }
 }
 
-/// The profile is changed to by the next execve(2). On a machine without AppArmor there is no such file, and no need.
+/// AppArmor confines a program by a profile that the host has loaded. The profile is changed to by the next execve(2). On a machine without AppArmor there is no such file, and no need.
 pub(super) fn choose_apparmor_profile(child: &mut Child<'_>) -> Result<()> {
     let Some(profile) = child.container.process.apparmor.as_deref().filter(|name| !name.is_empty()) else {
         return Ok(());
@@ -60,6 +71,7 @@ pub(super) fn choose_apparmor_profile(child: &mut Child<'_>) -> Result<()> {
     written.during("change to the AppArmor profile", profile)
 }
 
+/// One write, because the kernel takes each write to such a file as a whole answer.
 fn write_own(path: &str, text: &str) -> Result<(), Errno> {
     let file = rustix::fs::open(path, OFlags::WRONLY | OFlags::CLOEXEC, Mode::empty())?;
     rustix::io::write(file, text.as_bytes()).map(|_| ())
@@ -80,6 +92,8 @@ pub(super) fn make_mounts_private(child: &mut Child<'_>) -> Result<()> {
     sys::mount_setattr(top, true, travel(everything)).step("make the mounts private")
 }
 
+/// For a root whose mounts shall travel: were the mount below it still shared, the root itself would appear on the host.
+///
 /// Applies `attr` to the mount that `path` is on: `EINVAL` says that a path is not the root of a mount, so its parent is
 /// asked next.
 fn cut_off(path: &Path, attr: MountAttr) -> Result<()> {
@@ -95,6 +109,9 @@ fn cut_off(path: &Path, attr: MountAttr) -> Result<()> {
     Ok(())
 }
 
+/// A new user namespace begins with nobody in it: until its maps are written every id is the overflow id, 65534, and a file
+/// cannot be made by an id that has no number outside (`EOVERFLOW`).
+///
 /// Up to here the child is the launcher's user, who can reach the host's files; from here on it is user 0 of its own
 /// namespace, who owns what it makes.
 pub(super) fn become_root_of_namespace(child: &mut Child<'_>) -> Result<()> {

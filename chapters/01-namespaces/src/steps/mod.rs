@@ -1,7 +1,18 @@
 //! The child's steps: the order in which a copy of the launching process becomes a container.
 //!
-//! Each step is a function of the [`Child`] in a file of its phase. [`of_container`] is the whole list, and
+//! Each step is a function of the [`Child`](crate::Child) in a file of its phase. [`of_container`] is the whole list, and
 //! `namespaces steps` prints it; [`of_entry`] is the shorter one of an `exec`.
+//!
+//! The order is not a matter of taste. Most of it follows from four facts:
+//!
+//! - What is joined or opened by a path of the host must be so before pivot_root(2), after which that path is gone.
+//! - What needs a right must be done before the right is given up: the bounding set before the user, the user before the
+//!   capabilities, the filter while `CAP_SYS_ADMIN` is there.
+//! - A cgroup namespace takes the cgroup of the moment as its root, so the cgroups are joined first.
+//! - What a stage mounts (volumes) may lie on what this chapter mounts (`/dev`), never the other way round.
+//!
+//! A step that has nothing to do (no host name was asked for) does nothing; it is in the list all the same, so that the
+//! list is the same for every container and can be learned.
 
 mod devices;
 mod execute;
@@ -26,6 +37,9 @@ pub(crate) use isolate::become_root;
 pub(crate) use sysctls::outer_net;
 
 /// The steps of a new container with these stages, in the order in which they run, without those named in `without`.
+///
+/// The order is by phase; within a phase this chapter's own preparations come first, then the stages in their order, then
+/// what this chapter does with the result.
 pub fn of_container<'a>(
     container: &'a Container,
     stages: impl IntoIterator<Item = &'a dyn Stage>,
@@ -42,6 +56,10 @@ pub fn of_container<'a>(
 }
 
 /// The steps of an `exec`: the stages' [`Phase::Join`] steps, into the container, and the process as usual.
+///
+/// Nothing is mounted, named or masked: all that belongs to the namespaces, and those exist. What belongs to a process
+/// (session, limits, user, rights, filter) is made anew, because a process that comes from outside has inherited nothing of
+/// it from the container.
 pub(crate) fn of_entry<'a>(
     container: &'a Container,
     target: &'a Target,
@@ -85,6 +103,8 @@ const APPARMOR: &str = "Ask for the AppArmor profile that execve changes to.";
 const TERMINAL: &str = "Make a pseudo-terminal in the container's own devpts, and hand its other end to the parent.";
 
 /// This chapter's steps that come before the stages' steps of the same phase.
+///
+/// `open-root` is not among them: it opens what a stage may have mounted in between.
 fn before_stages<'a>() -> Vec<Step<'a>> {
     use Phase::{Isolate, Join, Mounts, Root};
     vec![
@@ -117,6 +137,8 @@ fn before_stages<'a>() -> Vec<Step<'a>> {
 }
 
 /// This chapter's steps that come after the stages' steps of the same phase.
+///
+/// The terminal among them, because a stage may have put another devpts on `/dev/pts` (an OCI bundle lists its own mounts).
 fn after_stages(container: &Container) -> Vec<Step<'_>> {
     use Phase::{Mounts, Pivot, Restrict, Root};
     let mut steps = vec![

@@ -1,9 +1,17 @@
 //! [`Phase::Mounts`](crate::Phase::Mounts): mount into the new root.
+//!
+//! A new mount namespace is a copy: the container begins with all mounts of the host and, so far, none of its own. The
+//! kernel's file systems are not directories that could be copied along. Each shows the namespaces of whoever mounts it:
+//! procfs the processes of a pid namespace, sysfs the interfaces of a network namespace, mqueue the queues of an IPC
+//! namespace. So they are mounted here, by the child, that is in those namespaces already.
 
 use crate::failure::Result;
 use crate::stage::Child;
 
-/// Each mount is made in the root through descriptors ([`crate::mount`]).
+/// Each mount is made in the root through descriptors ([`crate::mount`]), in the order of the list: a later one may lie on
+/// an earlier one, and may hide it.
+///
+/// Left out (`--without mount`), the container has an empty `/proc`, and `ps` shows nothing.
 pub(super) fn mount(child: &mut Child<'_>) -> Result<()> {
     let root = child.root()?;
     child.container.mounts.iter().try_for_each(|mount| mount.apply(root))

@@ -1,4 +1,7 @@
 //! [`Phase::Process`](crate::Phase::Process), the surroundings: session, files, limits, directory, signals.
+//!
+//! execve(2) replaces a program and keeps a process: its ids, limits, directory, open files, ignored signals. Whatever of that
+//! came from the launcher by accident is put right here.
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
@@ -14,6 +17,9 @@ use crate::stage::Child;
 use crate::sys;
 
 /// setsid(2): signals to the launcher's group do not reach the container, and a terminal can become its own.
+///
+/// Ctrl-C in the launcher's terminal is a signal to everybody in its foreground group. The launcher passes it on when it
+/// wants to (`Running::wait`); it does not arrive by itself.
 pub(super) fn new_session(_: &mut Child<'_>) -> Result<()> {
     match rustix::process::setsid() {
         // Already a leader, when that step ran before.
@@ -22,7 +28,7 @@ pub(super) fn new_session(_: &mut Child<'_>) -> Result<()> {
     }
 }
 
-/// dup2(2) over 0, 1 and 2; a terminal also becomes the session's controlling terminal (`TIOCSCTTY`).
+/// dup2(2) over 0, 1 and 2, which also clears close-on-exec for the copies. A terminal also becomes the session's controlling terminal (`TIOCSCTTY`).
 pub(super) fn connect_stdio(child: &mut Child<'_>) -> Result<()> {
     let step = "connect standard input, output and error";
     let [input, output, error] = match (&child.terminal, &child.options.stdio) {
@@ -38,7 +44,7 @@ pub(super) fn connect_stdio(child: &mut Child<'_>) -> Result<()> {
     rustix::stdio::dup2_stderr(error).step(step)
 }
 
-/// A program that is not root can open `/dev/stdout` again only when it owns what is behind it. The launcher's own files
+/// fchown(2). A program that is not root can open `/dev/stdout` again only when it owns what is behind it. The launcher's own files
 /// are not given away.
 pub(super) fn give_stdio(child: &mut Child<'_>) -> Result<()> {
     let ours = child.terminal.is_some() || matches!(child.options.stdio, Some(Stdio::Files(_)));
@@ -58,6 +64,7 @@ pub(super) fn give_stdio(child: &mut Child<'_>) -> Result<()> {
     Ok(())
 }
 
+/// Before the change of user, because raising a limit is a matter of rights and `NPROC` is counted per user.
 pub(super) fn set_limits(child: &mut Child<'_>) -> Result<()> {
     child.container.process.rlimits.iter().try_for_each(set_limit)
 }
@@ -81,7 +88,7 @@ fn set_limit(limit: &Rlimit) -> Result<()> {
     .during("set the limit", text())
 }
 
-/// By name, with or without `RLIMIT_`, in either case.
+/// The kernel's number of a limit, by name, with or without `RLIMIT_`, in either case.
 fn resource(name: &str) -> Result<Resource> {
     let upper = name.to_ascii_uppercase();
     Ok(match upper.strip_prefix("RLIMIT_").unwrap_or(&upper) {
@@ -105,6 +112,8 @@ fn resource(name: &str) -> Result<Resource> {
     })
 }
 
+/// chdir(2), by descriptor. The directory must exist: whoever plans the container makes it.
+///
 /// Opened inside the root without magic links, so that `/proc/self/fd/7` is refused and not followed to a directory of the
 /// host (CVE-2024-21626); then getcwd(2) must see it below `/`.
 pub(super) fn enter_directory(child: &mut Child<'_>) -> Result<()> {
@@ -125,6 +134,8 @@ pub(super) fn enter_directory(child: &mut Child<'_>) -> Result<()> {
 }
 
 /// What a process hands on over execve(2) without anybody having said so: ignored signals, the signal mask, the umask.
+///
+/// Up to here the umask was 0, so that device nodes and mount points got the modes that were asked for.
 pub(super) fn reset(child: &Child<'_>) {
     sys::reset_signals();
     rustix::process::umask(Mode::from_raw_mode(child.container.process.umask.unwrap_or(0o022)));

@@ -1,4 +1,8 @@
 //! [`Phase::Restrict`](crate::Phase::Restrict): take away what the mounts gave too much of.
+//!
+//! procfs and sysfs were made when a machine had one administrator. Some of their files tell about the whole machine, some
+//! give it orders, and no namespace changes that. They cannot be removed, but they can be covered: a mount hides what is
+//! below it, and the container, without `CAP_SYS_ADMIN`, cannot unmount.
 
 use std::os::fd::OwnedFd;
 use std::path::Path;
@@ -15,7 +19,9 @@ use crate::sys::{self, MountAttr};
 
 const READONLY: MountAttr = MountAttr { set: libc::MOUNT_ATTR_RDONLY, clear: 0, propagation: 0, userns_fd: 0 };
 
-/// Only the mount at `/`: volumes below it have their own say.
+/// mount_setattr(2) on the mount at `/` alone: volumes below it have their own say.
+///
+/// The image below may be shared and read-only anyway; this keeps the container from writing to its own layer.
 pub(super) fn protect_root(child: &mut Child<'_>) -> Result<()> {
     if !child.container.root.readonly {
         return Ok(());
@@ -23,7 +29,10 @@ pub(super) fn protect_root(child: &mut Child<'_>) -> Result<()> {
     sys::mount_setattr(child.root()?, false, READONLY).step("make the root read-only")
 }
 
-/// Hides each path: a file behind `/dev/null`, a directory behind an empty one. What does not exist needs no hiding.
+/// Hides each path: a file behind `/dev/null`, a directory behind an empty one. What does not exist needs no hiding, and what
+/// exists depends on the kernel and on the machine.
+///
+/// Left out, `cat /proc/timer_list` in the container tells about every process of the host.
 pub(super) fn mask_paths(child: &mut Child<'_>) -> Result<()> {
     let root = child.root()?;
     let (mut null, mut empty) = (None, None);
@@ -51,7 +60,10 @@ pub(super) fn mask_paths(child: &mut Child<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Binds each path on itself, read-only, with what is mounted below.
+/// Binds each path on itself, read-only, with what is mounted below: `/proc/sys` can be read and not written.
+///
+/// Three calls per path: open_tree(2) copies the mount with that directory as its root, mount_setattr(2) makes the copy
+/// read-only while it is attached nowhere, move_mount(2) puts it over the original.
 pub(super) fn protect_paths(child: &mut Child<'_>) -> Result<()> {
     let root = child.root()?;
     for path in &child.container.readonly_paths {
@@ -64,6 +76,8 @@ pub(super) fn protect_paths(child: &mut Child<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The place, if there is one. Resolved in the root: a mask for `/proc/keys` is wanted on what the container will open under
+/// that name.
 fn find(root: &Root, path: &Path) -> Result<Option<OwnedFd>> {
     match root.resolve(path) {
         Err(failure) if failure.is(Errno::NOENT) || failure.is(Errno::NOTDIR) => Ok(None),
@@ -71,6 +85,7 @@ fn find(root: &Root, path: &Path) -> Result<Option<OwnedFd>> {
     }
 }
 
+/// A detached copy of the mount that `place` is on, with `place` as its root (open_tree(2), `OPEN_TREE_CLONE`).
 fn clone_of(place: &OwnedFd, recursive: bool) -> Result<OwnedFd, Errno> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_EMPTY_PATH;
     if recursive {

@@ -1,4 +1,8 @@
 //! [`Phase::Process`](crate::Phase::Process), the rights: user, capabilities, system call filter.
+//!
+//! Root in a container is user 0 of the host, unless there is a user namespace. What makes the difference is three nested
+//! fences, each for the day on which another has a hole: the *capabilities* say which of root's rights it has, the *filter*
+//! which system calls it may make at all, and *no new privileges* that no set-user-id program gives it more.
 
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
@@ -10,11 +14,13 @@ use crate::stage::Child;
 use crate::sys;
 use crate::user::User;
 
+/// In numbers, which the kernel wants, from names, which the image has ([`User::find`]).
 pub(super) fn find_user(child: &mut Child<'_>) -> Result<()> {
     child.user = Some(User::find(&child.container.process.user, child.root()?)?);
     Ok(())
 }
 
+/// What is not in the bounding set, no execve(2) gives back: neither a set-user-id program nor one with file capabilities.
 /// While `CAP_SETPCAP` is still there.
 pub(super) fn drop_bounding_set(child: &mut Child<'_>) -> Result<()> {
     child.container.process.capabilities.drop_bounding()
@@ -43,10 +49,12 @@ pub(super) fn become_user(child: &mut Child<'_>) -> Result<()> {
     set_thread_res_uid(uid, uid, uid).during(step, &name).map_err(unmapped)
 }
 
+/// `EINVAL` from setresuid(2) has one reason only.
 fn unmapped(failure: crate::Failure) -> crate::Failure {
     failure.hint_on(Errno::INVAL, "The user namespace maps no such id; extend its id maps.")
 }
 
+/// capset(2) and the ambient set. From here on the process has what the program will have.
 pub(super) fn set_capabilities(child: &mut Child<'_>) -> Result<()> {
     child.container.process.capabilities.apply(child.user()?.uid)
 }
@@ -56,6 +64,10 @@ pub(super) fn forbid_new_privileges(_: &mut Child<'_>) -> Result<()> {
     rustix::thread::set_no_new_privs(true).step("forbid new privileges")
 }
 
+/// seccomp(2). For this process and all its descendants, for good: a filter can be added to and never removed.
+///
+/// Without `no_new_privs` it takes `CAP_SYS_ADMIN`, because a set-user-id program that suddenly cannot call setuid(2) may go
+/// on with rights that it believes to have given up.
 pub(super) fn load_seccomp(child: &mut Child<'_>) -> Result<()> {
     let Some(program) = &child.container.process.seccomp else { return Ok(()) };
     if !child.container.process.no_new_privileges {

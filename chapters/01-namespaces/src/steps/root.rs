@@ -1,4 +1,15 @@
 //! [`Phase::Root`](crate::Phase::Root) and [`Phase::Pivot`](crate::Phase::Pivot): the directory becomes `/`.
+//!
+//! ```text
+//!   before           bind            pivot_root(".", ".")       umount2(".", MNT_DETACH)
+//!   / (host)         / (host)        / (image)                  / (image)
+//!   └ rootfs         └ rootfs ← a    └ on top of it: (host)
+//!                      mount now
+//! ```
+//!
+//! chroot(2) would change one process's idea of `/` and leave the host's tree mounted where it is: whoever may call chroot
+//! again, or still has a descriptor, gets back to it. After pivot_root(2) and the detaching of the old root the host's mounts
+//! are not in the mount namespace any more.
 
 use rustix::fs::CWD;
 use rustix::io::Errno;
@@ -23,7 +34,9 @@ pub(super) fn bind(child: &mut Child<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Opens what a stage has mounted. Where `bind` ran, the tree it made is open already.
+/// Opens what a stage has mounted on [`RootFs::path`](crate::RootFs::path). Where `bind` ran, the tree it made is open already.
+///
+/// From here on the host's name for the root is not used any more.
 pub(super) fn open(child: &mut Child<'_>) -> Result<()> {
     if child.root.is_none() {
         child.root = Some(Root::open(&child.container.root.path).map_err(explain)?);
@@ -31,13 +44,15 @@ pub(super) fn open(child: &mut Child<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Inside, `/` is the root.
+/// For an `exec`: setns(2) into a mount namespace also moves `/` to the root of that namespace.
 pub(super) fn open_entered(child: &mut Child<'_>) -> Result<()> {
     child.root = Some(Root::open("/".as_ref())?);
     Ok(())
 }
 
-/// pivot_root(2) with `.` twice: the old root ends up mounted on top of the new one, from where it is unmounted. Nothing of
+/// pivot_root(2) with `.` twice, the form that its manual page recommends: no directory for the old root is needed.
+///
+/// What happens: the old root ends up mounted on top of the new one, from where it is unmounted. Nothing of
 /// the host is left to go back to, which chroot(2) could not promise.
 pub(super) fn pivot(child: &mut Child<'_>) -> Result<()> {
     let step = "make / of the root directory";
@@ -51,6 +66,8 @@ pub(super) fn pivot(child: &mut Child<'_>) -> Result<()> {
     rustix::process::chdir("/").step("go to the new root")
 }
 
+/// For volumes that shall propagate (`rshared`, `rslave`).
+///
 /// A shared or slave root was private until now, because pivot_root(2) refuses a shared one.
 pub(super) fn propagate(child: &mut Child<'_>) -> Result<()> {
     let wanted = child.container.root.propagation;
@@ -61,6 +78,7 @@ pub(super) fn propagate(child: &mut Child<'_>) -> Result<()> {
     sys::mount_setattr(child.root()?, true, attr).step("set the propagation of the root")
 }
 
+/// The most common mistake about a root.
 fn explain(failure: Failure) -> Failure {
     match failure.errno {
         Some(libc::ENOENT | libc::ENOTDIR) => failure.hint("The root file system must be an existing directory."),

@@ -2,6 +2,9 @@
 //!
 //! Most of `/proc/sys` is the whole machine's. Only what belongs to a namespace that the container does not share with the
 //! host may be set, and the name may not lead anywhere else (CVE-2022-0811).
+//!
+//! Why it matters: `kernel.core_pattern` can name a program that the *host* runs, as root, whenever a process crashes. A
+//! container that could set it would own the machine.
 
 use std::path::PathBuf;
 
@@ -28,11 +31,15 @@ pub(crate) fn outer_net(container: &Container) -> Result<Option<u64>> {
     if container.sysctls.is_empty() { Ok(None) } else { own_net().map(Some) }
 }
 
+/// The number of this process's network namespace.
 fn own_net() -> Result<u64> {
     let path = "/proc/self/ns/net";
     Ok(rustix::fs::stat(path).during("look at", path)?.st_ino)
 }
 
+/// Opened with `RESOLVE_NO_XDEV` and `RESOLVE_NO_SYMLINKS` from a directory that is procfs: a write can then land nowhere else,
+/// whatever is mounted where (CVE-2025-52881).
+///
 /// Written through the host's `/proc`, which is still in view; what it shows below `sys` is that of the writer's namespaces.
 pub(super) fn set(child: &mut Child<'_>) -> Result<()> {
     let wanted = &child.container.sysctls;
@@ -57,6 +64,9 @@ pub(super) fn set(child: &mut Child<'_>) -> Result<()> {
 }
 
 /// Whether `name` belongs to a namespace of the container's own.
+///
+/// Whether the network is, only the kernel can say: [`Namespace::Host`] may mean that a stage has joined another one in the
+/// meantime. For the others the plan says it.
 fn allow(name: &str, namespaces: &Namespaces, net_is_private: bool) -> Result<()> {
     let own = |namespace: &Namespace| *namespace != Namespace::Host;
     let plain = name.replace('/', ".");

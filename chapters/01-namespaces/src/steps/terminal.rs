@@ -3,6 +3,11 @@
 //! It is made in the container's own devpts, so that the container can name it. Every open goes by descriptor and is
 //! checked: `/dev/pts` belongs to the container, and a `/dev/pts/0` that leads to another file would be bound to
 //! `/dev/console` or written to with the host's rights (CVE-2025-52565).
+//!
+//! ```text
+//!  keyboard, screen ─ docker client ─ parent ── outer end │ kernel: line discipline │ inner end ── sh in the container
+//!                                                         echo, ^C → SIGINT, width
+//! ```
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -35,6 +40,9 @@ impl Child<'_> {
 }
 
 /// Opens the terminal and tells the parent.
+///
+/// `/dev/pts/ptmx` makes a pair; `TIOCSPTLCK` unlocks it; `TIOCGPTPEER` (Linux 4.13) opens the inner end from the outer
+/// one, where the older way had to open `/dev/pts/N` by a name that the container could have replaced.
 pub(super) fn open(child: &mut Child<'_>) -> Result<()> {
     if !child.wants_terminal() {
         return Ok(());
@@ -54,6 +62,8 @@ pub(super) fn open(child: &mut Child<'_>) -> Result<()> {
 }
 
 /// The same, and binds the terminal to `/dev/console`, where init systems write.
+///
+/// The bind is made of the descriptor and not of `/dev/pts/0`, for the same reason.
 pub(super) fn open_with_console(child: &mut Child<'_>) -> Result<()> {
     open(child)?;
     let Some(terminal) = &child.terminal else { return Ok(()) };
@@ -64,6 +74,7 @@ pub(super) fn open_with_console(child: &mut Child<'_>) -> Result<()> {
     mount::attach(&tree, &place).during(step, "/dev/console")
 }
 
+/// The multiplexer, if it is one: a character device 5:2, on a devpts.
 fn open_ptmx(root: &Root) -> Result<OwnedFd> {
     let path = Path::new("/dev/pts/ptmx");
     let hint = "A terminal needs a devpts on /dev/pts: keep that mount, or run without a terminal.";
