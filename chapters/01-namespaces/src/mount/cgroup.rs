@@ -47,6 +47,12 @@ impl Membership {
 pub(super) fn apply(mount: &Mount, root: &Root) -> Result<()> {
     let own = "/proc/self/cgroup";
     let memberships = parse_memberships(&fs::read_to_string(own).during("read", own)?);
+    // Read once for all hierarchies, and only without a cgroup namespace: it is the longest file of the whole start.
+    let mountinfo = "/proc/self/mountinfo";
+    let table = match memberships.iter().all(|one| one.path == "/") {
+        true => String::new(),
+        false => fs::read_to_string(mountinfo).during("read", mountinfo)?,
+    };
     let attributes = mount.attributes;
     let place = root.create_dir_all(&mount.target, Mode::from_raw_mode(0o755))?;
     let attached = "mount the cgroups at";
@@ -55,7 +61,7 @@ pub(super) fn apply(mount: &Mount, root: &Root) -> Result<()> {
     if v1.is_empty() {
         let v2 =
             memberships.first().ok_or_else(|| Failure::new("find the container's cgroup", "the kernel names none"))?;
-        return attach(hierarchy(v2, attributes)?, &place).during(attached, mount.target.display());
+        return attach(hierarchy(v2, attributes, &table)?, &place).during(attached, mount.target.display());
     }
     // Writable while the directories are made; attributes come last.
     let options = ["mode=755".to_owned(), "source=cgroup".to_owned()];
@@ -66,14 +72,14 @@ pub(super) fn apply(mount: &Mount, root: &Root) -> Result<()> {
         // By name and not through `Root`: nobody else has been in this directory yet.
         rustix::fs::mkdirat(&tree, name, Mode::from_raw_mode(0o755)).during("make the directory", name)?;
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-        rustix::mount::move_mount(hierarchy(one, attributes)?, "", &tree, name, flags).during(attached, name)?;
+        rustix::mount::move_mount(hierarchy(one, attributes, &table)?, "", &tree, name, flags).during(attached, name)?;
         link_controllers(&tree, name)?;
     }
     set_attributes(&tree, attributes).during(attached, mount.target.display())
 }
 
-/// A detached mount of the process's own directory in one hierarchy.
-fn hierarchy(one: &Membership, attributes: Attributes) -> Result<OwnedFd> {
+/// A detached mount of the process's own directory in one hierarchy; `table` is the mount table where it is needed.
+fn hierarchy(one: &Membership, attributes: Attributes, table: &str) -> Result<OwnedFd> {
     if one.path == "/" {
         return match one.controllers.as_str() {
             "" => new_file_system("cgroup2", &[], attributes),
@@ -87,10 +93,8 @@ fn hierarchy(one: &Membership, attributes: Attributes) -> Result<OwnedFd> {
             }
         };
     }
-    let mountinfo = "/proc/self/mountinfo";
-    let table = fs::read_to_string(mountinfo).during("read", mountinfo)?;
     let missing = || Failure::new("find where the host has mounted the hierarchy", "it is mounted nowhere");
-    let at = mount_point(&table, &one.controllers).ok_or_else(|| missing().on(&one.controllers))?;
+    let at = mount_point(table, &one.controllers).ok_or_else(|| missing().on(&one.controllers))?;
     let path = at.join(one.path.trim_start_matches('/'));
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let tree = rustix::mount::open_tree(CWD, &path, flags).during("open the cgroup", path.display())?;
