@@ -1,9 +1,16 @@
 //! What a container changed, read from its upper directory: the list behind `docker diff`.
 //!
-//! The upper directory has everything that differs, so only it is walked, and the layers below are asked about the names
-//! found there. Three things have to be understood (overlayfs.rst): a character device 0:0 is a whiteout; a directory with
-//! `trusted.overlay.opaque` shows nothing from below; and a directory is copied up, unchanged, as soon as something in it
-//! changes.
+//! The upper directory has everything that differs, so only it is walked, and the layers below are asked about the
+//! names found there. Three things have to be understood (overlayfs.rst): a character device 0:0 is a whiteout; a
+//! directory with `trusted.overlay.opaque` shows nothing from below; and a directory is copied up, unchanged, as soon
+//! as something in it changes.
+//!
+//! A layer below may hide others below it in the same ways, so the walk takes along, for each directory, the layers
+//! that show something there: those above the first one that has a file, a whiteout or an opaque directory of that
+//! name.
+//!
+//! The walk is by descriptor and follows no link: the container may be running, and may be moving things about while it
+//! is looked at. What is then listed may be neither its state before nor its state after, but never a file of the host.
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
@@ -58,11 +65,10 @@ pub enum ChangeKind {
 pub fn changes(upper: &Path, lowers: &[PathBuf]) -> Result<Vec<Change>> {
     let open = |path: &PathBuf| openat(CWD, path, OPEN, Mode::empty()).during("open the layer", path.display());
     let below = lowers.iter().map(open).collect::<Result<Vec<_>>>()?;
-    let mut walk = Walk { found: Vec::new() };
+    let mut walk = Walk { found: BTreeSet::new() };
     let level = Level { upper: open(&upper.to_owned())?, below, hidden: false };
     walk.directory(Path::new("/"), &level, 0)?;
-    walk.found.sort();
-    Ok(walk.found)
+    Ok(walk.found.into_iter().collect())
 }
 
 /// One directory, in all layers that have it.
@@ -74,11 +80,13 @@ struct Level {
     hidden: bool,
 }
 
+/// The walk so far.
 struct Walk {
-    found: Vec<Change>,
+    found: BTreeSet<Change>,
 }
 
 impl Walk {
+    /// Everything in one directory. Where what is below is hidden, names that only the layers below have were deleted.
     fn directory(&mut self, path: &Path, level: &Level, depth: usize) -> Result<()> {
         if depth > DEPTH {
             return Err(Failure::new("follow the directories in", "they are nested too deeply").on(path.display()));
@@ -98,6 +106,7 @@ impl Walk {
         Ok(())
     }
 
+    /// One name: what it is now, what it was before, and, when it is a directory, what is in it.
     fn entry(&mut self, path: &Path, name: &OsStr, level: &Level, depth: usize) -> Result<()> {
         let Some(now) = look(&level.upper, name)? else { return Ok(()) };
         let before = visible(&level.below, name)?;
@@ -117,11 +126,9 @@ impl Walk {
         Ok(())
     }
 
+    /// Notes a change. The same one twice (from two layers below) is one.
     fn note(&mut self, path: &Path, kind: ChangeKind) {
-        let change = Change { path: path.to_owned(), kind };
-        if !self.found.contains(&change) {
-            self.found.push(change);
-        }
+        self.found.insert(Change { path: path.to_owned(), kind });
     }
 }
 
@@ -155,6 +162,7 @@ fn visible(layers: &[OwnedFd], name: &OsStr) -> Result<Option<Stat>> {
     Ok(None)
 }
 
+/// What a layer has under this name, itself and not what it leads to.
 fn look(directory: &OwnedFd, name: &OsStr) -> Result<Option<Stat>> {
     match statat(directory, name, AtFlags::SYMLINK_NOFOLLOW) {
         Err(Errno::NOENT) => Ok(None),
@@ -162,6 +170,7 @@ fn look(directory: &OwnedFd, name: &OsStr) -> Result<Option<Stat>> {
     }
 }
 
+/// The names in a directory, sorted, without `.` and `..`.
 fn names(directory: &OwnedFd) -> Result<BTreeSet<OsString>> {
     let mut names = BTreeSet::new();
     for entry in Dir::read_from(directory).step("list")? {
@@ -178,10 +187,13 @@ fn is_directory(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::Directory
 }
 
+/// overlayfs.rst: "A whiteout is created as a character device with 0/0 device number".
 fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 
+/// Whether the directory shows nothing of the layers below it. `x` as a value means something else (whiteouts as
+/// attributes).
 fn is_opaque(directory: &OwnedFd) -> Result<bool> {
     let mut value = [0u8; 1];
     match fgetxattr(directory, "trusted.overlay.opaque", &mut value) {

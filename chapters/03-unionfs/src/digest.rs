@@ -1,9 +1,19 @@
 //! `Digest`: a name made from the content, and how a chain of layers gets one.
 //!
-//! A layer is known by three digests. The *blob digest* is of the bytes that travel (usually gzip). The *diff id* is of the
-//! tar archive inside, so that compressing again does not change a layer. The *chain id* is of a layer together with all
-//! layers below it (OCI image specification, config.md, "Layer ChainID"). Directories of unpacked layers are named by
-//! chain id, because what a container sees in a layer depends on what is below it.
+//! A layer is known by three digests. The *blob digest* is of the bytes that travel (usually gzip). The *diff id* is of
+//! the tar archive inside, so that compressing again does not change a layer. The *chain id* is of a layer together
+//! with all layers below it (OCI image specification, config.md, "Layer ChainID"). Directories of unpacked layers are
+//! named by chain id, because what a container sees in a layer depends on what is below it.
+//!
+//! ```
+//! use unionfs::{Digest, chain_ids};
+//! let [base, app] = [Digest::of(b"one archive"), Digest::of(b"another")];
+//! let chains = chain_ids(&[base, app]);
+//! assert_eq!(chains[0], base);
+//! assert_eq!(chains[1], Digest::of(format!("{base} {app}").as_bytes()));
+//! // The same archive on top of something else is another layer.
+//! assert_ne!(chain_ids(&[app, app])[1], chains[1]);
+//! ```
 
 use std::fmt::{self, Debug, Display, Write as _};
 use std::io::{self, Read};
@@ -59,6 +69,7 @@ impl Digest {
     }
 }
 
+/// The value of one digit. Capitals are refused: two spellings would be two names of one thing.
 fn nibble(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
@@ -67,18 +78,21 @@ fn nibble(digit: u8) -> Option<u8> {
     }
 }
 
+/// `sha256:` and 64 digits.
 impl Display for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "sha256:{}", self.hex())
     }
 }
 
+/// The same: the numbers of 32 bytes tell nobody anything.
 impl Debug for Digest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         Display::fmt(self, f)
     }
 }
 
+/// Reads `sha256:` and 64 digits. Other algorithms that the specification has (sha512) are refused by name.
 impl FromStr for Digest {
     type Err = Failure;
 
@@ -91,6 +105,7 @@ impl FromStr for Digest {
     }
 }
 
+/// For serde: a document with a malformed digest is a malformed document.
 impl TryFrom<String> for Digest {
     type Error = Failure;
 
@@ -127,7 +142,9 @@ pub fn chain_ids(diffs: &[Digest]) -> Vec<Digest> {
 /// A digest that is not finished.
 #[derive(Clone, Default)]
 pub struct Hasher {
+    /// The hash function's own state.
     state: Sha256,
+    /// Bytes so far, for [`Hasher::count`].
     count: u64,
 }
 
@@ -174,6 +191,7 @@ impl<R> Hashing<R> {
     }
 }
 
+/// What comes out is what goes in; the digest is taken in passing.
 impl<R: Read> Read for Hashing<R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.inner.read(buffer)?;

@@ -9,6 +9,12 @@
 //! ```
 //!
 //! A layer appears whole or not at all: it is unpacked under a temporary name and renamed when it is complete.
+//!
+//! Several images share a layer when they agree on it and on everything below it: that is what the chain id says. A
+//! base image is therefore on the disk once, and ten containers of it have the very same lower directories, and the
+//! same pages in memory.
+//!
+//! Layers do not know who uses them. The image store does (chapter 6), and it alone removes them.
 
 use std::fs;
 use std::io;
@@ -29,6 +35,7 @@ const UNFINISHED: &str = ".new-";
 #[derive(Debug)]
 pub struct Layers {
     directory: PathBuf,
+    /// Makes the temporary names differ: several layers are unpacked at once.
     next: AtomicU64,
 }
 
@@ -89,7 +96,8 @@ impl Layers {
         Ok(unfinished)
     }
 
-    /// Removes a layer. The caller knows that no image and no container uses it. Removing what is not there is no error.
+    /// Removes a layer. The caller knows that no image and no container uses it. Removing what is not there is no
+    /// error.
     pub fn remove(&self, chain_id: &Digest) -> Result<()> {
         let place = self.place(chain_id);
         let number = self.next.fetch_add(1, Ordering::Relaxed);
@@ -102,10 +110,12 @@ impl Layers {
         }
     }
 
+    /// `layers/HEX`, whether it exists or not.
     fn place(&self, chain_id: &Digest) -> PathBuf {
         self.directory.join(chain_id.hex())
     }
 
+    /// The names in the directory. Those that are not UTF-8 are not ours.
     fn names(&self) -> Result<Vec<String>> {
         let step = "list the layers in";
         let entries = fs::read_dir(&self.directory).during(step, self.directory.display())?;
@@ -123,6 +133,7 @@ impl Layers {
 pub struct Unfinished {
     layers: PathBuf,
     place: PathBuf,
+    /// Whether it has its final name, and so must not be removed.
     done: bool,
 }
 
@@ -134,8 +145,8 @@ impl Unfinished {
 
     /// Gives the layer its name, once its files are on the disk.
     ///
-    /// `stats` is what [`crate::apply_layer`] returned. When somebody else was quicker with the same layer, theirs stays
-    /// and ours goes.
+    /// `stats` is what [`crate::apply_layer`] returned. When somebody else was quicker with the same layer, theirs
+    /// stays and ours goes.
     pub fn finish(mut self, parent: Option<Digest>, diff_id: Digest, stats: Stats) -> Result<Layer> {
         let layer = Layer { chain_id: chain_id(parent, diff_id), diff_id, parent, size: stats.size };
         let record = self.place.join("layer.json");
@@ -152,8 +163,8 @@ impl Unfinished {
     }
 
     /// A rename can reach the disk before the data does, and after a power failure an empty file would stand under the
-    /// name of a whole layer. A few files are synced one by one. For many it is quicker to sync the file system, although
-    /// that waits for everybody else's data too.
+    /// name of a whole layer. A few files are synced one by one. For many it is quicker to sync the file system,
+    /// although that waits for everybody else's data too.
     fn sync(&self, members: u64) -> Result<()> {
         const FEW: u64 = 64;
         if members <= FEW {
@@ -164,6 +175,7 @@ impl Unfinished {
     }
 }
 
+/// Every file, then every directory, from the bottom up.
 fn sync_tree(directory: &Path) -> io::Result<()> {
     for entry in fs::read_dir(directory)? {
         let entry = entry?;

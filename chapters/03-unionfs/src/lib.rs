@@ -1,7 +1,7 @@
 //! # Chapter 3: unionfs
 //!
-//! An image is a stack of read-only layers, and a container adds one writable layer on top. The overlay file system shows
-//! the stack as one tree. This crate mounts it, keeps the layers on disk, and makes a layer of a tar archive.
+//! An image is a stack of read-only layers, and a container adds one writable layer on top. The overlay file system
+//! shows the stack as one tree. This crate mounts it, keeps the layers on disk, and makes a layer of a tar archive.
 //!
 //! Read the files in this order:
 //!

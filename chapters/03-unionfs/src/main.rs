@@ -54,6 +54,8 @@ fn main() -> ExitCode {
     done.unwrap_or_else(|failure| failure.report("unionfs"))
 }
 
+/// The composing: two stages, a container whose root is where the overlay will be, and the launch. What is left to do
+/// by hand is what outlives the process: the writable layer, which this program throws away.
 fn start(run: Run) -> Result<ExitCode> {
     let name = format!("unionfs-{}", std::process::id());
     let place = std::env::temp_dir().join(&name);
@@ -79,6 +81,7 @@ fn start(run: Run) -> Result<ExitCode> {
     status.map(ExitCode::from)
 }
 
+/// What `images load` does for each layer of an image (chapter 6), without the image.
 fn unpack(layer: &PathBuf, directory: &PathBuf) -> Result<ExitCode> {
     let reader: Box<dyn Read> = match layer.to_str() {
         Some("-") => Box::new(io::stdin()),

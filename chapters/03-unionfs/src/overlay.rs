@@ -11,11 +11,11 @@
 //!   └──────────────────┘
 //! ```
 //!
-//! The overlay is built *detached*: fsopen(2), fsconfig(2) and fsmount(2) give a descriptor of a mount that is in no mount
-//! table at all. The child, which lives in its own mount namespace, attaches it with one move_mount(2). Two things come of
-//! this. The host's mount table never changes. And whoever keeps the descriptor keeps the file system alive after the
-//! container's last process has ended, so that the sync of the upper directory, which the kernel does when an overlay goes
-//! away (0.2 to 8 ms), can wait until the exit has been reported.
+//! The overlay is built *detached*: fsopen(2), fsconfig(2) and fsmount(2) give a descriptor of a mount that is in no
+//! mount table at all. The child, which lives in its own mount namespace, attaches it with one move_mount(2). Two
+//! things come of this. The host's mount table never changes. And whoever keeps the descriptor keeps the file system
+//! alive after the container's last process has ended, so that the sync of the upper directory, which the kernel does
+//! when an overlay goes away (0.2 to 8 ms), can wait until the exit has been reported.
 //!
 //! mount(2) could not do it: its options are one page of text (4096 bytes), which is full at about 40 layers. Here each
 //! layer is its own `lowerdir+` (Linux 6.8), up to the kernel's own limit of 500.
@@ -49,11 +49,26 @@ pub struct Overlay {
     pub work: PathBuf,
     /// The empty directory that the overlay is mounted on, the container's [`namespaces::RootFs::path`].
     pub target: PathBuf,
-    /// Whether the kernel may leave out every sync of `upper` (overlayfs.rst, "Volatile mount"): for a container that is
-    /// removed when it ends, since after a crash of the machine its files may be incomplete.
+    /// Whether the kernel may leave out every sync of `upper` (overlayfs.rst, "Volatile mount"): for a container that
+    /// is removed when it ends, since after a crash of the machine its files may be incomplete.
     pub volatile: bool,
 }
 
+/// ```no_run
+/// use unionfs::{Overlay, attach};
+/// let overlay = Overlay {
+///     lowers: vec!["/layers/app".into(), "/layers/base".into()],
+///     upper: "/c/upper".into(),
+///     work: "/c/work".into(),
+///     target: "/c/rootfs".into(),
+///     volatile: false,
+/// };
+/// overlay.make_directories()?;
+/// let mount = overlay.mount()?;
+/// // In the container's mount namespace:
+/// attach(&mount, &overlay.target)?;
+/// # Ok::<(), namespaces::Failure>(())
+/// ```
 impl Overlay {
     /// Makes `upper`, `work` and `target` where they are missing. `upper` is the container's `/`, hence mode 0755.
     pub fn make_directories(&self) -> Result<()> {
@@ -124,6 +139,7 @@ fn set_directory(context: &OwnedFd, key: &str, directory: &Path) -> Result<()> {
     .map_err(explain)
 }
 
+/// The kernel has one number for many mistakes. This says which one it probably was.
 fn explain(failure: Failure) -> Failure {
     if failure.is(Errno::INVAL) {
         return failure.hint(
@@ -140,6 +156,7 @@ fn explain(failure: Failure) -> Failure {
 /// The overlay's turn in the launch.
 #[derive(Debug)]
 pub struct OverlayStage {
+    /// What to mount: all that [`Stage::release`] needs in another process.
     overlay: Overlay,
     /// Open from `prepare` to `release`: it also keeps the file system alive after the container's end.
     mount: Option<OwnedFd>,

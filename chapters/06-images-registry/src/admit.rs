@@ -1,4 +1,8 @@
 //! An image whose files are all at hand becomes an image of the store.
+//!
+//! The order is what makes a crash harmless. Layers first, each whole or absent; then the blobs; then the manifest; and
+//! last the line in the index, which alone makes an image of them. Whatever happens in between, the worst that is left
+//! is something that nobody refers to.
 
 use std::io;
 
@@ -18,17 +22,23 @@ use crate::store::{Store, check_layers, read_config};
 use crate::unpack::unpack;
 
 /// Layers that are unpacked at a time. Each takes two threads.
+/// More would not help: unpacking is bound by the disk and by the processors, not by waiting.
 const THREADS: usize = 2;
 
 /// A layer that has to be unpacked.
 struct Job {
+    /// The archive as it travelled.
     blob: Descriptor,
+    /// Digest that its content must have.
     diff_id: Digest,
+    /// Chain id of what is below it, which goes into its own.
     below: Option<Digest>,
 }
 
 impl Store {
     /// Unpacks the layers that are new, keeps the blobs, and gives the image its names.
+    /// All digests have been checked before: the spool is a table of files by digest, so what is found under a digest
+    /// has it. What is still to be checked is that each layer's archive is the one that the configuration promises.
     pub(crate) fn admit(
         &self,
         spool: &mut Spool<'_>,
@@ -60,8 +70,8 @@ impl Store {
         )
     }
 
-    /// Does `work` while nobody removes these blobs and layers. When it fails and `discard` says so, those that nobody else
-    /// needs are removed.
+    /// Does `work` while nobody removes these blobs and layers. When it fails and `discard` says so, those that nobody
+    /// else needs are removed.
     pub(crate) fn keeping<T>(
         &self,
         digests: &[Digest],
@@ -80,6 +90,7 @@ impl Store {
         answer
     }
 
+    /// The layers that are not unpacked yet. They may be unpacked in any order: none looks at another.
     fn missing(&self, manifest: &Manifest, config: &ImageConfig, chains: &[Digest]) -> Vec<Job> {
         let below = [None].into_iter().chain(chains.iter().copied().map(Some));
         let all = manifest.layers.iter().zip(&config.rootfs.diff_ids).zip(chains).zip(below);
@@ -88,6 +99,7 @@ impl Store {
             .collect()
     }
 
+    /// One layer, told as docker tells it: `Loading layer`, under the first digits of its diff id.
     fn unpack_layer(&self, spool: &Spool<'_>, job: &Job, progress: Progress<'_>) -> Result<()> {
         let file = spool.open(&job.blob.digest)?;
         let size = file.metadata().during("look at the blob", job.blob.digest)?.len();

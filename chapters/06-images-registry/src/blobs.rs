@@ -1,7 +1,7 @@
 //! The blobs of the layout: `blobs/sha256/HEX`, each named by its digest.
 //!
-//! A blob is written under a temporary name while its digest is computed, synced, and renamed when the digest is the one
-//! that was expected. What has a final name is whole.
+//! A blob is written under a temporary name while its digest is computed, synced, and renamed when the digest is the
+//! one that was expected. What has a final name is whole.
 
 use std::collections::HashMap;
 use std::fs::{self, File};
@@ -16,10 +16,18 @@ use unionfs::{Digest, Hasher};
 use crate::error::{Error, Kind, Result};
 
 /// The directory of blobs.
+/// ```no_run
+/// # let store = images::Store::open(std::path::Path::new("/var/lib/skiff"))?;
+/// let digest = store.blobs().put(b"{}")?;
+/// assert_eq!(store.blobs().read(&digest, 100)?, b"{}");
+/// # Ok::<(), images::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct Blobs {
     directory: PathBuf,
+    /// `unfinished/`, on the same file system, so that a rename does not copy.
     unfinished: PathBuf,
+    /// Makes the temporary names differ.
     next: AtomicU64,
     /// Blobs and layers that a pull or load under way relies on, although no image does yet.
     pins: Mutex<HashMap<Digest, usize>>,
@@ -27,6 +35,8 @@ pub struct Blobs {
 
 impl Blobs {
     /// The blobs of the layout at `layout`. What an interrupted write left there is removed.
+    /// A blob under its temporary name when the store is opened is from a process that did not get to the end: the lock
+    /// says that nobody is writing now.
     pub(crate) fn open(layout: &Path) -> Result<Self> {
         let (directory, unfinished) = (layout.join("blobs/sha256"), layout.join("unfinished"));
         match fs::remove_dir_all(&unfinished) {
@@ -148,6 +158,8 @@ impl Blobs {
 }
 
 /// See [`Blobs::pin`].
+/// Whoever fetches an image first pins all its digests and only then looks what is here already. Without that, a
+/// removal at the same moment could take away what had just been found.
 pub(crate) struct Pin<'a> {
     blobs: &'a Blobs,
     digests: Vec<Digest>,
@@ -182,8 +194,10 @@ impl Drop for Unfinished {
 /// A blob that is being written.
 #[derive(Debug)]
 pub(crate) struct BlobWriter {
+    /// Open for writing until the blob is finished.
     file: File,
     place: Unfinished,
+    /// The digest is computed as the bytes come: nothing is read again for it.
     hasher: Hasher,
 }
 
@@ -207,7 +221,9 @@ impl BlobWriter {
 #[derive(Debug)]
 pub(crate) struct Written {
     place: Unfinished,
+    /// What it really is, whatever it was called on the way.
     pub(crate) digest: Digest,
+    /// In bytes.
     pub(crate) size: u64,
 }
 

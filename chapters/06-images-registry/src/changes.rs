@@ -1,4 +1,22 @@
 //! `--change`: single Dockerfile instructions that set an image's configuration, for `import` and `commit`.
+//!
+//! | instruction              | sets                                                              |
+//! |--------------------------|-------------------------------------------------------------------|
+//! | `CMD`, `ENTRYPOINT`      | the program: `["sh", "-c", "x"]`, or a line for the shell         |
+//! | `ENV`, `LABEL`           | `name=value …`, or one `name value`; a later `ENV` replaces       |
+//! | `EXPOSE`                 | ports: `80` is `80/tcp`                                           |
+//! | `VOLUME`                 | paths that get a volume: `["/a b"]` or words                      |
+//! | `USER`, `WORKDIR`, `STOPSIGNAL` | one value                                                  |
+//! | `ONBUILD`                | another instruction, kept as it is                                |
+//!
+//! ```
+//! use images::{RunConfig, apply_changes};
+//! let mut config = RunConfig::default();
+//! apply_changes(&mut config, &["CMD [\"httpd\", \"-f\"]".into(), "EXPOSE 80".into()])?;
+//! assert_eq!(config.cmd.as_deref(), Some(&["httpd".to_owned(), "-f".to_owned()][..]));
+//! assert!(config.exposed_ports.contains_key("80/tcp"));
+//! # Ok::<(), images::Error>(())
+//! ```
 
 use std::collections::BTreeMap;
 
@@ -12,6 +30,7 @@ pub fn apply_changes(config: &mut RunConfig, changes: &[String]) -> Result<()> {
     changes.iter().try_for_each(|change| apply(config, change))
 }
 
+/// One instruction. Its name may be in any case; an instruction that builds (`RUN`, `COPY`) is refused.
 fn apply(config: &mut RunConfig, change: &str) -> Result<()> {
     let (instruction, rest) = change.trim().split_once(char::is_whitespace).unwrap_or((change.trim(), ""));
     let rest = rest.trim();
@@ -51,6 +70,7 @@ fn command(text: &str) -> Vec<String> {
     list(text).unwrap_or_else(|| vec!["/bin/sh".to_owned(), "-c".to_owned(), text.to_owned()])
 }
 
+/// A JSON array of strings. Anything that only looks like one is a line for the shell, as in a Dockerfile.
 fn list(text: &str) -> Option<Vec<String>> {
     text.starts_with('[').then(|| serde_json::from_str::<Vec<String>>(text).ok()).flatten()
 }

@@ -2,6 +2,16 @@
 //!
 //! Everything is decompressed in this process. Other engines have run `xz` or `unpigz` found on the path, and once that
 //! path was the container's (CVE-2014-9357).
+//!
+//! ```
+//! use images::{Compression, decompress};
+//! use std::io::Read;
+//! let compressed = zstd::encode_all(&b"content"[..], 1).unwrap();
+//! let (compression, mut reader) = decompress(compressed.as_slice()).unwrap();
+//! let mut content = String::new();
+//! reader.read_to_string(&mut content).unwrap();
+//! assert_eq!((compression, content.as_str()), (Compression::Zstd, "content"));
+//! ```
 
 use std::io::{self, BufReader, Cursor, Read};
 

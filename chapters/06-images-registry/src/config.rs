@@ -1,7 +1,24 @@
 //! The image's configuration: what to run, and which layers.
 //!
-//! The format is the OCI image configuration (config.md of the image specification) with Docker's additions (`Healthcheck`,
-//! `Shell`, `OnBuild`). Fields that we do not know are kept, so that an image that was loaded and saved is the same image.
+//! The format is the OCI image configuration (config.md of the image specification) with Docker's additions
+//! (`Healthcheck`, `Shell`, `OnBuild`). Fields that we do not know are kept, so that an image that was loaded and saved
+//! is the same image.
+//!
+//! ```json
+//! {
+//!   "architecture": "amd64",
+//!   "os": "linux",
+//!   "config": { "Env": ["PATH=/usr/bin:/bin"], "Cmd": ["sh"], "WorkingDir": "/srv" },
+//!   "rootfs": { "type": "layers", "diff_ids": ["sha256:5f70bf18…", "sha256:c6f988f4…"] },
+//!   "history": [
+//!     { "created_by": "/bin/sh -c #(nop) ADD file:… in /" },
+//!     { "created_by": "CMD [\"sh\"]", "empty_layer": true }
+//!   ]
+//! }
+//! ```
+//!
+//! The digest of these bytes is the image's id: two images with the same id have the same files and do the same. That
+//! is why we never write a configuration again that came from elsewhere, not even prettier.
 
 use std::collections::BTreeMap;
 
@@ -91,6 +108,8 @@ pub struct RunConfig {
 
 impl RunConfig {
     /// Puts what the image says into `process`. `args` take the place of the image's `Cmd`, not of its entrypoint.
+    /// The environment of the image goes over what is there (a default `PATH`); the caller puts what the user wants on
+    /// top of both. An entrypoint of several words stays in front: `ENTRYPOINT ["git"]` and `log` run `git log`.
     pub fn describe(&self, process: &mut Process, args: Vec<String>) {
         let cmd = if args.is_empty() { self.cmd.clone().unwrap_or_default() } else { args };
         process.args = self.entrypoint.iter().flatten().cloned().chain(cmd).collect();
@@ -185,6 +204,7 @@ fn or_default<'de, T: Default + Deserialize<'de>, D: Deserializer<'de>>(input: D
     Ok(Option::deserialize(input)?.unwrap_or_default())
 }
 
+/// For serde: a duration that was not given is left out.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
 fn is_zero(number: &i64) -> bool {
     *number == 0

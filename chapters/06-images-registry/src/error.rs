@@ -1,6 +1,17 @@
 //! What can go wrong with images, in a form that the engine can sort.
 //!
-//! A [`Failure`] has the words for a person. The engine also has to choose an HTTP status, and for that it needs a kind.
+//! A [`Failure`] has the words for a person. The engine also has to choose an HTTP status, and for that it needs a
+//! kind.
+//!
+//! | kind          | HTTP | example                                                 |
+//! |---------------|------|---------------------------------------------------------|
+//! | `NotFound`    | 404  | `No such image: busybox:latest`                         |
+//! | `Invalid`     | 400  | `invalid reference format`                              |
+//! | `Conflict`    | 409  | `conflict: unable to remove repository reference …`     |
+//! | `Denied`      | 404  | `pull access denied for …` (docker does not say 403)    |
+//! | `NoSpace`     | 500  | `cannot write …: No space left on device`               |
+//! | `Unavailable` | 500  | `cannot reach the registry …`                           |
+//! | `System`      | 500  | everything that a system call refused                   |
 
 use std::convert::Infallible;
 use std::fmt::{self, Display};
@@ -26,7 +37,8 @@ pub struct Error {
 pub enum Kind {
     /// No such image, tag, manifest or layer, here or in the registry.
     NotFound,
-    /// What was asked makes no sense: a malformed reference, an archive that is no image, content with the wrong digest.
+    /// What was asked makes no sense: a malformed reference, an archive that is no image, content with the wrong
+    /// digest.
     Invalid,
     /// It is in use, or a name is ambiguous.
     Conflict,

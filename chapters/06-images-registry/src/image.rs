@@ -1,4 +1,15 @@
 //! An image as the store knows it, and the messages of those who bring one.
+//!
+//! What docker tells while it pulls, layer by layer, under the first digits of the layer's digest:
+//!
+//! | status                                   | means                                              |
+//! |------------------------------------------|----------------------------------------------------|
+//! | `Pulling fs layer`                       | it is on the list                                  |
+//! | `Waiting`                                | others are being fetched first                     |
+//! | `Downloading`                            | with bytes: for a progress bar                     |
+//! | `Verifying Checksum`, `Download complete`| all bytes are here, and they are the right ones    |
+//! | `Extracting`, `Pull complete`            | it gets its name in the layer directory            |
+//! | `Already exists`                         | nothing had to be fetched                          |
 
 use std::fmt::{self, Display};
 

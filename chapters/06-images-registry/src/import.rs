@@ -1,4 +1,10 @@
 //! `docker import`: the archive of a root file system becomes an image of one layer.
+//!
+//! The other way to an image, without a builder: `debootstrap`, `tar`, `import`. What the archive cannot say (the
+//! program, the environment) is said by `--change`.
+//!
+//! The layer's digest is known only when it has been read, so here everything else waits for it: the configuration
+//! names the layer, the manifest names the configuration.
 
 use std::io::Read;
 
@@ -11,6 +17,14 @@ use crate::manifest::Descriptor;
 use crate::store::Store;
 use crate::unpack::{Tee, unpack};
 
+/// ```no_run
+/// use images::Import;
+/// # let store = images::Store::open(std::path::Path::new("/var/lib/skiff"))?;
+/// let archive = std::fs::File::open("debian.tar").unwrap();
+/// let import = Import { name: Some("debian:trixie".parse()?), changes: vec!["CMD bash".into()], message: None };
+/// println!("{}", store.import(archive, import)?.id);
+/// # Ok::<(), images::Error>(())
+/// ```
 impl Store {
     /// Makes an image of one layer from a tar archive of a root file system, compressed or not.
     pub fn import(&self, archive: impl Read + Send, import: Import) -> Result<Image> {

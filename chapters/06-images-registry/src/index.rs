@@ -3,6 +3,24 @@
 //! Each line of the list is one name of one image. The name is in two annotations: `org.opencontainers.image.ref.name`,
 //! by which `skopeo copy oci:/var/lib/skiff/images:NAME …` finds it, and `io.containerd.image.name`, which Docker's and
 //! containerd's own archives have.
+//!
+//! ```json
+//! {
+//!   "schemaVersion": 2,
+//!   "manifests": [
+//!     {
+//!       "mediaType": "application/vnd.oci.image.manifest.v1+json", "digest": "sha256:a1460345…", "size": 401,
+//!       "annotations": {
+//!         "org.opencontainers.image.ref.name": "docker.io/library/busybox:latest",
+//!         "io.containerd.image.name": "docker.io/library/busybox:latest"
+//!       }
+//!     }
+//!   ]
+//! }
+//! ```
+//!
+//! An image with two names has two lines; one without a name has a line without annotations. A name with a digest (what
+//! a registry had the image under) is a line as well, so that `docker pull NAME@DIGEST` finds it again.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
@@ -35,6 +53,8 @@ pub(crate) struct Entry {
 }
 
 /// Locks the layout for this process, and makes it if it is new. The lock ends with the descriptor.
+/// flock(2): the kernel gives it back when the process ends, however it ends, so a lock is never left behind.
+/// `oci-layout` is the file that is locked because it is the one that is never replaced.
 pub(crate) fn lock(layout: &Path) -> Result<File> {
     // Images can hold secrets, and nobody but the engine has business here.
     let private = fs::create_dir_all(layout).and_then(|()| fs::set_permissions(layout, Permissions::from_mode(0o700)));
@@ -76,6 +96,7 @@ pub(crate) fn read(layout: &Path) -> Result<Vec<Entry>> {
 }
 
 /// Writes the list, all or nothing.
+/// A reader without the lock (skopeo, a person) sees the old list or the new one. It is indented for the person.
 pub(crate) fn write(layout: &Path, entries: &[Entry]) -> Result<()> {
     let manifests = entries.iter().flat_map(lines).collect();
     let index = Index { schema_version: 2, media_type: Some(INDEX.to_owned()), manifests };
@@ -94,6 +115,7 @@ pub(crate) fn write(layout: &Path, entries: &[Entry]) -> Result<()> {
 }
 
 /// The lines of one image.
+/// An entry as the lines of the list that [`read`] makes it of again.
 fn lines(entry: &Entry) -> Vec<Descriptor> {
     let line = |annotations: &[(&str, String)]| Descriptor {
         annotations: annotations.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect(),

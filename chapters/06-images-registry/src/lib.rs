@@ -1,8 +1,8 @@
 //! # Chapter 6: images and registries
 //!
-//! Where the layers come from. An image is a configuration and a stack of layers, all named by their content. This crate
-//! gives images their names, keeps them on disk in a format that other tools can read, takes them out of archives, and
-//! fetches them from registries.
+//! Where the layers come from. An image is a configuration and a stack of layers, all named by their content. This
+//! crate gives images their names, keeps them on disk in a format that other tools can read, takes them out of
+//! archives, and fetches them from registries.
 //!
 //! Read the files in this order:
 //!

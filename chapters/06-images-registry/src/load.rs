@@ -1,11 +1,29 @@
 //! `docker load`: the archives that `docker save` and OCI tools write.
 //!
-//! Both are tar archives of files that refer to each other by name, and the file that says what belongs to what is usually
-//! the last. So all files are first put aside, as blobs without a name; each then either gets its name or goes away.
+//! Both are tar archives of files that refer to each other by name, and the file that says what belongs to what is
+//! usually the last. So all files are first put aside, as blobs without a name; each then either gets its name or goes
+//! away.
 //!
 //! - docker's layout has a `manifest.json` with the names of the files (in archives of old versions `ID/layer.tar`, and
 //!   symbolic links where two images share a layer);
-//! - the OCI layout has an `index.json` and files named by digest, `blobs/sha256/HEX`. Docker writes both since version 25.
+//! - the OCI layout has an `index.json` and files named by digest, `blobs/sha256/HEX`. Docker writes both since version
+//!   25.
+//!
+//! ```text
+//! docker, before 25                    docker since 25, skopeo, podman, we
+//! ─────────────────                    ───────────────────────────────────
+//! manifest.json                        manifest.json        docker's list, with names of files below
+//! 7ecddd79….json    configuration      index.json           the OCI list
+//! 48adac30…/layer.tar                  oci-layout
+//! 48adac30…/json    (old: not read)    blobs/sha256/7ecd…   configuration, layers, manifests
+//! repositories      (old: not read)
+//! ```
+//!
+//! Docker's list goes first where there are both: `docker load` reads it, and so both engines make the same of an
+//! archive. An image from it has no manifest in the archive, and gets one from us.
+//!
+//! Names of files are only looked up in the table of files that the archive has. None is ever a path on the host, so
+//! there is nothing that a `../../etc/passwd` could reach (CVE-2014-9358).
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -28,12 +46,16 @@ use crate::store::Store;
 const FILES: usize = 20_000;
 
 /// One image in `manifest.json`.
+/// With docker's names. Other keys (`LayerSources`, `Parent`) are for nobody here.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Saved {
+    /// Name of the configuration's file.
     config: String,
+    /// Its names, as people write them; `null` for none.
     #[serde(default)]
     repo_tags: Option<Vec<String>>,
+    /// Names of the layers' files, lowest first.
     #[serde(default)]
     layers: Option<Vec<String>>,
 }
@@ -41,6 +63,12 @@ struct Saved {
 impl Store {
     /// Loads every image of an archive that `docker save` or an OCI tool wrote, compressed or not. The names it had, or
     /// none, come back with each image.
+    /// The archive is read once, from front to back: it may come over a socket. Until the end nothing of it is visible;
+    /// after a failure nothing of it is left. Each layer that is new is told as `Loading layer`.
+    ///
+    /// # Errors
+    /// [`Kind::Invalid`] with what is wrong, when it is not such an archive, is damaged, or is not one image after
+    /// another; [`Kind::NoSpace`] when the disk is full.
     pub fn load(&self, archive: impl Read + Send, progress: Progress<'_>) -> Result<Vec<Image>> {
         let mut spool = Spool::fill(archive, &self.blobs)?;
         let wanted = if let Some(list) = spool.read("manifest.json", MANIFEST_LIMIT)? {
@@ -65,17 +93,23 @@ impl Store {
 
 /// The files of an archive, put aside.
 pub(crate) struct Spool<'a> {
+    /// Where the files are put aside, and where they stay.
     blobs: &'a Blobs,
+    /// Digest of each file by its name.
     files: HashMap<String, Digest>,
+    /// Where each link leads, as a name in the archive.
     links: HashMap<String, String>,
+    /// The files themselves. Two with the same content are one.
     written: HashMap<Digest, Written>,
 }
 
 impl<'a> Spool<'a> {
+    /// Nothing yet.
     pub(crate) fn new(blobs: &'a Blobs) -> Self {
         Self { blobs, files: HashMap::new(), links: HashMap::new(), written: HashMap::new() }
     }
 
+    /// Reads the whole archive. It may be compressed as a whole, which `docker load` accepts too.
     fn fill(archive: impl Read, blobs: &'a Blobs) -> Result<Self> {
         let (_, stream) = decompress(archive).map_err(|error| Error::of_read(error, "read the archive"))?;
         let mut archive = Archive::new(BufReader::with_capacity(1 << 17, stream));
@@ -100,6 +134,7 @@ impl<'a> Spool<'a> {
     }
 
     /// Puts a file aside; returns its digest.
+    /// It is a blob without a name from here on, and goes away with the spool unless it is kept.
     pub(crate) fn put(&mut self, file: &mut dyn Read) -> Result<Digest> {
         let mut writer = self.blobs.writer()?;
         let mut buffer = vec![0; 1 << 17];
@@ -129,6 +164,7 @@ impl<'a> Spool<'a> {
         None
     }
 
+    /// The content of the small file of this name, if there is one.
     fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         self.find(name).map(|digest| self.bytes(&digest, limit)).transpose()
     }
@@ -167,6 +203,8 @@ impl<'a> Spool<'a> {
         saved.iter().map(|image| self.saved_image(image)).collect()
     }
 
+    /// The layers' media types are found by looking into them: docker's list does not say how a layer is compressed,
+    /// and `docker save` writes them plain.
     fn saved_image(&self, image: &Saved) -> Result<(Vec<u8>, Vec<Reference>)> {
         let find = |name: &String| self.find(name).ok_or_else(|| refuse(format!("the file {name} is missing")));
         let size = |digest: &Digest| self.written.get(digest).map_or(0, |written| written.size);
@@ -203,6 +241,7 @@ impl<'a> Spool<'a> {
     }
 
     /// Follows an index to the manifest for this machine.
+    /// Each step is a file of the archive, found by its digest.
     fn manifest(&self, descriptor: &Descriptor, host: &Platform) -> Result<Vec<u8>> {
         let bytes = self.bytes(&descriptor.digest, MANIFEST_LIMIT)?;
         match Document::read(&bytes, Some(&descriptor.media_type))? {
@@ -226,6 +265,7 @@ fn names_of(descriptor: &Descriptor) -> Vec<Reference> {
     name.and_then(|name| name.parse::<Reference>().ok()).map(Reference::or_latest).into_iter().collect()
 }
 
+/// In docker's words, which say what was looked for, and with a hint that says what there is.
 pub(crate) fn no_platform(index: &Index, host: &Platform) -> Error {
     let words = format!("no matching manifest for {}/{} in the manifest list entries", host.os, host.architecture);
     Error::worded(Kind::NotFound, words).with_hint(format!("The image is only for {}.", index.platforms()))
@@ -244,6 +284,7 @@ fn clean(name: &str) -> String {
     parts.join("/")
 }
 
+/// The failure of an archive that is not what it should be.
 fn refuse(why: impl std::fmt::Display) -> Error {
     Error::new(Kind::Invalid, Failure::new("load the archive", why))
 }

@@ -5,6 +5,22 @@
 //! index ─▶ manifest (one for each platform) ─▶ config
 //!                                            ─▶ layer, layer, …
 //! ```
+//!
+//! A manifest, for example, with everything in it that counts:
+//!
+//! ```json
+//! {
+//!   "schemaVersion": 2,
+//!   "mediaType": "application/vnd.oci.image.manifest.v1+json",
+//!   "config": { "mediaType": "application/vnd.oci.image.config.v1+json", "digest": "sha256:b5b2b2c5…", "size": 7023 },
+//!   "layers": [
+//!     { "mediaType": "application/vnd.oci.image.layer.v1.tar+gzip", "digest": "sha256:9834876d…", "size": 32654 }
+//!   ]
+//! }
+//! ```
+//!
+//! Each arrow of the picture is a descriptor: type, digest and size of another blob. Whoever has the digest of the
+//! first document can check everything that follows from it; that is why `name@sha256:…` pins a whole image.
 
 use std::collections::BTreeMap;
 
@@ -120,6 +136,8 @@ pub struct Index {
     pub manifests: Vec<Descriptor>,
 }
 
+/// An index is also how one name means something on every kind of machine: the client, not the registry, picks the
+/// manifest.
 impl Index {
     /// The manifest for `platform`: the first with its system, processor and, if one is asked for, variant.
     pub fn choose(&self, platform: &Platform) -> Option<&Descriptor> {
@@ -152,8 +170,8 @@ pub enum Document {
 impl Document {
     /// Reads a document that travelled under the media type `stated`.
     ///
-    /// The same bytes must mean the same to everybody who reads them. A document that is a manifest and an index at once,
-    /// or that calls itself something else than it was called on the way, is refused (CVE-2021-41190).
+    /// The same bytes must mean the same to everybody who reads them. A document that is a manifest and an index at
+    /// once, or that calls itself something else than it was called on the way, is refused (CVE-2021-41190).
     pub fn read(bytes: &[u8], stated: Option<&str>) -> Result<Self> {
         let value: Value = serde_json::from_slice(bytes).map_err(|error| refuse(format!("it is not JSON: {error}")))?;
         let has = |key| value.get(key).is_some();
@@ -190,6 +208,7 @@ impl Document {
     }
 }
 
+/// The failure of a document that is not what it should be.
 fn refuse(why: impl std::fmt::Display) -> Error {
     Error::new(Kind::Invalid, Failure::new("use the manifest", why))
 }
@@ -245,7 +264,8 @@ mod tests {
             json!({"mediaType": MANIFEST, "digest": Digest::of(text), "size": 1,
                    "platform": {"os": "linux", "architecture": architecture}})
         };
-        let index = json!({"schemaVersion": 2, "manifests": [entry("arm64", b"a"), entry("amd64", b"b"), entry("unknown", b"c")]});
+        let manifests = [entry("arm64", b"a"), entry("amd64", b"b"), entry("unknown", b"c")];
+        let index = json!({"schemaVersion": 2, "manifests": manifests});
         let Ok(Document::Index(index)) = read(&index, None) else { panic!() };
         let amd64 = Platform { architecture: "amd64".into(), os: "linux".into(), variant: None };
         assert_eq!(index.choose(&amd64).unwrap().digest, Digest::of(b"b"));

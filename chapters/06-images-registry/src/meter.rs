@@ -1,4 +1,7 @@
 //! A reader that tells how far it is.
+//!
+//! A read is 128 kB or less, and a layer can be a gigabyte: without a pause between two messages the telling would cost
+//! more than the reading.
 
 use std::io::{self, Read};
 use std::time::{Duration, Instant};
@@ -13,9 +16,11 @@ pub(crate) struct Meter<'a, R> {
     reader: R,
     id: &'a str,
     status: &'static str,
+    /// Bytes so far.
     done: u64,
     total: u64,
     progress: Progress<'a>,
+    /// When the last message was.
     told: Instant,
 }
 

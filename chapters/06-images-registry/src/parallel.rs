@@ -1,4 +1,8 @@
 //! A few threads for a list of jobs.
+//!
+//! A pull waits for the network and a load for the disk, so more than one layer at a time is worth it; more than a few
+//! is not. Threads of a scope are enough: they may borrow, and they have ended when the call returns, so that a program
+//! that later starts a container has one thread again (chapter 1).
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
@@ -7,6 +11,8 @@ use std::thread;
 use crate::error::Result;
 
 /// Does every job, `threads` of them at a time. After a failure no further job is begun; the first failure is returned.
+/// Jobs that are under way when one fails are finished: a layer that is half unpacked is of no use, but nor is it in
+/// the way. With no job at all there is no thread either.
 pub(crate) fn in_parallel<J: Send>(threads: usize, jobs: Vec<J>, work: impl Fn(J) -> Result<()> + Sync) -> Result<()> {
     let threads = threads.min(jobs.len());
     let queue = Mutex::new(jobs.into_iter());

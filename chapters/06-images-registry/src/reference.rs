@@ -1,9 +1,31 @@
 //! The name of an image: `[registry[:port]/]path[:tag][@digest]`.
 //!
-//! People write `busybox` and mean `docker.io/library/busybox:latest`. The short form is called *familiar*, and the rules
-//! between the two are Docker's: the first component is a registry only if it could not be anything else (it has a dot, a
-//! colon or a capital letter, or is `localhost`), and what has no registry is of docker.io, where a name without a slash
-//! is in `library`. A value of this type is always valid and always in the full form.
+//! People write `busybox` and mean `docker.io/library/busybox:latest`. The short form is called *familiar*, and the
+//! rules between the two are Docker's: the first component is a registry only if it could not be anything else (it has
+//! a dot, a colon or a capital letter, or is `localhost`), and what has no registry is of docker.io, where a name
+//! without a slash is in `library`. A value of this type is always valid and always in the full form.
+//!
+//! | written                      | means                                    |
+//! |------------------------------|------------------------------------------|
+//! | `busybox`                    | `docker.io/library/busybox` (`:latest`)  |
+//! | `grafana/loki:3.0`           | `docker.io/grafana/loki:3.0`             |
+//! | `localhost/app`              | `localhost/app`: a registry on this host |
+//! | `localhost:5000/team/app:v1` | port 5000 of this host                   |
+//! | `host:80`                    | `docker.io/library/host:80`: a tag       |
+//! | `busybox@sha256:…`           | exactly this content, whatever its tags  |
+//!
+//! ```
+//! use images::Reference;
+//! let reference: Reference = "busybox".parse::<Reference>()?.or_latest();
+//! assert_eq!(reference.to_string(), "docker.io/library/busybox:latest");
+//! assert_eq!(reference.familiar(), "busybox:latest");
+//! assert_eq!((reference.domain(), reference.path()), ("docker.io", "library/busybox"));
+//! assert!("Busybox".parse::<Reference>().is_err(), "names are in lower case");
+//! # Ok::<(), images::Error>(())
+//! ```
+//!
+//! The grammar is that of the distribution project (`reference/regexp.go` there). It is written out here as functions,
+//! each for one part, instead of one regular expression for all.
 
 use std::fmt::{self, Display};
 use std::str::FromStr;
@@ -83,6 +105,7 @@ impl Reference {
     }
 
     /// Whether both are of the same repository.
+    /// A tag and a digest of the same repository speak of the same thing; of two repositories they do not.
     pub fn same_repository(&self, other: &Self) -> bool {
         (&self.domain, &self.path) == (&other.domain, &other.path)
     }
@@ -106,6 +129,7 @@ impl Reference {
         format!("{}/{}", self.domain, self.path)
     }
 
+    /// `:tag@digest`, as far as there is one.
     fn suffix(&self) -> String {
         let tag = self.tag.iter().map(|tag| format!(":{tag}"));
         tag.chain(self.digest.iter().map(|digest| format!("@{digest}"))).collect()
@@ -119,6 +143,8 @@ impl Display for Reference {
     }
 }
 
+/// Reads both forms. The order of the checks is docker's, so that the same mistake gets the same answer: an id that was
+/// taken for a name, then capital letters, then everything else.
 impl FromStr for Reference {
     type Err = Error;
 
@@ -156,6 +182,7 @@ impl FromStr for Reference {
     }
 }
 
+/// For serde, which writes the full form and reads both.
 impl TryFrom<String> for Reference {
     type Error = Error;
 
@@ -199,6 +226,7 @@ fn is_component(component: &str) -> bool {
         && component.split(alphanumeric).filter(|between| !between.is_empty()).all(separator)
 }
 
+/// A letter, digit or underscore; then also dots and hyphens.
 fn is_tag(tag: &str) -> bool {
     let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
     tag.len() <= TAG
@@ -206,6 +234,7 @@ fn is_tag(tag: &str) -> bool {
         && tag.bytes().all(|byte| word(byte) || byte == b'.' || byte == b'-')
 }
 
+/// Docker's words, since its clients print them as they are; and what it leaves out, as a hint.
 fn invalid(words: &str) -> Error {
     Error::worded(Kind::Invalid, words).with_hint(
         "A name is [REGISTRY[:PORT]/]PATH[:TAG][@DIGEST] in lower case: busybox, alpine:3.20, localhost:5000/team/app.",

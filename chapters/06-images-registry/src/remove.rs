@@ -1,7 +1,17 @@
 //! `docker rmi`: names first, then the image, then what no other image needs.
 //!
-//! An image is removed with its last name. While a container uses it, its layers are in an overlay and must stay: then it
-//! is only hidden, and goes when the container has gone.
+//! An image is removed with its last name. While a container uses it, its layers are in an overlay and must stay: then
+//! it is only hidden, and goes when the container has gone.
+//!
+//! | asked for                               | what happens                                                    |
+//! |-----------------------------------------|-----------------------------------------------------------------|
+//! | a name, and the image has others        | only the name goes                                              |
+//! | its last name                           | the name goes, then the image, then layers nobody else has      |
+//! | its last name, and a container uses it  | refused; with force the image is hidden and its layers stay     |
+//! | an id, and all names are of one repository | all names go, and the image                                  |
+//! | an id, and names are of several         | refused; with force as above                                    |
+//!
+//! A name with a digest is not counted as a name of its own: it goes with the last tag of its repository.
 
 use std::collections::HashSet;
 
@@ -15,7 +25,9 @@ use crate::store::{Known, Store, find};
 /// What is to be done, decided before anything is.
 #[derive(Debug, PartialEq, Eq)]
 struct Plan {
+    /// These names go.
     untag: Vec<Reference>,
+    /// And the image itself.
     delete: bool,
 }
 
@@ -24,6 +36,9 @@ impl Store {
     ///
     /// `used` is the images of containers, with the container's short id: such an image is kept unless `force`, and its
     /// layers in any case.
+    /// Refusals are in docker's words, with the container that is in the way. What was untagged and deleted comes back
+    /// in the order in which it went: names, the image, its layers from the top down. The files go when the list on the
+    /// disk no longer has the image; if the process dies in between, [`Store::sweep`] finds them.
     pub fn remove(&self, name: &str, force: bool, used: &[(Digest, String)]) -> Result<Vec<Removed>> {
         let (mut removed, gone) = self.change(|known| {
             let (id, plan) = {
@@ -56,8 +71,8 @@ impl Store {
         self.delete(&gone).map(drop)
     }
 
-    /// Removes every blob and layer that no image refers to: what interrupted pulls have left. To be called when nothing
-    /// else goes on, once after the store was opened.
+    /// Removes every blob and layer that no image refers to: what interrupted pulls have left. To be called when
+    /// nothing else goes on, once after the store was opened.
     pub fn sweep(&self) -> Result<()> {
         let known = self.read();
         let (needed, pinned) = (needed(&known), self.blobs.pinned());
@@ -104,16 +119,19 @@ impl Store {
     }
 }
 
+/// Takes those out of the list that are hidden and that no container uses any more.
 fn take_hidden(known: &mut Vec<Known>, used: &[(Digest, String)]) -> Vec<Known> {
     let is_used = |known: &Known| used.iter().any(|(id, _)| *id == known.id);
     known.extract_if(.., |known| known.entry.hidden && !is_used(known)).collect()
 }
 
+/// Every blob and layer that some image needs.
 fn needed(known: &[Known]) -> HashSet<Digest> {
     known.iter().flat_map(Known::reach).collect()
 }
 
 /// Decides, by docker's rules. `user` is a container of this image.
+/// Pure, so that the rules can be read, and tested, without a store.
 fn plan(image: &Known, asked: &str, force: bool, user: Option<&str>) -> Result<Plan> {
     let names: Vec<_> = image.entry.names.iter().cloned().collect();
     let by_name = asked.parse::<Reference>().ok().map(Reference::or_latest).and_then(|reference| {
@@ -156,6 +174,7 @@ fn plan_by_id(image: &Known, names: Vec<Reference>, force: bool, user: Option<&s
 }
 
 /// Whether there is one tag at most, and all names are of one repository.
+/// Then an id can only mean one thing, and taking all names away is what the user wants.
 fn is_single(names: &[Reference]) -> bool {
     let tags = names.iter().filter(|name| name.digest().is_none()).count();
     names.first().is_some_and(|first| tags <= 1 && names.iter().all(|name| name.same_repository(first)))

@@ -1,4 +1,10 @@
 //! `docker save`: an archive that is an OCI layout and docker's own at the same time.
+//!
+//! The blobs are in it once, and two lists refer to them: `index.json` for OCI tools, `manifest.json` for docker. The
+//! layers stay compressed as they came; `docker load` looks into them and does not mind.
+//!
+//! Blobs are in the order in which they are needed (layers, configuration, manifest), and the lists come last, as
+//! docker writes them.
 
 use std::collections::{BTreeMap, HashSet};
 use std::io::{Read as _, Write};
@@ -13,6 +19,12 @@ use crate::manifest::{Descriptor, INDEX, Index};
 use crate::reference::Reference;
 use crate::store::{Known, Store, find};
 
+/// ```no_run
+/// # let store = images::Store::open(std::path::Path::new("/var/lib/skiff"))?;
+/// let mut file = std::fs::File::create("busybox.tar").unwrap();
+/// store.save(&["busybox:latest".into()], &mut file)?;
+/// # Ok::<(), images::Error>(())
+/// ```
 impl Store {
     /// Writes images as an archive that both `docker load` and OCI tools read.
     ///
@@ -41,6 +53,7 @@ impl Store {
         Ok(archive.finish().step("write the archive")?)
     }
 
+    /// Streams a blob: a layer may be larger than the memory.
     fn append_blob(&self, archive: &mut tar::Builder<impl Write>, digest: &Digest) -> Result<()> {
         let blob = self.blobs.open_blob(digest)?;
         let size = blob.metadata().during("look at the blob", digest)?.len();
@@ -50,12 +63,14 @@ impl Store {
 }
 
 impl Known {
+    /// Its layers, its configuration, its manifest.
     fn blobs(&self) -> impl Iterator<Item = Digest> {
         let layers = self.manifest.layers.iter().map(|layer| layer.digest);
         layers.chain([self.id, self.entry.manifest.digest])
     }
 }
 
+/// The OCI list: a line for each name, and one without a name for an image that was asked for by id.
 fn layout_index(images: &[(&Known, Vec<Reference>)]) -> Index {
     let line = |image: &Known, name: Option<&Reference>| {
         let annotations = name.map_or_else(BTreeMap::new, |name| {
@@ -72,6 +87,7 @@ fn layout_index(images: &[(&Known, Vec<Reference>)]) -> Index {
 }
 
 /// docker's `manifest.json`.
+/// Paths of the OCI layout as names of files: docker looks up whatever the list says.
 fn docker_list(images: &[(&Known, Vec<Reference>)]) -> Value {
     let file = |digest: &Digest| format!("blobs/sha256/{}", digest.hex());
     let image = |(image, names): &(&Known, Vec<Reference>)| {
@@ -84,6 +100,7 @@ fn docker_list(images: &[(&Known, Vec<Reference>)]) -> Value {
     images.iter().map(image).collect()
 }
 
+/// A small file.
 fn append(archive: &mut tar::Builder<impl Write>, name: &str, bytes: &[u8]) -> Result<()> {
     Ok(archive.append_data(&mut header(bytes.len() as u64), name, bytes).during("write to the archive", name)?)
 }

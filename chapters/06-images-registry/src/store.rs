@@ -10,8 +10,21 @@
 //!   layers/HEX/diff       the same layers unpacked, by chain id (chapter 3)
 //! ```
 //!
-//! Whatever is interrupted, the layout is consistent: blobs and layers get their names first, and the index, which alone
-//! makes an image of them, is replaced last and in one rename. What nobody refers to is removed by [`Store::sweep`].
+//! Whatever is interrupted, the layout is consistent: blobs and layers get their names first, and the index, which
+//! alone makes an image of them, is replaced last and in one rename. What nobody refers to is removed by
+//! [`Store::sweep`].
+//!
+//! Reading is from memory: what `docker run` needs of an image takes a microsecond and no file. Every change is made on
+//! a copy, written, and only then shown to others; when writing fails, nothing has changed.
+//!
+//! ```no_run
+//! use images::{Reference, Store};
+//! let store = Store::open(std::path::Path::new("/var/lib/skiff"))?;
+//! let image = store.resolve("busybox")?;
+//! store.tag(&image.id, &"mine:v1".parse::<Reference>()?)?;
+//! println!("{} runs {:?} on {:?}", image.id.short(), image.config.config.cmd, store.lowers(&image));
+//! # Ok::<(), images::Error>(())
+//! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -33,26 +46,37 @@ use crate::unpack::unpack;
 /// The images of one data directory. Shared by threads; every method takes `&self`.
 #[derive(Debug)]
 pub struct Store {
+    /// `DATA_ROOT/images`
     layout: PathBuf,
+    /// `DATA_ROOT/layers`
     pub(crate) layers: Layers,
     pub(crate) blobs: Blobs,
+    /// All images, hidden ones too. Many read it, few change it.
     known: RwLock<Vec<Known>>,
     problems: Vec<Failure>,
+    /// Open for as long as the store is: closing it gives the lock back.
     _lock: File,
 }
 
 /// An image with its documents parsed.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
+    /// Digest of the configuration.
     pub(crate) id: Digest,
+    /// The configuration.
     pub(crate) config: ImageConfig,
+    /// Chain ids, lowest first.
     pub(crate) layers: Vec<Digest>,
+    /// Bytes of the files in all layers.
     pub(crate) size: u64,
+    /// Which blobs it has.
     pub(crate) manifest: Manifest,
+    /// Its line in the list: manifest and names.
     pub(crate) entry: Entry,
 }
 
 impl Known {
+    /// What others see of it.
     pub(crate) fn image(&self) -> Image {
         let (repo_tags, repo_digests) = self.entry.names.iter().cloned().partition(|name| name.digest().is_none());
         Image {
@@ -127,8 +151,8 @@ impl Store {
 
     /// The image that `name` means: a reference, an id with or without `sha256:`, or the beginning of an id.
     ///
-    /// A name goes before the beginning of an id, as in docker. A name with a digest is found only if the image came from
-    /// that repository: the same content under another name is not what was asked for.
+    /// A name goes before the beginning of an id, as in docker. A name with a digest is found only if the image came
+    /// from that repository: the same content under another name is not what was asked for.
     pub fn resolve(&self, name: &str) -> Result<Image> {
         let known = self.read();
         Ok(find(&known, name)?.image())
@@ -141,6 +165,8 @@ impl Store {
     }
 
     /// Gives the image `id` the name `name` (`latest` without a tag), taking it from another image that has it.
+    /// A name belongs to one image at a time, like a branch of git to one commit. An image that has lost its last name
+    /// this way stays, as docker's `<none>`.
     pub fn tag(&self, id: &Digest, name: &Reference) -> Result<()> {
         let name = name.clone().or_latest();
         if name.digest().is_some() {
@@ -192,6 +218,7 @@ impl Store {
         Ok(answer)
     }
 
+    /// What is known now. A thread that panicked while it held the lock has changed nothing: see [`Store::change`].
     pub(crate) fn read(&self) -> RwLockReadGuard<'_, Vec<Known>> {
         self.known.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -217,6 +244,8 @@ impl Store {
         Ok(Known { id, config, layers, size, manifest, entry })
     }
 
+    /// The blob of a layer is kept beside the unpacked layer, so a layer that was lost can be made again without a
+    /// registry. This is how somebody can free space by hand (`rm -r layers/HEX`) and how a damaged file system heals.
     fn unpack_again(
         &self,
         chains: &[Digest],
@@ -235,6 +264,8 @@ impl Store {
 }
 
 /// Reads an image's configuration.
+/// An image for another system is refused here, because it cannot run. One for another processor is not: it may be
+/// meant for an emulator (binfmt_misc), and if there is none, the kernel will say so.
 pub(crate) fn read_config(bytes: &[u8]) -> Result<ImageConfig> {
     let config: Result<ImageConfig, _> = serde_json::from_slice(bytes).step("read the configuration of the image");
     let config = config.map_err(|failure| Error::new(Kind::Invalid, failure))?;
@@ -246,6 +277,7 @@ pub(crate) fn read_config(bytes: &[u8]) -> Result<ImageConfig> {
 }
 
 /// Fails unless there is one archive for each layer.
+/// The two documents are written by different hands; that they agree is for us to see.
 pub(crate) fn check_layers(manifest: &Manifest, config: &ImageConfig) -> Result<()> {
     let (archives, layers) = (manifest.layers.len(), config.rootfs.diff_ids.len());
     if archives == layers {

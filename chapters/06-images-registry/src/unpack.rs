@@ -9,6 +9,14 @@
 //!
 //! Nothing is trusted before the end and nothing has to be read twice: the blob and the directory both have temporary
 //! names until both digests are known to be right.
+//!
+//! Two threads, because the two halves are equally busy: on one side the hash functions and inflate, on the other the
+//! kernel making files. A pipe would do as well, but it would copy everything twice; a channel hands over the buffer
+//! itself.
+//!
+//! Errors come from both sides at once. When a connection breaks, the reader fails with the reason, and the unpacker
+//! then finds half an archive; when the disk is full, the unpacker fails with the reason, and the reader finds nobody
+//! to hand its buffers to. So the reader's error goes first, and "nobody wants it any more" is none.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
@@ -28,9 +36,12 @@ const CHUNKS: usize = 4;
 
 /// A layer that is unpacked but has no name yet.
 pub(crate) struct Unpacked {
+    /// The files.
     pub(crate) directory: Unfinished,
+    /// Digest of the archive, decompressed.
     pub(crate) diff_id: Digest,
     pub(crate) stats: Stats,
+    /// How it came.
     pub(crate) compression: Compression,
 }
 
@@ -48,6 +59,8 @@ impl Unpacked {
 }
 
 /// Unpacks a stream, compressed or not, into a new directory. Reads it to its end.
+/// The directory that comes back has a temporary name. Dropping it removes it, so every way out of a pull or load that
+/// is not success leaves nothing, without a line of code for it.
 pub(crate) fn unpack(stream: impl Read + Send, layers: &Layers) -> Result<Unpacked> {
     let directory = layers.begin()?;
     let root = directory.root()?;
@@ -88,11 +101,13 @@ struct Chunks {
 }
 
 impl Chunks {
+    /// Begins with an empty chunk.
     fn new(receiver: Receiver<Vec<u8>>) -> Self {
         Self { receiver, chunk: io::Cursor::default() }
     }
 }
 
+/// The end of the channel is the end of the archive. That the reader failed is told by its thread.
 impl Read for Chunks {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
@@ -113,6 +128,7 @@ pub(crate) struct Tee<'a, R> {
     pub(crate) blob: &'a mut BlobWriter,
 }
 
+/// A failure to write is the failure of this read: a layer that cannot be kept need not be read on.
 impl<R: Read> Read for Tee<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.reader.read(buffer)?;

@@ -87,6 +87,7 @@ impl Header {
     }
 
     /// The part of the header from `at`.
+    /// Fields are at fixed places, so this cannot fail for the places of the table above.
     pub(super) fn field(&self, at: usize, length: usize) -> &[u8] {
         self.0.get(at..at + length).unwrap_or_default()
     }
@@ -96,10 +97,12 @@ impl Header {
         u64::try_from(self.number(at, length)?).map_err(|_| broken("a header has a negative number"))
     }
 
+    /// A device number: 32 bits.
     fn word(&self, at: usize) -> Result<u32> {
         u32::try_from(self.number(at, 8)?).map_err(|_| broken("a header has a number that is too large"))
     }
 
+    /// A number of any sign; times may be before 1970.
     fn number(&self, at: usize, length: usize) -> Result<i64> {
         number(self.field(at, length)).ok_or_else(|| broken("a header has a number that is none"))
     }

@@ -10,10 +10,11 @@
 //! older format (tar(5)). What does not fit into a header (long names, extended attributes, exact times) travels in
 //! members of its own, in front of the member they describe.
 //!
-//! Why not the `tar` crate? It splits the records of an extended header at newlines, although they carry their length so
-//! that they can have newlines in them. A file capability with the byte 0x0a in it would then lose the file's name, and an
-//! attribute made for it could change the name. It also reads headers of any length into memory, and it takes an archive
-//! that was cut off in the middle of a file for a complete one. An archive from a stranger deserves a stricter reader.
+//! Why not the `tar` crate? It splits the records of an extended header at newlines, although they carry their length
+//! so that they can have newlines in them. A file capability with the byte 0x0a in it would then lose the file's name,
+//! and an attribute made for it could change the name. It also reads headers of any length into memory, and it takes an
+//! archive that was cut off in the middle of a file for a complete one. An archive from a stranger deserves a stricter
+//! reader.
 //!
 //! - `header.rs`: the 512 bytes.
 //! - `pax.rs`: the records of an extended header.
@@ -100,12 +101,35 @@ pub enum MemberKind {
 /// What the members in front of a member say about it.
 #[derive(Default)]
 struct Additions {
+    /// The `L` member of GNU tar: the whole name.
     long_name: Option<Vec<u8>>,
+    /// The `K` member of GNU tar: the whole link name.
     long_link: Option<Vec<u8>>,
+    /// The `x` member of POSIX.
     extended: Extended,
+    /// How many bytes there may still be of all that; see [`ADDITIONS`].
     budget: u64,
 }
 
+/// ```
+/// use std::io::Read;
+/// use unionfs::Archive;
+/// let mut builder = tar::Builder::new(Vec::new());
+/// let mut header = tar::Header::new_ustar();
+/// header.set_size(2);
+/// header.set_mode(0o644);
+/// builder.append_data(&mut header, "greeting", &b"hi"[..]).unwrap();
+/// let bytes = builder.into_inner().unwrap();
+///
+/// let mut archive = Archive::new(bytes.as_slice());
+/// let member = archive.next_member()?.unwrap();
+/// assert_eq!((member.name.as_slice(), member.size), (&b"greeting"[..], 2));
+/// let mut content = String::new();
+/// archive.read_to_string(&mut content).unwrap();
+/// assert_eq!(content, "hi");
+/// assert_eq!(archive.next_member()?, None);
+/// # Ok::<(), namespaces::Failure>(())
+/// ```
 impl<R: Read> Archive<R> {
     /// The archive that `reader` gives. Many small reads are made: hand it something buffered.
     pub fn new(reader: R) -> Self {
@@ -184,6 +208,7 @@ impl<R: Read> Archive<R> {
         Ok(Some(block))
     }
 
+    /// The next `size` bytes are the member's data; then comes what fills the last block.
     fn expect_data(&mut self, size: u64) -> Result<()> {
         if size > u64::MAX / 2 {
             return Err(broken("a member has an impossible size"));
@@ -204,6 +229,7 @@ impl<R: Read> Archive<R> {
         Ok(data)
     }
 
+    /// Reads bytes that nobody wants. Fewer than there should be means that the archive was cut off.
     fn skip(&mut self, count: u64) -> Result<()> {
         let skipped = io::copy(&mut (&mut self.reader).take(count), &mut io::sink()).step("read the archive")?;
         if skipped < count { Err(cut_off()) } else { Ok(()) }
@@ -227,6 +253,7 @@ impl<R: Read> Read for Archive<R> {
     }
 }
 
+/// Names end at a zero byte, or fill their field.
 fn until_nul(mut text: Vec<u8>) -> Vec<u8> {
     if let Some(end) = text.iter().position(|byte| *byte == 0) {
         text.truncate(end);
@@ -239,6 +266,7 @@ fn broken(why: impl std::fmt::Display) -> Failure {
     Failure::new("read the archive", why)
 }
 
+/// The most common damage of all: a download that broke, a disk that was full.
 fn cut_off() -> Failure {
     broken("it ends in the middle; it was cut off")
 }

@@ -1,5 +1,12 @@
 //! The records of an extended header (pax(1), "pax Extended Header"): `LENGTH KEY=VALUE\n`, where the length counts the
 //! whole record. It alone says where a record ends; the value may be any bytes.
+//!
+//! For example, `17 path=etc/motd\n`: 17 bytes with the number, the space and the newline. A reader that looks for the
+//! newline instead of counting can be told that a value ends where it does not, and that what follows is another
+//! record.
+//!
+//! Keys with meaning here: `path`, `linkpath`, `size`, `uid`, `gid`, `mtime` (POSIX); `GNU.sparse.*` (GNU tar); and
+//! `SCHILY.xattr.NAME`, with which star, GNU tar and Docker write extended attributes.
 
 use namespaces::Result;
 
@@ -16,12 +23,18 @@ pub(super) struct Extended {
     pub(super) sparse_version: (u64, u64),
     /// The map of a sparse file in the older formats: offset, length, offset, length, …
     pub(super) sparse_map: Vec<u64>,
+    /// Takes the place of the header's name, which has room for 100 bytes, or 256 in two parts.
     name: Option<Vec<u8>>,
+    /// The true name of a sparse file; its `path` is a made-up one for old readers.
     sparse_name: Option<Vec<u8>>,
+    /// Takes the place of the header's link name.
     link: Option<Vec<u8>>,
+    /// Takes the place of the owner; the header has room for 2097151.
     uid: Option<u64>,
     gid: Option<u64>,
+    /// Takes the place of the time, which has whole seconds in the header.
     mtime: Option<(i64, u32)>,
+    /// Extended attributes, in the order in which they came. Headers have no place for them at all.
     xattrs: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
@@ -37,6 +50,7 @@ impl Extended {
         Ok(extended)
     }
 
+    /// One record. `None` when its value should have been a number and is not.
     fn take(&mut self, key: &[u8], value: &[u8]) -> Option<()> {
         // An empty value takes the key back: the header's own field counts again.
         let text = (!value.is_empty()).then(|| value.to_vec());
@@ -77,6 +91,8 @@ impl Extended {
 }
 
 /// The first record, and what follows it.
+/// `None` when the length is missing, is not a number, points beyond the end, or does not point behind a newline; or
+/// when there is no key.
 fn record(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     let space = records.iter().take(20).position(|byte| *byte == b' ')?;
     let length = usize::try_from(decimal(records.get(..space)?)?).ok()?;
@@ -85,6 +101,7 @@ fn record(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
     Some((body.get(..equals)?, body.get(equals + 1..)?, records.get(length..)?))
 }
 
+/// Decimal digits and nothing else: no sign, no space.
 fn decimal(digits: &[u8]) -> Option<u64> {
     std::str::from_utf8(digits).ok()?.parse().ok()
 }

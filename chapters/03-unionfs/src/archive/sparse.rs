@@ -2,6 +2,16 @@
 //!
 //! There are four ways to write the map: GNU tar's old one in blocks after the header (type flag `S`), and three in
 //! extended headers (versions 0.0 and 0.1 as records, 1.0 as text in front of the data).
+//!
+//! | version | the map is                                                     | the name is in      |
+//! |---------|----------------------------------------------------------------|---------------------|
+//! | old     | four pieces in the header, 21 in each block after it           | the header          |
+//! | 0.0     | records `GNU.sparse.offset` and `GNU.sparse.numbytes` in turn  | the header          |
+//! | 0.1     | one record `GNU.sparse.map` with all numbers                   | `GNU.sparse.name`   |
+//! | 1.0     | lines of decimal numbers in front of the data                  | `GNU.sparse.name`   |
+//!
+//! All four say the same: at which offsets of the file the archived data belongs. (GNU tar manual, "Storing Sparse
+//! Files".)
 
 use std::io::Read;
 
@@ -87,6 +97,8 @@ impl<R: Read> Archive<R> {
 }
 
 /// The pieces must be in order, inside the file, and as long together as the data.
+/// Anything else would be a way to write a file that is not what its size says, or to read beyond the member's data.
+/// `stored` is the number of bytes that the archive has for it.
 pub(super) fn check(segments: &[Segment], size: u64, stored: u64) -> Result<()> {
     let (mut end, mut total) = (0, 0u64);
     for segment in segments {
@@ -100,6 +112,7 @@ pub(super) fn check(segments: &[Segment], size: u64, stored: u64) -> Result<()> 
     if total == stored { Ok(()) } else { Err(broken("the map of a sparse file does not fit its data")) }
 }
 
+/// Pieces of the old map: 12 bytes of offset, 12 of length, in octal. The first that is empty ends the list.
 fn pieces(fields: &[u8], segments: &mut Vec<Segment>) -> Result<()> {
     for field in fields.chunks_exact(24) {
         let (offset, length) = field.split_at(12);
@@ -113,6 +126,7 @@ fn pieces(fields: &[u8], segments: &mut Vec<Segment>) -> Result<()> {
     Ok(())
 }
 
+/// A map beyond [`SEGMENTS`] is refused, whichever way it is written.
 fn too_many() -> namespaces::Failure {
     broken(format!("a sparse file has more than {SEGMENTS} pieces"))
 }

@@ -20,6 +20,8 @@ use crate::archive::Member;
 const OVERLAY: &[u8] = b"trusted.overlay.";
 
 /// For a file or directory that is open.
+/// `fd` must be open for reading or writing: fchmod(2) and fsetxattr(2) refuse a descriptor that is only a place
+/// (`O_PATH`).
 pub(super) fn set(fd: &OwnedFd, member: &Member) -> Result<()> {
     let (uid, gid) = owner(member)?;
     fchown(fd, Some(uid), Some(gid)).step("set the owner of")?;
@@ -31,6 +33,8 @@ pub(super) fn set(fd: &OwnedFd, member: &Member) -> Result<()> {
 }
 
 /// For what cannot be opened without doing something to it: links, devices, FIFOs. `name` is one component.
+/// Extended attributes have no call with a directory and a name before Linux 6.13; the directory's name in /proc stands
+/// in for it. It is our own descriptor, not a path that anybody could redirect.
 pub(super) fn set_at(directory: BorrowedFd<'_>, name: &OsStr, member: &Member, has_mode: bool) -> Result<()> {
     let (uid, gid) = owner(member)?;
     let nofollow = AtFlags::SYMLINK_NOFOLLOW;
@@ -53,6 +57,7 @@ pub(super) fn times(member: &Member) -> Timestamps {
     Timestamps { last_access: time, last_modification: time }
 }
 
+/// The attributes that are set: all but the overlay's own.
 fn wanted(member: &Member) -> impl Iterator<Item = (&[u8], &[u8])> {
     let all = member.xattrs.iter().map(|(name, value)| (name.as_slice(), value.as_slice()));
     all.filter(|(name, _)| !name.starts_with(OVERLAY))

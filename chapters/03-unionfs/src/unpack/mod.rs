@@ -1,9 +1,9 @@
 //! Unpacking a layer: a tar archive becomes a directory, whatever the archive tries.
 //!
-//! An archive is a list of orders from a stranger, carried out by root. A symbolic link followed by a file "through" it, a
-//! hard link to something outside, a name with `..`: all of them were real ways out of other engines (CVE-2014-6407,
-//! CVE-2014-9356, CVE-2021-32760). Here no name is checked. Each is looked up by [`Root`], which cannot leave its
-//! directory, and then only descriptors are used.
+//! An archive is a list of orders from a stranger, carried out by root. A symbolic link followed by a file "through"
+//! it, a hard link to something outside, a name with `..`: all of them were real ways out of other engines
+//! (CVE-2014-6407, CVE-2014-9356, CVE-2021-32760). Here no name is checked. Each is looked up by [`Root`], which cannot
+//! leave its directory, and then only descriptors are used.
 //!
 //! - `orders.rs`: what a member of the archive means in a layer. Pure: this is where whiteouts are understood.
 //! - `tree.rs`: how it is done on disk.

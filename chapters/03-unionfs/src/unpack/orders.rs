@@ -1,4 +1,12 @@
 //! What a member of an archive means in a layer.
+//!
+//! A layer says what differs from the layers below, and a tar archive has no way to say "gone". So the image
+//! specification (layer.md, "Whiteouts") borrows names: a member `.wh.NAME` means that NAME is gone, and `.wh..wh..opq`
+//! that everything else in its directory is. Docker took the convention from AUFS, its first union file system. On disk
+//! the overlay file system has signs of its own for the same two things; `tree.rs` makes them.
+//!
+//! This file only reads. It is given a name as a stranger wrote it and returns a value whose names are single
+//! components, so that there is nothing left to check where files are made.
 
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::{OsStrExt as _, OsStringExt as _};
@@ -43,7 +51,9 @@ pub(super) enum Order {
 /// or `..`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Place {
+    /// Relative, without `.` and `..`. Empty for the top directory.
     pub(super) directory: PathBuf,
+    /// One component.
     pub(super) name: OsString,
 }
 
@@ -79,6 +89,7 @@ pub(super) fn read_order(member: &Member) -> Result<Order> {
     })
 }
 
+/// A name that begins with `.wh.`. The content, mode and type of such a member mean nothing.
 fn whiteout(at: Place, shown_as: &[u8]) -> Result<Order> {
     let name = at.name.as_bytes();
     if name == OPAQUE {
@@ -114,6 +125,7 @@ fn place(name: &[u8]) -> Result<Option<Place>> {
     Ok(Some(Place { directory, name: OsString::from_vec(name.to_vec()) }))
 }
 
+/// The failure of a member that cannot be what it says. It has no errno: the archive is at fault.
 fn refuse(name: &[u8], why: &str) -> Failure {
     Failure::new("unpack", why).on(shown(name))
 }

@@ -5,7 +5,13 @@
 //! - `overlay.rs`: overlays, layer directories, changes.
 //! - `program.rs`: the chapter's binary.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod archives;
 mod overlay;

@@ -105,11 +105,10 @@ fn a_missing_layer_is_named() {
     assert!(failure.ends_with("no-such-layer: No such file or directory"), "{failure}");
 }
 
-#[test]
-fn whiteouts_and_changes() {
-    let place = tempfile::tempdir().unwrap();
-    let lowers = layers(
-        place.path(),
+/// The second takes something away from the first; the third is for the container to change.
+fn three_layers(place: &Path) -> Vec<PathBuf> {
+    layers(
+        place,
         &[
             vec![
                 directory("etc/"),
@@ -133,7 +132,13 @@ fn whiteouts_and_changes() {
                 directory("srv/"),
             ],
         ],
-    );
+    )
+}
+
+#[test]
+fn whiteouts_and_changes() {
+    let place = tempfile::tempdir().unwrap();
+    let lowers = three_layers(place.path());
     let overlay = overlay(place.path(), lowers);
     overlay.make_directories().unwrap();
     let mount = overlay.mount().unwrap();

@@ -1,5 +1,14 @@
 //! Who may read what: the challenge of a registry, and the token that answers it (RFC 9110 section 11.6.1; "Token
 //! Authentication Specification" of the distribution project).
+//!
+//! A registry that wants to know who asks answers 401 and says how to prove it:
+//!
+//! - `Basic realm="…"`: send the user name and password with each request;
+//! - `Bearer realm="https://auth…/token",service="…",scope="repository:…:pull"`: go to the realm, show who you are (or
+//!   nothing, for what is public), and bring back a token that is good for this scope for some minutes.
+//!
+//! Docker Hub wants a token even for public images: that is how it counts pulls. The password goes only to the realm,
+//! and the token only to the registry.
 
 use std::collections::BTreeMap;
 
@@ -41,6 +50,7 @@ impl Challenge {
         challenges
     }
 
+    /// A parameter, or nothing.
     fn parameter(&self, name: &str) -> &str {
         self.parameters.get(name).map_or("", String::as_str)
     }
@@ -77,8 +87,10 @@ fn parameter(text: &str) -> (String, &str) {
 /// What a token service answers.
 #[derive(Debug, Deserialize)]
 pub(super) struct Token {
+    /// What most services call it.
     #[serde(default)]
     token: String,
+    /// What OAuth 2.0 calls it; some services have only this one.
     #[serde(default)]
     access_token: String,
 }
@@ -92,11 +104,13 @@ impl Token {
 }
 
 /// The header for a user name and password (RFC 7617).
+/// It is an encoding, not a protection: it must not travel in the clear.
 pub(super) fn basic(credentials: &Credentials) -> String {
     format!("Basic {}", STANDARD.encode(format!("{}:{}", credentials.username, credentials.password)))
 }
 
 /// Percent-encoding of a query value (RFC 3986 section 2.1).
+/// Everything but unreserved characters, so that a scope cannot add parameters of its own.
 fn encode(text: &str) -> String {
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
     text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
@@ -110,8 +124,9 @@ mod tests {
 
     #[test]
     fn challenges_and_their_tokens() {
-        let header = r#"Bearer realm="https://auth.docker.io/token",service="registry.docker.io",scope="repository:library/busybox:pull""#;
-        let [challenge] = &Challenge::parse(header)[..] else { panic!() };
+        let hub = r#"realm="https://auth.docker.io/token",service="registry.docker.io""#;
+        let header = format!(r#"Bearer {hub},scope="repository:library/busybox:pull""#);
+        let [challenge] = &Challenge::parse(&header)[..] else { panic!() };
         assert_eq!(
             challenge.token_url("unused").unwrap(),
             "https://auth.docker.io/token?service=registry.docker.io&scope=repository%3Alibrary%2Fbusybox%3Apull"

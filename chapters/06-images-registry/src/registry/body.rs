@@ -1,5 +1,8 @@
-//! A blob on its way. When the connection breaks, the rest is asked for (RFC 9110 section 14.2, `Range`), so that a layer of
-//! a gigabyte does not begin again because of its last byte.
+//! A blob on its way. When the connection breaks, the rest is asked for (RFC 9110 section 14.2, `Range`), so that a
+//! layer of a gigabyte does not begin again because of its last byte.
+//!
+//! The reader is where retrying belongs: whoever unpacks the layer on the other end of the pipeline cannot begin again,
+//! and does not have to know. What was damaged on the way is not our concern here; the digest finds it at the end.
 
 use std::io::{self, Read};
 
@@ -15,11 +18,16 @@ const ATTEMPTS: u32 = 4;
 
 /// The content of a blob: as many bytes as its descriptor says, or an error.
 pub(super) struct Body<'a> {
+    /// Where more is asked for.
     client: &'a Client<'a>,
     digest: Digest,
+    /// Bytes that its descriptor promises. More is never read, however much the registry sends.
     size: u64,
+    /// Bytes so far.
     at: u64,
+    /// The connection of the moment.
     reader: Box<dyn Read + Send + 'a>,
+    /// How often it broke since the last byte.
     attempts: u32,
 }
 
@@ -44,6 +52,7 @@ impl<'a> Body<'a> {
 }
 
 /// A reader of the blob from `at`.
+/// A registry that serves blobs from a store of its own answers with a redirect; the client follows it.
 fn request<'a>(client: &'a Client<'a>, digest: &Digest, at: u64) -> Result<Box<dyn Read + Send + 'a>> {
     let (path, range) = (format!("blobs/{digest}"), format!("bytes={at}-"));
     let headers = [("range", range.as_str())];
@@ -61,6 +70,7 @@ fn request<'a>(client: &'a Client<'a>, digest: &Digest, at: u64) -> Result<Box<d
     Ok(Box::new(reader))
 }
 
+/// Ends after `size` bytes. An end before that is a broken connection, whatever the registry thinks.
 impl Read for Body<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let left = usize::try_from(self.size - self.at).unwrap_or(usize::MAX).min(buffer.len());

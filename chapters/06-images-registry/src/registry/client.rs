@@ -1,4 +1,14 @@
 //! One repository of a registry: requests, retries, redirects, and what the answers mean.
+//!
+//! | answer             | what we do                                                                      |
+//! |--------------------|---------------------------------------------------------------------------------|
+//! | 200, 206           | use it                                                                          |
+//! | 301 … 308          | follow, at most five times; authorization goes along only to the registry itself |
+//! | 401                | answer the challenge and ask again, once                                        |
+//! | 403, 401 again     | `pull access denied`                                                            |
+//! | 404                | `manifest for … not found`                                                      |
+//! | 408, 429, 500 … 504 | wait (as long as `Retry-After` says) and ask again, five times in all           |
+//! | no answer          | the same, unless nobody listens or the name is unknown                          |
 
 use std::io::Read;
 use std::sync::{Mutex, PoisonError};
@@ -28,8 +38,11 @@ const MESSAGE: u64 = 1 << 20;
 /// A repository.
 #[derive(Debug)]
 pub(super) struct Client<'a> {
+    /// How it is reached.
     endpoint: Endpoint,
+    /// Which one, and what for: messages name it as the user wrote it.
     name: &'a Reference,
+    /// Who we are; without, we are nobody, which is enough for what is public.
     credentials: Option<&'a Credentials>,
     /// The `Authorization` header of the last challenge that was answered.
     authorization: Mutex<Option<String>>,
@@ -38,12 +51,16 @@ pub(super) struct Client<'a> {
 /// A manifest or index as it came.
 #[derive(Debug)]
 pub(super) struct Fetched {
+    /// Exactly what was sent: the digest is of these bytes.
     pub(super) bytes: Vec<u8>,
+    /// `Content-Type`, without parameters.
     pub(super) media_type: Option<String>,
+    /// Computed, not believed.
     pub(super) digest: Digest,
 }
 
 impl<'a> Client<'a> {
+    /// Nobody is asked yet.
     pub(super) fn new(endpoint: Endpoint, name: &'a Reference, credentials: Option<&'a Credentials>) -> Self {
         Self { endpoint, name, credentials, authorization: Mutex::default() }
     }
@@ -101,8 +118,10 @@ impl<'a> Client<'a> {
         Ok(bytes)
     }
 
-    /// Sends a GET below the repository's address: with authorization, again after a while where that may help, and after
-    /// redirects. The answer is any status but 401 and those that ask to come again.
+    /// Sends a GET below the repository's address: with authorization, again after a while where that may help, and
+    /// after redirects. The answer is any status but 401 and those that ask to come again.
+    /// Two counters run here. A 401 is answered once: a second one means that we may not, or that the token is no good.
+    /// Everything temporary is tried again after 0.5, 1, 2 and 4 seconds, or after as many as the registry asks for.
     pub(super) fn get(&self, path: &str, headers: &[(&str, &str)]) -> Result<Response<ureq::Body>> {
         let url = format!("{}/v2/{}/{path}", self.endpoint.base, self.name.path());
         let mut refreshed = false;
@@ -156,6 +175,7 @@ impl<'a> Client<'a> {
         Err(self.lost("the registry redirects too often"))
     }
 
+    /// A redirect that leads nowhere.
     fn lost(&self, why: &str) -> Broken {
         Broken::Final(Error::new(
             Kind::Unavailable,
@@ -183,6 +203,8 @@ impl<'a> Client<'a> {
         Ok(())
     }
 
+    /// Fetches a token. The realm is another host, and the registry has named it: the password goes there because that
+    /// is how the protocol works, but never unencrypted.
     fn token(&self, url: &str) -> Result<String> {
         self.endpoint.allow(url)?;
         let mut request = self.endpoint.agent.get(url);
@@ -201,11 +223,14 @@ impl<'a> Client<'a> {
         })
     }
 
+    /// What to send, once a challenge was answered.
     fn authorization(&self) -> Option<String> {
         self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// What an answer other than "here it is" means, in docker's words where it has some.
+    /// A registry says 401 or 403 both for "you may not" and for "there is no such repository": it does not want to
+    /// tell strangers which names exist. So the message has to say both.
     pub(super) fn refusal(&self, response: &mut Response<ureq::Body>) -> Error {
         let status = response.status();
         let said = said(&read(response, MESSAGE).unwrap_or_default());
@@ -213,12 +238,12 @@ impl<'a> Client<'a> {
         match status {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 let said = said.unwrap_or_else(|| "denied: requested access to the resource is denied".to_owned());
-                let repository = self.name.familiar_name();
-                Error::worded(
-                    Kind::Denied,
-                    format!("pull access denied for {repository}, repository does not exist or may require 'docker login': {said}"),
-                )
-                .with_hint("Is the name right? If the repository is private, log in first: docker login.")
+                let words = format!(
+                    "pull access denied for {}, repository does not exist or may require 'docker login': {said}",
+                    self.name.familiar_name()
+                );
+                Error::worded(Kind::Denied, words)
+                    .with_hint("Is the name right? If the repository is private, log in first: docker login.")
             }
             StatusCode::NOT_FOUND => {
                 let said = said.unwrap_or_else(|| "manifest unknown: manifest unknown".to_owned());
@@ -245,6 +270,8 @@ pub(super) enum Broken {
 }
 
 impl Broken {
+    /// What kind of breakage it is. A refused connection or an unknown name does not get better by asking again, and
+    /// the user is waiting.
     fn of(url: &str, error: &ureq::Error) -> Self {
         let failure = unreachable(origin(url).split_once("://").map_or(url, |(_, host)| host), error);
         match error {
@@ -256,6 +283,7 @@ impl Broken {
     }
 }
 
+/// Whether the same request may be answered differently in a moment.
 fn is_temporary(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
 }
@@ -267,6 +295,8 @@ fn retry_after(response: &Response<ureq::Body>) -> Option<Duration> {
 }
 
 /// `https://host:port` of an address.
+/// Scheme, host and port: what the web calls an origin (RFC 6454). Two addresses with the same origin are the same
+/// server, as far as a password is concerned; two hosts of one domain are not.
 fn origin(url: &str) -> &str {
     let start = url.find("://").map_or(0, |at| at + 3);
     let end = url.get(start..).and_then(|rest| rest.find(['/', '?'])).map_or(url.len(), |at| start + at);
@@ -274,6 +304,7 @@ fn origin(url: &str) -> &str {
 }
 
 /// The address that `location` means in an answer from `url` (RFC 3986 section 4.2).
+/// A registry may answer with a path alone, or leave out the scheme.
 fn join(url: &str, location: &str) -> String {
     if location.contains("://") {
         location.to_owned()
@@ -285,6 +316,7 @@ fn join(url: &str, location: &str) -> String {
     }
 }
 
+/// The body of a small answer. One that is longer than `limit` bytes is refused (CVE-2023-25153).
 fn read(response: &mut Response<ureq::Body>, limit: u64) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let step = "read the answer of the registry";
@@ -303,6 +335,7 @@ fn read(response: &mut Response<ureq::Body>, limit: u64) -> Result<Vec<u8>> {
 }
 
 /// The first error of a registry's message, as docker shows it: `manifest unknown: manifest unknown`.
+/// (distribution specification, "Error Codes".) The text is cut at 500 letters, and control characters are left out.
 fn said(bytes: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Said {

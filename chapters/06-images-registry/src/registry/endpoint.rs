@@ -1,4 +1,13 @@
 //! Where a registry is, and how it is spoken to.
+//!
+//! HTTPS, always, with two exceptions: a registry on loopback, and one that the daemon was told to trust
+//! (`--insecure-registry`). Those are asked over HTTPS first, with any certificate, and over HTTP if they do not
+//! understand.
+//!
+//! docker.io is a name and not a host: its registry is `registry-1.docker.io`. It is also the only one with mirrors,
+//! which are asked first and without our password.
+//!
+//! The environment's proxy (`HTTPS_PROXY`, `NO_PROXY`) is used, but never for loopback.
 
 use std::fs;
 use std::net::IpAddr;
@@ -22,6 +31,7 @@ const TRUSTED: &[&str] =
 pub(super) struct Endpoint {
     /// `https://registry-1.docker.io`
     pub(super) base: String,
+    /// Keeps connections open for the next request.
     pub(super) agent: Agent,
     /// Whether plain HTTP is allowed, also for the token and for redirects.
     pub(super) insecure: bool,
@@ -29,6 +39,7 @@ pub(super) struct Endpoint {
 
 impl Endpoint {
     /// The endpoints for images of `domain`, in the order in which they are to be tried.
+    /// Only docker.io has several. That a mirror exists is not checked here: asking it for the manifest will tell.
     pub(super) fn of(domain: &str, options: &RegistryOptions) -> Result<Vec<Self>> {
         if domain != "docker.io" {
             return Ok(vec![Self::connect(domain, options)?]);
@@ -98,6 +109,7 @@ pub(super) fn is_lookup(error: &ureq::Error) -> bool {
     }
 }
 
+/// Whether HTTP is allowed: by address, never by what a name resolves to.
 fn is_insecure(host: &str, options: &RegistryOptions) -> bool {
     let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
     let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
@@ -106,6 +118,8 @@ fn is_insecure(host: &str, options: &RegistryOptions) -> bool {
 }
 
 /// What sends the requests. Redirects and error statuses are ours to judge.
+/// The times are for one step each, none for the whole: a large layer over a slow line may take an hour, as long as
+/// something comes every minute.
 fn agent(host: &str, insecure: bool) -> Agent {
     let tls = TlsConfig::builder().root_certs(trusted()).disable_verification(insecure).build();
     let proxy = if is_insecure(host, &RegistryOptions::default()) { None } else { Proxy::try_from_env() };
@@ -126,6 +140,8 @@ fn agent(host: &str, insecure: bool) -> Agent {
         .new_agent()
 }
 
+/// The machine's certificates, as with every other program on it: a company's own authority is in there too.
+/// `SSL_CERT_FILE` names another file.
 fn trusted() -> RootCerts {
     let named = std::env::var_os("SSL_CERT_FILE").map(Into::into);
     let files = named.into_iter().chain(TRUSTED.iter().map(std::path::PathBuf::from));

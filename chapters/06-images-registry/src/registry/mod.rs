@@ -31,8 +31,8 @@ pub use pull::{find_or_pull, pull};
 pub struct RegistryOptions {
     /// Base addresses that are asked first for images of docker.io: `https://mirror.example`.
     pub mirrors: Vec<String>,
-    /// Registries (`HOST[:PORT]`) that may be reached over plain HTTP or with a certificate nobody vouches for. Those on
-    /// loopback always may.
+    /// Registries (`HOST[:PORT]`) that may be reached over plain HTTP or with a certificate nobody vouches for. Those
+    /// on loopback always may.
     pub insecure: Vec<String>,
 }
 

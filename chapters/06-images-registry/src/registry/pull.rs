@@ -1,4 +1,11 @@
 //! `docker pull`: from a name to an image in the store.
+//!
+//! Layers are fetched and unpacked three at a time, each in one pass (`unpack.rs`), in whatever order the network has
+//! it: a layer's place among the others is in its chain id, which follows from the configuration. So the configuration
+//! comes first.
+//!
+//! What is here already is not fetched: an image that is known by its id, in whichever wrapping; a layer whose blob and
+//! directory are here; and what an interrupted pull of the same image has left.
 
 use std::io::{self, Read};
 
@@ -23,8 +30,20 @@ const THREADS: usize = 3;
 
 /// Fetches an image from its registry into the store and gives it its name.
 ///
-/// With a tag, what the registry has under it now; with a digest, exactly that. The progress is told in docker's words; its
-/// last two lines are `Digest: …` and `Status: …`.
+/// With a tag, what the registry has under it now; with a digest, exactly that. The progress is told in docker's words;
+/// its last two lines are `Digest: …` and `Status: …`.
+/// ```no_run
+/// use images::{RegistryOptions, Store, pull};
+/// let store = Store::open(std::path::Path::new("/var/lib/skiff"))?;
+/// let options = RegistryOptions { insecure: vec!["lab:5000".into()], ..RegistryOptions::default() };
+/// let image = pull(&store, &"lab:5000/app".parse()?, None, &options, &|event| println!("{event}"))?;
+/// assert_eq!(image.repo_digests.len(), 1);
+/// # Ok::<(), images::Error>(())
+/// ```
+///
+/// # Errors
+/// [`Kind::NotFound`], [`Kind::Denied`] and [`Kind::Unavailable`] are the registry's; [`Kind::Invalid`] is content that
+/// is not what it was announced to be; [`Kind::NoSpace`] is our own disk.
 pub fn pull(
     store: &Store,
     name: &Reference,
@@ -66,21 +85,31 @@ pub fn find_or_pull(
 
 /// One pull under way.
 struct Pull<'a> {
+    /// Where to.
     store: &'a Store,
+    /// Where from.
     client: &'a Client<'a>,
+    /// As it was asked for, with a tag or a digest.
     name: &'a Reference,
+    /// Who is told.
     progress: Progress<'a>,
 }
 
 /// A layer to be fetched.
 struct Job {
+    /// What to fetch.
     blob: Descriptor,
+    /// What its content must be.
     diff_id: Digest,
+    /// Name of its directory.
     chain: Digest,
+    /// Name of the one below, from which that name is made.
     below: Option<Digest>,
 }
 
 impl Pull<'_> {
+    /// From the first document to the two last lines.
+    /// The name is given last, so that until then it means what it meant before.
     fn run(&self, fetched: Fetched) -> Result<Image> {
         let top = fetched.digest;
         let (manifest, bytes) = self.choose(fetched)?;
@@ -127,6 +156,8 @@ impl Pull<'_> {
         }
     }
 
+    /// Configuration, layers, manifest, in this order; then the line in the index. On failure nothing of it is kept,
+    /// except after a broken connection: then the layers that are whole wait for the next attempt.
     fn fetch(&self, manifest: &Manifest, bytes: &[u8], descriptor: &Descriptor, names: &[Reference]) -> Result<Image> {
         let config_bytes = self.client.small_blob(&manifest.config, CONFIG_LIMIT)?;
         let config = read_config(&config_bytes)?;
@@ -205,6 +236,7 @@ impl Pull<'_> {
         written.keep().map(drop)
     }
 
+    /// One message about a layer.
     fn tell(&self, blob: &Descriptor, status: &str) {
         (self.progress)(Event::of(&blob.digest.short(), status));
     }

@@ -4,7 +4,7 @@ use std::sync::Mutex;
 
 use images::{Event, Import, Kind, Reference};
 
-use super::fixture::{Place, config, gzip, layer, make, quiet, skopeo};
+use super::fixture::{Place, config, gzip, layer, make, odd_layer, quiet, skopeo};
 
 /// An archive of these files; a content that begins with `->` makes a symbolic link.
 fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
@@ -123,28 +123,45 @@ fn a_root_file_system_becomes_an_image() {
     assert_eq!((unnamed.layers, unnamed.repo_tags.len()), (image.layers, 0));
 }
 
-#[test]
-fn broken_archives_are_refused_and_leave_nothing() {
+/// What is said of each archive that cannot be loaded. Nothing of it may be left.
+fn refusals(attempts: &[&[u8]]) -> String {
     let place = Place::new();
     let store = place.store();
+    let refusal = |bytes: &&[u8]| {
+        let error = store.load(*bytes, &quiet).unwrap_err();
+        assert_eq!(error.kind(), Kind::Invalid, "{error}");
+        assert!(store.list().is_empty());
+        place.assert_empty();
+        error.to_string() + "\n"
+    };
+    attempts.iter().map(refusal).collect()
+}
+
+const LIST: &[u8] = br#"[{"Config":"c","RepoTags":["one:latest"],"Layers":["l"]}]"#;
+
+/// docker's layout with one layer.
+fn saved(layer: &[u8], config: &[u8]) -> Vec<u8> {
+    archive(&[("l", layer), ("c", config), ("manifest.json", LIST)])
+}
+
+/// The configuration for this layer.
+fn json(layer: &[u8]) -> Vec<u8> {
+    serde_json::to_vec(&config("one", &[layer.to_vec()])).unwrap()
+}
+
+#[test]
+fn broken_archives_are_refused() {
     let base = layer(&[("etc/base", "x")]);
-    let image = serde_json::to_vec(&config("one", std::slice::from_ref(&base))).unwrap();
-    let list = br#"[{"Config":"c","RepoTags":["one:latest"],"Layers":["l"]}]"#.as_slice();
-    let named = br#"[{"Config":"c","RepoTags":["One"],"Layers":["l"]}]"#.as_slice();
-    let hostile =
-        br#"[{"Config":"../../../etc/hostname","RepoTags":["one:latest"],"Layers":["/etc/passwd"]}]"#.as_slice();
-    let other = layer(&[("etc/base", "y")]);
-    let whole = archive(&[("l", &base), ("c", &image), ("manifest.json", list)]);
-    let mut device = tar::Header::new_ustar();
-    device.set_path("x").unwrap();
-    device.set_entry_type(tar::EntryType::new(b'V'));
-    device.set_size(0);
-    device.set_cksum();
-    let odd = [device.as_bytes().as_slice(), &[0; 1024]].concat();
-    let odd_image = serde_json::to_vec(&config("one", std::slice::from_ref(&odd))).unwrap();
-    let long = [list, vec![b' '; 5 << 20].as_slice()].concat();
-    let index = br#"{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":0}]}"#;
-    let attempts: &[&[u8]] = &[
+    let whole = saved(&base, &json(&base));
+    let long = [LIST, vec![b' '; 5 << 20].as_slice()].concat();
+    let named = br#"[{"Config":"c","RepoTags":["One"],"Layers":["l"]}]"#;
+    let hostile = br#"[{"Config":"../../../etc/hostname","Layers":["/etc/passwd"]}]"#;
+    let index = format!(
+        r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{}","digest":"{}","size":0}}]}}"#,
+        images::manifest::MANIFEST,
+        images::Digest::of(b"")
+    );
+    let said = refusals(&[
         b"",
         &[b'x'; 4096],
         &whole[..3000],
@@ -152,27 +169,13 @@ fn broken_archives_are_refused_and_leave_nothing() {
         &base,
         &archive(&[("manifest.json", b"[{}]")]),
         &archive(&[("manifest.json", &long)]),
-        &archive(&[("c", &image), ("manifest.json", list)]),
-        &archive(&[("l", &other), ("c", &image), ("manifest.json", list)]),
-        &archive(&[("l", b"no archive at all, but long enough to have the first block of one, which takes 512 bytes, more than anybody wants to write for a test, and so it is repeated: no archive at all, but long enough to have the first block of one, which takes 512 bytes, more than anybody wants to write for a test, and so it is repeated: no archive at all, but long enough to have the first block of one, which takes 512 bytes, more than anybody wants to write for a test, and so it is repeated: enough now."), ("c", &image), ("manifest.json", list)]),
-        &archive(&[("l", &base), ("c", b"{\"rootfs\":{\"type\":\"layers\",\"diff_ids\":[]}}"), ("manifest.json", list)]),
-        &archive(&[("l", &base), ("c", b"{\"os\":\"windows\"}"), ("manifest.json", list)]),
-        &archive(&[("l", &base), ("c", b"[]"), ("manifest.json", list)]),
-        &archive(&[("l", &base), ("c", &image), ("manifest.json", named)]),
-        &archive(&[("l", &base), ("c", &image), ("manifest.json", hostile)]),
-        &archive(&[("l", &odd), ("c", &odd_image), ("manifest.json", list)]),
-        &archive(&[("index.json", index)]),
+        &archive(&[("c", &json(&base)), ("manifest.json", LIST)]),
+        &archive(&[("l", &base), ("c", &json(&base)), ("manifest.json", named)]),
+        &archive(&[("l", &base), ("c", &json(&base)), ("manifest.json", hostile)]),
+        &archive(&[("index.json", index.as_bytes())]),
         &archive(&[("a", b"->b"), ("b", b"->a"), ("manifest.json", br#"[{"Config":"a"}]"#)]),
-    ];
-    let mut said = Vec::new();
-    for bytes in attempts {
-        let error = store.load(*bytes, &quiet).unwrap_err();
-        assert_eq!(error.kind(), Kind::Invalid, "{error}");
-        said.push(error.to_string());
-        assert!(store.list().is_empty());
-        place.assert_empty();
-    }
-    insta::assert_snapshot!(said.join("\n"), @r"
+    ]);
+    insta::assert_snapshot!(said, @r"
     cannot load the archive: it is empty
     cannot read the archive: this is not a tar archive, or it is damaged (wrong checksum of a header)
     cannot read the archive: it ends in the middle; it was cut off
@@ -181,16 +184,32 @@ fn broken_archives_are_refused_and_leave_nothing() {
     cannot load the archive: its manifest.json is malformed: missing field `Config` at line 1 column 3
     cannot load the archive: the file sha256:e313898ef33b99d315a85e417fc121888b0e03580dee94d9b93fece6fabce6a3 has more than 4194304 bytes
     cannot load the archive: the file l is missing
-    cannot accept the layer sha256:3ed433c24900e606bc2a27f8df2ced728d932785944603d04979b0261a1d5a15: its archive has the digest sha256:c4e8ae7907e8c42b00f5755e7b613b3e5aa1eb95d0f2e77e2c7f39442c10f36f
-    cannot read the archive: it ends in the middle; it was cut off
-    cannot use the image: it has 1 archives for 0 layers
-    cannot use the image: it is for windows
-    cannot read the configuration of the image: invalid type: sequence, expected struct ImageConfig at line 1 column 0
     invalid reference format: repository name (library/One) must be lowercase
     cannot load the archive: the file /etc/passwd is missing
-    cannot unpack x: it is of the unknown type 'V'
     cannot load the archive: the blob sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 is missing
     cannot load the archive: the file a is missing
     ");
-    store.load(whole.as_slice(), &quiet).unwrap();
+    Place::new().store().load(whole.as_slice(), &quiet).unwrap();
+}
+
+#[test]
+fn images_that_are_none_are_refused() {
+    let (base, other, odd) = (layer(&[("etc/base", "x")]), layer(&[("etc/base", "y")]), odd_layer());
+    let none = br#"{"rootfs":{"type":"layers","diff_ids":[]}}"#;
+    let said = refusals(&[
+        &saved(&other, &json(&base)),
+        &saved(&[b'x'; 600], &json(&base)),
+        &saved(&base, none),
+        &saved(&base, br#"{"os":"windows"}"#),
+        &saved(&base, b"[]"),
+        &saved(&odd, &json(&odd)),
+    ]);
+    insta::assert_snapshot!(said, @r"
+    cannot accept the layer sha256:3ed433c24900e606bc2a27f8df2ced728d932785944603d04979b0261a1d5a15: its archive has the digest sha256:c4e8ae7907e8c42b00f5755e7b613b3e5aa1eb95d0f2e77e2c7f39442c10f36f
+    cannot read the archive: this is not a tar archive, or it is damaged (wrong checksum of a header)
+    cannot use the image: it has 1 archives for 0 layers
+    cannot use the image: it is for windows
+    cannot read the configuration of the image: invalid type: sequence, expected struct ImageConfig at line 1 column 0
+    cannot unpack x: it is of the unknown type 'V'
+    ");
 }

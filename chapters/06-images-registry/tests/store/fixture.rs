@@ -59,6 +59,16 @@ pub(crate) fn layer(files: &[(&str, &str)]) -> Vec<u8> {
     archive.into_inner().unwrap()
 }
 
+/// A layer with a member that nobody understands.
+pub(crate) fn odd_layer() -> Vec<u8> {
+    let mut header = tar::Header::new_ustar();
+    header.set_path("x").unwrap();
+    header.set_entry_type(tar::EntryType::new(b'V'));
+    header.set_size(0);
+    header.set_cksum();
+    [header.as_bytes().as_slice(), &[0; 1024]].concat()
+}
+
 pub(crate) fn gzip(bytes: &[u8]) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     encoder.write_all(bytes).unwrap();

@@ -7,7 +7,13 @@
 //! - `program.rs`: the chapter's binary.
 //! - `fake.rs`, `stranger.rs`: pull from a registry that misbehaves.
 
-#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 mod archives;
 mod fake;

@@ -22,10 +22,8 @@ impl Registry {
     pub(crate) fn start(place: &Path) -> Self {
         let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
         let (config, storage) = (place.join("registry.yml"), place.join("registry"));
-        let text = format!(
-            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: {address}}}\n",
-            storage.display()
-        );
+        let storage = format!("storage: {{filesystem: {{rootdirectory: {}}}}}", storage.display());
+        let text = format!("version: 0.1\nlog: {{level: error}}\n{storage}\nhttp: {{addr: {address}}}\n");
         fs::write(&config, text).unwrap();
         let mut command = Command::new("docker-registry");
         command.arg("serve").arg(&config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());

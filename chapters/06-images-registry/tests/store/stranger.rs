@@ -7,7 +7,7 @@ use images::manifest::{CONFIG, Descriptor, INDEX, MANIFEST, Manifest};
 use images::{Credentials, Digest, Kind, RegistryOptions, pull};
 
 use super::fake::{Answer, Fake, Request};
-use super::fixture::{Place, config, gzip, layer, quiet};
+use super::fixture::{Place, config, gzip, layer, odd_layer, quiet};
 
 /// An image as a registry has it: documents and blobs by path, all below `/v2/app/`.
 struct Served {
@@ -159,8 +159,9 @@ fn the_token_is_fetched_and_stays_at_home() {
 fn what_strangers_say() {
     let served = Served::new();
     let manifest = served.files["/v2/app/manifests/latest"].0.clone();
+    let platform = r#""platform":{"os":"linux","architecture":"s390x"}"#;
     let arm = format!(
-        r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{MANIFEST}","digest":"{}","size":1,"platform":{{"os":"linux","architecture":"s390x"}}}}]}}"#,
+        r#"{{"schemaVersion":2,"manifests":[{{"mediaType":"{MANIFEST}","digest":"{}","size":1,{platform}}}]}}"#,
         served.layer
     );
     let both = String::from_utf8(manifest.clone()).unwrap().replacen('{', r#"{"manifests":[],"#, 1);
@@ -205,12 +206,7 @@ fn what_strangers_say() {
 
 #[test]
 fn a_hostile_layer_is_refused() {
-    let mut header = tar::Header::new_ustar();
-    header.set_path("x").unwrap();
-    header.set_entry_type(tar::EntryType::new(b'V'));
-    header.set_size(0);
-    header.set_cksum();
-    let served = Served::of(&[header.as_bytes().as_slice(), &[0; 1024]].concat());
+    let served = Served::of(&odd_layer());
     let fake = Fake::start(move |request| served.answer(request));
     assert_eq!(refused(&fake), (Kind::Invalid, "cannot unpack x: it is of the unknown type 'V'".to_owned()));
 }
