@@ -49,10 +49,8 @@ pub(super) fn apply(mount: &Mount, root: &Root) -> Result<()> {
     let memberships = parse_memberships(&fs::read_to_string(own).during("read", own)?);
     // Read once for all hierarchies, and only without a cgroup namespace: it is the longest file of the whole start.
     let mountinfo = "/proc/self/mountinfo";
-    let table = match memberships.iter().all(|one| one.path == "/") {
-        true => String::new(),
-        false => fs::read_to_string(mountinfo).during("read", mountinfo)?,
-    };
+    let from_table = memberships.iter().any(|one| one.path != "/");
+    let table = if from_table { fs::read_to_string(mountinfo).during("read", mountinfo)? } else { String::new() };
     let attributes = mount.attributes;
     let place = root.create_dir_all(&mount.target, Mode::from_raw_mode(0o755))?;
     let attached = "mount the cgroups at";
@@ -72,7 +70,8 @@ pub(super) fn apply(mount: &Mount, root: &Root) -> Result<()> {
         // By name and not through `Root`: nobody else has been in this directory yet.
         rustix::fs::mkdirat(&tree, name, Mode::from_raw_mode(0o755)).during("make the directory", name)?;
         let flags = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH;
-        rustix::mount::move_mount(hierarchy(one, attributes, &table)?, "", &tree, name, flags).during(attached, name)?;
+        rustix::mount::move_mount(hierarchy(one, attributes, &table)?, "", &tree, name, flags)
+            .during(attached, name)?;
         link_controllers(&tree, name)?;
     }
     set_attributes(&tree, attributes).during(attached, mount.target.display())
