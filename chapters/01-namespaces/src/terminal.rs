@@ -38,6 +38,9 @@ impl Running {
 }
 
 /// What is listened to while the program runs.
+///
+/// With a terminal there are two directions, and each has its own end: nothing more is typed when our standard input ends, and
+/// nothing more is shown when the last program has closed the container's terminal.
 struct Relay<'a> {
     running: &'a Running,
     signals: SignalFd,

@@ -48,7 +48,8 @@ struct Group<'a> {
 }
 
 impl User {
-    /// Looks `spec` up in the files of the image below `root`. A missing file is an empty one.
+    /// Looks `spec` up in the files of the image below `root`. A missing file is an empty one: an image of a single static
+    /// program has neither, and its program runs as 0.
     pub fn find(spec: &UserSpec, root: &Root) -> Result<Self> {
         let text = |path: &str| -> Result<String> {
             let content = root.read(path.as_ref(), FILE_LIMIT)?.unwrap_or_default();

@@ -57,6 +57,8 @@ fn live<'a>(child: &mut Child<'a>, options: &Launch, steps: impl FnOnce() -> Vec
     crate::steps::execute(child)
 }
 
+/// Until that word the child touches nothing: in a user namespace without maps it is nobody yet.
+///
 /// The first word is the parent's. When it is silence instead, the parent has died and nobody wants this container.
 fn wait_for_go(dialogue: &Dialogue) {
     if !matches!(dialogue.recv(), Ok(Some((Message::Go, _)))) {

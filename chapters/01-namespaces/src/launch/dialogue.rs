@@ -38,7 +38,10 @@ pub(crate) enum Message {
     Failed(Failure),
 }
 
-/// One end of the socket pair. A message is a datagram, so it arrives whole or not at all (unix(7), `SOCK_SEQPACKET`).
+/// One end of the socket pair. Each process closes the other's end at once; a copy kept by mistake would keep the socket from
+/// ever closing.
+///
+/// A message is a datagram, so it arrives whole or not at all (unix(7), `SOCK_SEQPACKET`).
 #[derive(Debug)]
 pub(crate) struct Dialogue {
     socket: OwnedFd,

@@ -118,7 +118,8 @@ fn configure(context: &OwnedFd, kind: &str, options: &[String]) -> Result<(), Er
     rustix::mount::fsconfig_create(context)
 }
 
-/// The last line a file system wrote to its context about what is wrong, without its severity letter (fsopen(2)).
+/// Every file system can say more than an errno, by writing lines to its context; reading the context gets them one by one.
+/// This is the last line a file system wrote to its context about what is wrong, without its severity letter (fsopen(2)).
 fn complaint(context: &OwnedFd) -> Option<String> {
     let mut line = [0_u8; 256];
     let mut last = None;

@@ -26,7 +26,10 @@ const LINKS: [(&str, &str); 5] = [
     ("ptmx", "pts/ptmx"),
 ];
 
-/// Makes the nodes. Where the container has no `/dev` of its own mounted, they are made in the image's directory.
+/// Makes the nodes. They get the modes that were asked for, because the umask is 0 until the last phase.
+///
+/// Left out (`--without make-devices`), `/dev/null` does not exist, and the first shell script that writes there makes an
+/// ordinary file of it. Where the container has no `/dev` of its own mounted, they are made in the image's directory.
 pub(super) fn make(child: &mut Child<'_>) -> Result<()> {
     let root = child.root()?;
     // Nearly always all of them are in the same directory.

@@ -59,7 +59,7 @@ fn look_up(name: &str, path: &str) -> Result<PathBuf> {
     })
 }
 
-/// Whether the effective user may execute the file. A directory may be "executed" too, so it is told apart.
+/// Whether the effective user may execute the file (faccessat2(2), `AT_EACCESS`). A directory may be "executed" too, so it is told apart.
 fn runnable(path: &Path) -> Result<(), Errno> {
     rustix::fs::accessat(CWD, path, Access::EXEC_OK, AtFlags::EACCESS)?;
     match FileType::from_raw_mode(rustix::fs::stat(path)?.st_mode) {
@@ -88,6 +88,9 @@ pub(crate) fn execute(child: &Child<'_>) -> Result<Infallible> {
     Err(explain(child, failure, Path::new(OsStr::from_bytes(program.as_bytes()))))
 }
 
+/// The hint for a failed execve(2). The filter is in force already, but reading a file is nothing a filter can sensibly forbid;
+/// if it does, there is no hint.
+///
 /// Why a file that is there could not be run: `ENOENT` then means its interpreter, `ENOEXEC` its format.
 fn explain(child: &Child<'_>, failure: Failure, path: &Path) -> Failure {
     let head = child.root().and_then(|root| root.head(path, HEAD)).ok().flatten().unwrap_or_default();
