@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use super::archives::{archive, directory, extended, file, hard_link, member, padded, record, symlink};
 use namespaces::Root;
+use proptest::prelude::*;
+use proptest::sample::Index;
 use unionfs::{Stats, apply_layer};
 
 /// `layer/` is unpacked into; `outside/` must stay as it is.
@@ -319,4 +321,42 @@ fn a_tree_too_deep_to_remove_is_refused() {
         members.push(symlink("s", "x"));
     }
     assert!(place.unpack(&members).unwrap_err().contains("nested too deeply"));
+}
+
+/// An archive with a bit of everything.
+fn everything() -> Vec<Vec<u8>> {
+    vec![
+        directory("a/"),
+        extended(&[record("path", b"a/long"), record("SCHILY.xattr.user.x", b"y"), record("mtime", b"1.5")]),
+        file("short", "content"),
+        symlink("a/up", "../../.."),
+        file("a/up/b", "through"),
+        hard_link("c", "a/long"),
+        file("a/.wh.gone", ""),
+        member(b'L', b"././@LongLink", b"", 0, b"../../climbing\0"),
+        file("short", "more"),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+    /// Whatever is written over an honest archive, it is unpacked inside or refused.
+    #[test]
+    fn damage_does_no_harm(places in proptest::collection::vec((any::<Index>(), any::<u8>()), 1..8), end in any::<Index>()) {
+        let place = Place::new();
+        let mut bytes = archive(&everything());
+        for (at, byte) in &places {
+            let at = at.index(bytes.len());
+            bytes[at] = *byte;
+            // The checksum of the block is put right, or every damage of a header would end there.
+            let start = at / 512 * 512;
+            let header = &mut bytes[start..start + 512];
+            header[148..156].fill(b' ');
+            let sum: u32 = header.iter().map(|byte| u32::from(*byte)).sum();
+            header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        }
+        bytes.truncate(end.index(2 * bytes.len()));
+        let _ = apply_layer(bytes.as_slice(), &Root::open(&place.layer()).unwrap());
+        place.assert_untouched();
+    }
 }
