@@ -64,9 +64,10 @@ fn wrong(error: &clap::Error, path: &[&'static str]) -> Error {
     let usage = leaf(path).map_or("COMMAND", |leaf| leaf.usage);
     let (message, exit) = match error.kind() {
         ErrorKind::UnknownArgument if argument.starts_with('-') => (unknown_flag(&argument), ENGINE),
-        ErrorKind::UnknownArgument | ErrorKind::TooManyValues | ErrorKind::MissingRequiredArgument => {
-            (format!("'{name}' {}", count(usage)), 1)
-        }
+        ErrorKind::UnknownArgument
+        | ErrorKind::TooFewValues
+        | ErrorKind::TooManyValues
+        | ErrorKind::MissingRequiredArgument => (format!("'{name}' {}", count(usage)), 1),
         ErrorKind::InvalidSubcommand => {
             (format!("unknown command: {name} {}", text(ContextKind::InvalidSubcommand)), 1)
         }
@@ -217,6 +218,7 @@ mod tests {
         insta::assert_snapshot!(said("ps -z"), @"unknown shorthand flag: 'z' in -z [125]");
         insta::assert_snapshot!(said("ps extra"), @"'skiff ps' accepts no arguments [1]");
         insta::assert_snapshot!(said("run"), @"'skiff run' requires at least 1 argument [1]");
+        insta::assert_snapshot!(said("exec web"), @"'skiff exec' requires at least 2 arguments [1]");
         insta::assert_snapshot!(said("run --network"), @"flag needs an argument: --network [125]");
         insta::assert_snapshot!(said("run --cpus x i"), @r#"invalid argument "x" for "--cpus" flag: failed to parse x as a rational number [125]"#);
         insta::assert_snapshot!(said("run --pull foo i"), @r#"invalid argument "foo" for "--pull" flag: must be one of always, missing, never [125]"#);

@@ -104,7 +104,8 @@ impl Client {
     /// Sends, and sends again when the daemon is older than we are. A refusal is an error.
     async fn exchange(&self, mut request: Request) -> Result<(SendRequest<body::Body>, Response<Incoming>)> {
         loop {
-            let (sender, response) = self.attempt(&mut request).await?;
+            let version = self.version.get();
+            let (sender, response) = self.attempt(&mut request, version).await?;
             let status = response.status();
             if status.is_success() || matches!(status.as_u16(), 101 | 304) {
                 return Ok((sender, response));
@@ -113,14 +114,19 @@ impl Client {
             self.idle.borrow_mut().push(sender);
             let error = Error::refused(status.as_u16(), &body::message(status, &bytes));
             match maximum_version(&error) {
-                Some(older) if older < self.version.get() => self.version.set(older),
+                // Another request may have learned it meanwhile; what counts is what this one was sent under.
+                Some(older) if older < version => self.version.set(older),
                 _ => return Err(error),
             }
         }
     }
 
     /// One request on one connection. An idle connection may have been closed meanwhile; then a new one is made.
-    async fn attempt(&self, request: &mut Request) -> Result<(SendRequest<body::Body>, Response<Incoming>)> {
+    async fn attempt(
+        &self,
+        request: &mut Request,
+        version: (u32, u32),
+    ) -> Result<(SendRequest<body::Body>, Response<Incoming>)> {
         let idle = self.idle.borrow_mut().pop();
         let mut sender = match idle {
             Some(sender) => sender,
@@ -129,7 +135,7 @@ impl Client {
         if sender.ready().await.is_err() {
             sender = self.connect().await?;
         }
-        let response = sender.send_request(request.http(self.version.get())?).await;
+        let response = sender.send_request(request.http(version)?).await;
         Ok((sender, response.map_err(|error| broken(&error))?))
     }
 

@@ -21,7 +21,7 @@ impl Row {
         let mut map = fields.map(|(name, text)| (name.to_owned(), Value::from(text))).to_vec();
         // `json` shows the fields by name.
         map.sort_by(|(a, _), (b, _)| a.cmp(b));
-        Self { data: Data::new(Value::Map(map)) }
+        Self { data: Data::complete(Value::Map(map)) }
     }
 
     /// Adds what `.Label "name"` finds.
@@ -39,7 +39,7 @@ pub(crate) fn render(format: Option<&str>, fields: &[Field], default: &[&str], r
         return Ok(rows.iter().map(|row| row.data.value().to_json() + "\n").collect());
     }
     let headings = fields.iter().map(|(name, heading)| ((*name).to_owned(), Value::from(*heading))).collect();
-    let headings = Data::new(Value::Map(headings)).method("Label", Value::Map(Vec::new()));
+    let headings = Data::complete(Value::Map(headings)).method("Label", Value::Map(Vec::new()));
     let is_table = |rest: &&str| rest.is_empty() || rest.starts_with(char::is_whitespace);
     let Some(table) = format.strip_prefix("table").filter(is_table) else {
         let template = Template::parse(format)?;

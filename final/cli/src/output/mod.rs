@@ -17,7 +17,7 @@ pub(crate) mod table;
 pub(crate) mod time;
 pub(crate) mod units;
 
-use std::io::{self, ErrorKind, IsTerminal as _, Write};
+use std::io::{self, ErrorKind, Write};
 
 use crate::error::{Error, Result, reason};
 
@@ -47,8 +47,5 @@ pub(crate) fn confirm(question: &str) -> Result<bool> {
     io::stdin()
         .read_line(&mut answer)
         .map_err(|error| Error::new(format!("cannot read the answer: {}", reason(&error))))?;
-    if !io::stdin().is_terminal() {
-        print("\n")?;
-    }
     Ok(matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes"))
 }

@@ -6,6 +6,7 @@ use super::Fault;
 use super::functions;
 use super::parse::{Branch, Command, Node, Operand, Pipeline};
 use super::value::Value;
+use super::zero::Zero;
 
 /// What a template is filled with.
 #[derive(Debug, Clone)]
@@ -13,12 +14,19 @@ pub(crate) struct Data {
     value: Value,
     /// Fields that take an argument: `.Label "name"` looks the argument up in a map. They are no part of the value.
     methods: Vec<(&'static str, Value)>,
+    /// Whether every field is there, so that one that is not does not exist.
+    complete: bool,
 }
 
 impl Data {
-    /// A value without methods.
+    /// A document of the daemon's, which may lack fields that are empty.
     pub(crate) fn new(value: Value) -> Self {
-        Self { value, methods: Vec::new() }
+        Self { value, methods: Vec::new(), complete: false }
+    }
+
+    /// A row of a listing, which has all its fields.
+    pub(crate) fn complete(value: Value) -> Self {
+        Self { complete: true, ..Self::new(value) }
     }
 
     /// Adds a method that looks its argument up in `map`.
@@ -139,7 +147,7 @@ impl Run<'_> {
         for command in pipeline {
             piped = Some(self.command(command, dot, piped)?);
         }
-        Ok(piped.unwrap_or(Value::Null))
+        Ok(piped.unwrap_or(Value::Nothing(Zero::Nil)))
     }
 
     fn command(&self, command: &Command, dot: &Value, piped: Option<Value>) -> Result<Value, Fault> {
@@ -179,7 +187,8 @@ impl Run<'_> {
             }
             Operand::Field(base, name) => {
                 let value = self.operand(base, dot)?;
-                value.field(name).cloned().ok_or_else(|| no_field(name, base, &value))
+                let omitted = || value.omitted(name).filter(|_| !self.data.complete);
+                value.field(name).or_else(omitted).ok_or_else(|| no_field(name, base, &value))
             }
         }
     }
@@ -188,7 +197,7 @@ impl Run<'_> {
 /// What a loop goes over, with its index or key. A map goes by key, as in Go.
 fn elements(value: Value) -> Result<Vec<(Value, Value)>, Fault> {
     match value {
-        Value::Null => Ok(Vec::new()),
+        Value::Nothing(_) => Ok(Vec::new()),
         Value::List(list) => Ok((0_i64..).map(Value::from).zip(list).collect()),
         Value::Map(mut map) => {
             map.sort_by(|(a, _), (b, _)| a.cmp(b));

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::Fault;
 use super::value::Value;
+use super::zero::Zero;
 
 /// Calls a function by name.
 pub(crate) fn call(name: &str, arguments: &[Value]) -> Result<Value, Fault> {
@@ -15,7 +16,7 @@ pub(crate) fn call(name: &str, arguments: &[Value]) -> Result<Value, Fault> {
     let text = |place: usize| arguments.get(place).map(Value::to_string).unwrap_or_default();
     let compare = || arguments.first().zip(arguments.get(1)).map_or(Ok(Ordering::Equal), |(a, b)| order(name, a, b));
     match name {
-        "json" => exactly(1).map(|()| arguments.first().unwrap_or(&Value::Null).to_json().into()),
+        "json" => exactly(1).map(|()| arguments.first().map(Value::to_json).unwrap_or_default().into()),
         "lower" => exactly(1).map(|()| text(0).to_lowercase().into()),
         "upper" => exactly(1).map(|()| text(0).to_uppercase().into()),
         "title" => exactly(1).map(|()| title(&text(0)).into()),
@@ -64,7 +65,7 @@ fn pad(text: &str, before: usize, after: usize) -> String {
 
 fn length(arguments: &[Value]) -> Result<Value, Fault> {
     let count = match arguments.first() {
-        None | Some(Value::Null) => 0,
+        None | Some(Value::Nothing(_)) => 0,
         Some(Value::Text(text)) => text.len(),
         Some(Value::List(list)) => list.len(),
         Some(Value::Map(map)) => map.len(),
@@ -76,7 +77,7 @@ fn length(arguments: &[Value]) -> Result<Value, Fault> {
 fn join(arguments: &[Value], separator: &str) -> Result<Value, Fault> {
     match arguments.first() {
         Some(Value::List(list)) => Ok(list.iter().map(Value::to_string).collect::<Vec<_>>().join(separator).into()),
-        None | Some(Value::Null) => Ok("".into()),
+        None | Some(Value::Nothing(_)) => Ok("".into()),
         Some(other) => Err(Fault::new(format!("join: needs a list, not {}", other.kind()))),
     }
 }
@@ -88,7 +89,7 @@ fn index(arguments: &[Value]) -> Result<Value, Fault> {
     for step in steps {
         value = match (&value, step) {
             (Value::Map(_), key) => value.member(&key.to_string()).cloned().unwrap_or_else(|| "".into()),
-            (Value::Null, _) => Value::Text(String::new()),
+            (Value::Nothing(_), _) => Value::Text(String::new()),
             (Value::List(list), step) => {
                 let element = step.as_integer().and_then(|place| list.get(usize::try_from(place).ok()?));
                 let missing = || Fault::new(format!("index: {step} is not one of the {} elements", list.len()));
@@ -116,7 +117,7 @@ fn slice(arguments: &[Value]) -> Result<Value, Fault> {
 /// The first argument whose truth is `wanted`, or the last.
 fn decide(arguments: &[Value], wanted: bool) -> Value {
     let found = arguments.iter().find(|argument| argument.truth() == wanted);
-    found.or(arguments.last()).cloned().unwrap_or(Value::Null)
+    found.or(arguments.last()).cloned().unwrap_or(Value::Nothing(Zero::Nil))
 }
 
 /// Whether the first argument equals one of the others.
@@ -136,9 +137,9 @@ fn order(name: &str, a: &Value, b: &Value) -> Result<Ordering, Fault> {
         (Value::Number(a), Value::Number(b)) => Ok(a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal)),
         (Value::Text(a), Value::Text(b)) => Ok(a.cmp(b)),
         (Value::Bool(a), Value::Bool(b)) => Ok(a.cmp(b)),
-        (Value::Null, Value::Null) => Ok(Ordering::Equal),
-        (Value::Null, _) => Ok(Ordering::Less),
-        (_, Value::Null) => Ok(Ordering::Greater),
+        (Value::Nothing(_), Value::Nothing(_)) => Ok(Ordering::Equal),
+        (Value::Nothing(_), _) => Ok(Ordering::Less),
+        (_, Value::Nothing(_)) => Ok(Ordering::Greater),
         (a, b) => Err(Fault::new(format!("{name}: cannot compare {} with {}", a.kind(), b.kind()))),
     }
 }

@@ -9,10 +9,11 @@
 //! Read the files in this order:
 //!
 //! 1. `value.rs`: what a template is filled with: JSON whose objects keep their order.
-//! 2. `lex.rs`: text to tokens.
-//! 3. `parse.rs`: tokens to a tree.
-//! 4. `eval.rs`: the tree and a value to text.
-//! 5. `functions.rs`: `json`, `join`, `index`, `printf` and the others.
+//! 2. `zero.rs`: fields without a value.
+//! 3. `lex.rs`: text to tokens.
+//! 4. `parse.rs`: tokens to a tree.
+//! 5. `eval.rs`: the tree and a value to text.
+//! 6. `functions.rs`: `json`, `join`, `index`, `printf` and the others.
 //!
 //! Different from Go: a value has no type but its JSON, so `{{.HostConfig}}` prints as a map and not as a structure, and a
 //! field is found without regard to case when there is none of that exact name (docker's `.ID` is `Id` in JSON).
@@ -22,9 +23,11 @@ mod functions;
 mod lex;
 mod parse;
 mod value;
+mod zero;
 
 pub(crate) use eval::Data;
 pub(crate) use value::Value;
+pub(crate) use zero::Zero;
 
 use crate::error::Error;
 
@@ -74,7 +77,7 @@ mod tests {
     use super::*;
 
     const DATA: &str = r#"{
-        "Id": "26e3", "Name": "/web", "Empty": "", "None": null, "Size": 1048576, "Ratio": 0.5,
+        "Id": "26e3", "Name": "/web", "Empty": "", "None": null, "Volumes": null, "Size": 1048576, "Ratio": 0.5,
         "State": {"Running": true, "ExitCode": 0},
         "Mounts": [{"Type": "bind", "Source": "/a"}, {"Type": "volume", "Source": "/b"}],
         "Cmd": ["sh", "-c", "echo <hi>"],
@@ -104,7 +107,7 @@ mod tests {
 
     #[test]
     fn whole_values_print_as_go_prints_maps_and_lists() {
-        assert_eq!(render("{{.Cmd}} {{.Labels}} {{.None}}"), "[sh -c echo <hi>] map[a.c:1 b:2] []");
+        assert_eq!(render("{{.Cmd}} {{.Labels}} {{.None}} {{.Volumes}}"), "[sh -c echo <hi>] map[a.c:1 b:2] [] map[]");
     }
 
     #[test]
@@ -179,6 +182,15 @@ mod tests {
         insta::assert_snapshot!(fault("{{\"open}}"), @"unclosed quote: \"open");
         insta::assert_snapshot!(fault("{{$x}}"), @"there is no variable $x");
         insta::assert_snapshot!(fault("{{}}"), @"an action is empty");
+    }
+
+    #[test]
+    fn a_field_that_may_be_missing_is_the_zero_of_its_type() {
+        assert_eq!(render("{{if .State.Health}}{{.State.Health.Status}}{{else}}no check{{end}}"), "no check");
+        assert_eq!(
+            render("{{.State.Health}}|{{.Gateway}}|{{.ExposedPorts}}|{{json .State.Health}}"),
+            "<nil>||map[]|null"
+        );
     }
 
     #[test]

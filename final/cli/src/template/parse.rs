@@ -5,6 +5,7 @@ use std::collections::VecDeque;
 use super::Fault;
 use super::lex::{Piece, Token};
 use super::value::Value;
+use super::zero::Zero;
 
 /// A part of a template.
 #[derive(Debug, Clone, PartialEq)]
@@ -193,7 +194,7 @@ fn pipeline(tokens: &mut VecDeque<Token>) -> Result<Pipeline, Fault> {
             Token::Word(word) => match word.as_str() {
                 "true" => Operand::Literal(true.into()),
                 "false" => Operand::Literal(false.into()),
-                "nil" => Operand::Literal(Value::Null),
+                "nil" => Operand::Literal(Value::Nothing(Zero::Nil)),
                 _ => Operand::Function(word),
             },
             Token::Literal(value) => Operand::Literal(value),

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display};
 
+use super::zero::Zero;
+
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap as _, Serializer};
 use serde_json::Number;
@@ -9,8 +11,8 @@ use serde_json::Number;
 /// A JSON value.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Value {
-    /// `null`.
-    Null,
+    /// `null`, or a field that the API leaves out when it is empty. In Go it has a type, and prints as the zero of that.
+    Nothing(Zero),
     /// `true`, `false`.
     Bool(bool),
     /// A number.
@@ -27,7 +29,7 @@ impl Value {
     /// Whether `if` takes it for true: neither false, zero, null, nor empty.
     pub(crate) fn truth(&self) -> bool {
         match self {
-            Self::Null => false,
+            Self::Nothing(_) => false,
             Self::Bool(value) => *value,
             Self::Number(number) => number.as_f64() != Some(0.0),
             Self::Text(text) => !text.is_empty(),
@@ -36,11 +38,22 @@ impl Value {
         }
     }
 
-    /// The member of an object: of this name, or else the first of this name in another case.
-    pub(crate) fn field(&self, name: &str) -> Option<&Self> {
+    /// The field of an object: of this name, or else the first of this name in another case. One that is null has the type
+    /// of its name.
+    pub(crate) fn field(&self, name: &str) -> Option<Self> {
         let Self::Map(map) = self else { return None };
         let exact = map.iter().find(|(known, _)| known == name);
-        exact.or_else(|| map.iter().find(|(known, _)| known.eq_ignore_ascii_case(name))).map(|(_, value)| value)
+        let found = exact.or_else(|| map.iter().find(|(known, _)| known.eq_ignore_ascii_case(name)));
+        found.map(|(known, value)| match value {
+            Self::Nothing(_) => Self::Nothing(Zero::of(known).unwrap_or(Zero::List)),
+            value => value.clone(),
+        })
+    }
+
+    /// The zero of a field that an object lacks, when it is one that the API leaves out when it is empty.
+    pub(crate) fn omitted(&self, name: &str) -> Option<Self> {
+        let Self::Map(_) = self else { return None };
+        Zero::of(name).map(Self::Nothing)
     }
 
     /// The member of an object with exactly this name.
@@ -68,7 +81,7 @@ impl Value {
     /// What it is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
-            Self::Null => "nothing",
+            Self::Nothing(_) => "nothing",
             Self::Bool(_) => "true or false",
             Self::Number(_) => "a number",
             Self::Text(_) => "a text",
@@ -107,11 +120,11 @@ impl From<i64> for Value {
     }
 }
 
-/// As Go prints it. Null prints as an empty list, because that is what nearly every null of `inspect` stands for.
+/// As Go prints it.
 impl Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Null => f.write_str("[]"),
+            Self::Nothing(zero) => f.write_str(zero.text()),
             Self::Bool(value) => write!(f, "{value}"),
             Self::Number(number) => write!(f, "{number}"),
             Self::Text(text) => f.write_str(text),
@@ -138,7 +151,8 @@ impl Display for Value {
 impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
-            Self::Null => serializer.serialize_unit(),
+            Self::Nothing(Zero::Text) => serializer.serialize_str(""),
+            Self::Nothing(_) => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
             Self::Number(number) => number.serialize(serializer),
             Self::Text(text) => serializer.serialize_str(text),
@@ -170,7 +184,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::Null)
+        Ok(Value::Nothing(Zero::List))
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
@@ -186,7 +200,7 @@ impl<'de> Visitor<'de> for Reader {
     }
 
     fn visit_f64<E>(self, number: f64) -> Result<Value, E> {
-        Ok(Number::from_f64(number).map_or(Value::Null, Value::Number))
+        Ok(Number::from_f64(number).map_or(Value::Nothing(Zero::Nil), Value::Number))
     }
 
     fn visit_str<E>(self, text: &str) -> Result<Value, E> {

@@ -135,7 +135,7 @@ impl Summary {
         Row::new([
             ("ID", if cut { short_id(&self.id) } else { self.id.clone() }),
             ("Image", self.image(cut)),
-            ("Command", format!("\"{}\"", if cut { ellipsis(&self.command, 19) } else { self.command.clone() })),
+            ("Command", quoted(&if cut { ellipsis(&self.command, 20) } else { self.command.clone() })),
             ("CreatedAt", created.map(time::full).unwrap_or_default()),
             ("RunningFor", created.map(|then| time::age(then, now) + " ago").unwrap_or_default()),
             ("Status", self.status.clone()),
@@ -181,6 +181,11 @@ impl Summary {
     }
 }
 
+/// In double quotes, with those inside escaped.
+fn quoted(text: &str) -> String {
+    Value::from(text).to_json()
+}
+
 impl Mount {
     fn text(&self, cut: bool) -> String {
         let name = self.name.as_deref().filter(|name| !name.is_empty() && self.kind != "bind").unwrap_or(&self.source);
@@ -214,9 +219,9 @@ mod tests {
     #[test]
     fn the_table() {
         insta::assert_snapshot!(show(None, true), @r#"
-        CONTAINER ID   IMAGE          COMMAND                 CREATED          STATUS                     PORTS                  NAMES
-        6d81fb6942a1   busybox        "sh -c 'exit 3; ech…"   26 seconds ago   Exited (3) 2 seconds ago                          w2
-        00c51db793b3   7ecddd798ed5   "sleep 1000"            2 minutes ago    Up 2 minutes               0.0.0.0:8081->80/tcp   w1
+        CONTAINER ID   IMAGE          COMMAND                  CREATED          STATUS                     PORTS                  NAMES
+        6d81fb6942a1   busybox        "sh -c 'exit 3; echo…"   26 seconds ago   Exited (3) 2 seconds ago                          w2
+        00c51db793b3   7ecddd798ed5   "sleep 1000"             2 minutes ago    Up 2 minutes               0.0.0.0:8081->80/tcp   w1
         "#);
     }
 

@@ -107,7 +107,7 @@ fn server(info: &Value) -> String {
 /// The fields that are there and not empty.
 fn fields(out: &mut String, info: &Value, fields: &[(&str, &str)]) {
     for (title, name) in fields {
-        let value = info.member(name).filter(|value| !matches!(value, Value::Null)).map(ToString::to_string);
+        let value = info.member(name).filter(|value| !matches!(value, Value::Nothing(_))).map(ToString::to_string);
         if let Some(value) = value.filter(|value| !value.is_empty()) {
             let _ = writeln!(out, " {title}: {value}");
         }

@@ -7,7 +7,7 @@ use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::Result;
 use crate::output::{self, time};
-use crate::template::Value;
+use crate::template::{Value, Zero};
 
 /// The flags.
 #[derive(Debug, Args)]
@@ -27,7 +27,8 @@ impl Execute for Version {
         let client = client_version(&format!("{major}.{minor}"));
         let known = server.as_ref().ok().cloned();
         if let Some(format) = &self.format {
-            let both = vec![("Client".to_owned(), client), ("Server".to_owned(), known.unwrap_or(Value::Null))];
+            let both =
+                vec![("Client".to_owned(), client), ("Server".to_owned(), known.unwrap_or(Value::Nothing(Zero::Nil)))];
             print_as(format, Value::Map(both))?;
         } else {
             let server = known.map_or_else(String::new, |server| format!("\n{}", server_text(&server)));
