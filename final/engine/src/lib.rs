@@ -26,8 +26,8 @@ pub mod hello;
 pub mod images;
 pub mod networks;
 pub mod record;
-pub mod system;
 mod sys;
+pub mod system;
 mod uses;
 pub mod volumes;
 

@@ -50,9 +50,8 @@ impl Containers {
     pub async fn attach(&self, name: &str, options: AttachOptions) -> Result<Attached> {
         let (this, container) = (self.clone(), self.find(name)?);
         let tty = container.asked().tty();
-        let live = async {
-            if options.stream { connect(&container, wants(options)).await.map(Some) } else { Ok(None) }
-        };
+        let live =
+            async { if options.stream { connect(&container, wants(options)).await.map(Some) } else { Ok(None) } };
         let stream = if options.logs {
             let past = LogsOptions { stdout: options.stdout, stderr: options.stderr, ..LogsOptions::default() };
             let past = this.logs(name, past)?;

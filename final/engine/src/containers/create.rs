@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
-use bollard_stubs::models::{ContainerCreateBody, ContainerCreateResponse, EndpointSettings, HostConfig};
+use bollard_stubs::models::{ContainerCreateBody, ContainerCreateResponse, HostConfig};
 use images::Image;
 use jiff::Timestamp;
 use namespaces::Context;
@@ -30,7 +30,8 @@ impl Containers {
         body: ContainerCreateBody,
     ) -> Result<ContainerCreateResponse> {
         let image_name = body.image.clone().filter(|name| !name.is_empty());
-        let image_name = image_name.ok_or_else(|| Error::invalid("no image is given").hint("Say which image to run."))?;
+        let image_name =
+            image_name.ok_or_else(|| Error::invalid("no image is given").hint("Say which image to run."))?;
         let image = self.shared.images.find(&image_name)?;
         check_platform(&image, &image_name, platform)?;
         let id = names::new_id()?;
@@ -117,7 +118,7 @@ fn with_mode(mut networks: Wishes, host: &HostConfig) -> Wishes {
         networks.entry("bridge".to_owned()).or_insert(wish);
     }
     if !mode.starts_with("container:") {
-        networks.entry(mode).or_insert_with(EndpointSettings::default);
+        networks.entry(mode).or_default();
     }
     networks
 }

@@ -141,7 +141,8 @@ impl Containers {
             stdin: if wants.stdin { Stdin::Once } else { Stdin::Closed },
             timings: false,
         };
-        let (monitor, ending) = Monitor::spawn(&self.shared.program).map_err(|failure| engine_failed(failure.into()))?;
+        let (monitor, ending) =
+            Monitor::spawn(&self.shared.program).map_err(|failure| engine_failed(failure.into()))?;
         let attach = socket.iter().map(|_| wants).collect();
         let request = Request::Exec { plan: Box::new(plan), attach };
         let answer = monitor.ask(request, socket.into_iter().collect()).await.map_err(blame::of)?;

@@ -12,8 +12,22 @@ use crate::filters::Filters;
 
 /// The filters that containers know.
 const KNOWN: [&str; 16] = [
-    "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label", "label!", "name", "network",
-    "publish", "since", "status", "volume",
+    "ancestor",
+    "before",
+    "exited",
+    "expose",
+    "health",
+    "id",
+    "is-task",
+    "isolation",
+    "label",
+    "label!",
+    "name",
+    "network",
+    "publish",
+    "since",
+    "status",
+    "volume",
 ];
 const STATUSES: [&str; 7] = ["created", "running", "paused", "restarting", "removing", "exited", "dead"];
 
@@ -106,9 +120,10 @@ fn name_fits(pattern: &str, name: &str) -> bool {
 
 /// By the volume's name or the place inside.
 fn has_mount(asked: &Asked, wanted: &str) -> bool {
-    asked.mounts.iter().any(|mounted| {
-        mounted.volume() == Some(wanted) || mounted.attachment.mount.target == Path::new(wanted)
-    })
+    asked
+        .mounts
+        .iter()
+        .any(|mounted| mounted.volume() == Some(wanted) || mounted.attachment.mount.target == Path::new(wanted))
 }
 
 fn exposes(asked: &Asked, wanted: &str) -> bool {

@@ -84,10 +84,8 @@ impl Index {
         let mut begin = self.containers.range(text.to_owned()..).take_while(|(id, _)| id.starts_with(text));
         match (begin.next(), begin.next()) {
             (Some((_, container)), None) => Ok(Arc::clone(container)),
-            (Some(_), Some(_)) => {
-                Err(Error::invalid(format!("multiple IDs found with provided prefix: {text}"))
-                    .hint("Give more digits of the id, or the name."))
-            }
+            (Some(_), Some(_)) => Err(Error::invalid(format!("multiple IDs found with provided prefix: {text}"))
+                .hint("Give more digits of the id, or the name.")),
             (None, _) => Err(none()),
         }
     }

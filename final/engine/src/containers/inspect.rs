@@ -1,6 +1,6 @@
 //! One container as the API shows it.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -151,17 +151,17 @@ pub(super) fn show_mount(mounted: &Mounted) -> MountPoint {
 
 /// Bytes of the files below a directory, as docker counts them: a file with several names once.
 fn bytes(directory: &Path) -> i64 {
-    fn walk(directory: &Path, seen: &mut HashMap<(u64, u64), ()>) -> u64 {
+    fn walk(directory: &Path, seen: &mut HashSet<(u64, u64)>) -> u64 {
         let entries = fs::read_dir(directory).into_iter().flatten().flatten();
         let sizes = entries.filter_map(|entry| {
             let metadata = entry.metadata().ok()?;
             if metadata.is_dir() {
                 return Some(walk(&entry.path(), seen));
             }
-            let new = seen.insert((metadata.dev(), metadata.ino()), ()).is_none();
-            (new && metadata.is_file()).then(|| metadata.len())
+            let new = seen.insert((metadata.dev(), metadata.ino()));
+            (new && metadata.is_file()).then_some(metadata.len())
         });
         sizes.sum()
     }
-    i64::try_from(walk(directory, &mut HashMap::new())).unwrap_or(i64::MAX)
+    i64::try_from(walk(directory, &mut HashSet::new())).unwrap_or(i64::MAX)
 }

@@ -15,10 +15,11 @@
 //!
 //! What people see and do:
 //! 10. `inspect.rs`, `list.rs`, `filter.rs`, `status.rs`, `top.rs`, `stats.rs`.
-//! 11. `attach.rs`, `exec.rs`, `logs/`; `update.rs`, `prune.rs`, `uses.rs`.
+//! 11. `attach.rs`, `exec.rs`, `logs/`; `update.rs`, `connect.rs`, `prune.rs`, `uses.rs`.
 
 mod attach;
 mod blame;
+mod connect;
 mod container;
 mod create;
 mod exec;

@@ -12,8 +12,8 @@ use std::process::{Child, Command, Stdio};
 use namespaces::{Context, Failure};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
-use skiff_runtime::{Channel, own_executable};
 use skiff_runtime::protocol::{Event, Exit, Request};
+use skiff_runtime::{Channel, own_executable};
 use tokio::io::unix::AsyncFd;
 use tokio::sync::{mpsc, oneshot};
 
@@ -136,14 +136,27 @@ async fn converse(
     let mut waiting = VecDeque::new();
     loop {
         tokio::select! {
-            Some(asking) = requests.recv() => match send(&channel, &asking).await {
+            asking = requests.recv() => match asking {
+                // Nobody has a handle any more, so nobody wants to know: a monitor that was never told to start ends by this.
+                None => return,
+                Some(asking) => match send(&channel, &asking).await {
                 Ok(()) => waiting.push_back(asking.answer),
                 Err(failure) => drop(asking.answer.send(Err(failure))),
+                },
             },
             event = receive(&channel) => match event {
-                Some(Event::Exited(how)) => drop(exit.take().map(|exit| exit.send(how))),
-                // Nobody waits for an answer that nobody asked for.
-                Some(event) => drop(waiting.pop_front().map(|answer: oneshot::Sender<_>| answer.send(Ok(event)))),
+                Some(Event::Exited(how)) => {
+                    if let Some(exit) = exit.take() {
+                        let _ = exit.send(how);
+                    }
+                }
+                Some(event) => {
+                    // Nobody waits for an answer that nobody asked for.
+                    let answer: Option<oneshot::Sender<_>> = waiting.pop_front();
+                    if let Some(answer) = answer {
+                        let _ = answer.send(Ok(event));
+                    }
+                }
                 None => return,
             },
         }

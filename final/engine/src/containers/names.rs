@@ -17,13 +17,70 @@ const ADJECTIVES: [&str; 64] = [
 
 /// People of ships, charts, tides and stars.
 const SURNAMES: [&str; 64] = [
-    "amundsen", "baffin", "baret", "beaufort", "bering", "bligh", "bowditch", "cabot", "cartier", "carson", "cheng",
-    "columb", "cook", "coriolis", "cousteau", "dampier", "davis", "diaz", "drake", "ekman", "earle", "ericson",
-    "fitzroy", "flinders", "forel", "franklin", "frobisher", "galvez", "gama", "halley", "harrison", "hudson",
-    "humboldt", "joshi", "kelvin", "krusenstern", "magellan", "maury", "mercator", "mitchell", "munk", "nansen",
-    "nordenskiold", "okeanos", "park", "piccard", "polo", "ptolemy", "pytheas", "raleigh", "ross", "sacagawea",
-    "scott", "shackleton", "slocum", "somerville", "tasman", "tharp", "torres", "tupaia", "vancouver", "vespucci",
-    "wegener", "weddell",
+    "amundsen",
+    "baffin",
+    "baret",
+    "beaufort",
+    "bering",
+    "bligh",
+    "bowditch",
+    "cabot",
+    "cartier",
+    "carson",
+    "cheng",
+    "columb",
+    "cook",
+    "coriolis",
+    "cousteau",
+    "dampier",
+    "davis",
+    "diaz",
+    "drake",
+    "ekman",
+    "earle",
+    "ericson",
+    "fitzroy",
+    "flinders",
+    "forel",
+    "franklin",
+    "frobisher",
+    "galvez",
+    "gama",
+    "halley",
+    "harrison",
+    "hudson",
+    "humboldt",
+    "joshi",
+    "kelvin",
+    "krusenstern",
+    "magellan",
+    "maury",
+    "mercator",
+    "mitchell",
+    "munk",
+    "nansen",
+    "nordenskiold",
+    "okeanos",
+    "park",
+    "piccard",
+    "polo",
+    "ptolemy",
+    "pytheas",
+    "raleigh",
+    "ross",
+    "sacagawea",
+    "scott",
+    "shackleton",
+    "slocum",
+    "somerville",
+    "tasman",
+    "tharp",
+    "torres",
+    "tupaia",
+    "vancouver",
+    "vespucci",
+    "wegener",
+    "weddell",
 ];
 
 /// 64 hexadecimal digits that nobody has had before. Never only digits in the first 12: a host name of digits alone would be
@@ -32,7 +89,9 @@ pub(crate) fn new_id() -> Result<String> {
     loop {
         let mut bytes = [0_u8; 32];
         getrandom(&mut bytes, GetRandomFlags::empty()).during("ask the kernel for", "random bytes")?;
-        let id: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        let (high, low) = bytes.split_at(16);
+        let half = |bytes: &[u8]| bytes.iter().fold(0_u128, |number, byte| number << 8 | u128::from(*byte));
+        let id = format!("{:032x}{:032x}", half(high), half(low));
         if id.bytes().take(12).any(|digit| digit.is_ascii_alphabetic()) {
             return Ok(id);
         }
@@ -46,14 +105,14 @@ pub(crate) fn short(id: &str) -> &str {
 
 /// A made-up name, `adjective_surname`, that `taken` does not know. When ten in a row are taken, a digit makes the difference.
 pub(crate) fn make_up(taken: impl Fn(&str) -> bool) -> Result<String> {
-    for attempt in 0_u32.. {
+    for attempt in 0_usize.. {
         let mut bytes = [0_u8; 3];
         getrandom(&mut bytes, GetRandomFlags::empty()).during("ask the kernel for", "random bytes")?;
         let [adjective, surname, digit] = bytes.map(usize::from);
         let pick = |words: [&'static str; 64], index: usize| words.get(index % 64).copied().unwrap_or("skiff");
         let mut name = format!("{}_{}", pick(ADJECTIVES, adjective), pick(SURNAMES, surname));
         if attempt >= 10 {
-            name.push_str(&(digit as u32 + attempt).to_string());
+            name.push_str(&(digit + attempt).to_string());
         }
         if !taken(&name) {
             return Ok(name);

@@ -48,7 +48,7 @@ impl Containers {
         let held: Vec<_> = found.iter().filter_map(|found| found.container.state().network).collect();
         self.shared.networks.adopt(&held)?;
         for there in found {
-            self.go_on(there).await;
+            self.go_on(there);
         }
         for container in lost {
             self.settle(&container).await;
@@ -58,7 +58,7 @@ impl Containers {
     }
 
     /// A container whose monitor lives: it runs, or has ended this moment.
-    async fn go_on(&self, found: Found) {
+    fn go_on(&self, found: Found) {
         let Found { container, monitor, ending, exit } = found;
         container.set_monitor(Some(monitor.clone()));
         container.change(|life| life.monitored = true);
@@ -93,7 +93,8 @@ impl Containers {
             // As docker: `always` means also after a stop, when the engine starts.
             Status::Exited if policy == Policy::ALWAYS => true,
             Status::Exited if was_running || policy == Policy::UNLESS_STOPPED => {
-                restart::after((policy, most), &before, state.exit_code, state.finished_at.unwrap_or_default()).is_some()
+                restart::after((policy, most), &before, state.exit_code, state.finished_at.unwrap_or_default())
+                    .is_some()
             }
             _ => false,
         };

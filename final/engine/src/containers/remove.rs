@@ -35,10 +35,7 @@ impl Containers {
         }
         whole(async move {
             container.change(|life| (life.removing, life.state.stopped) = (true, true));
-            let ended = match container.status().is_going() {
-                true => this.end(&container, Some(9), None).await,
-                false => Ok(()),
-            };
+            let ended = this.end(&container, Some(9), None).await;
             let _turn = container.turn.lock().await;
             if let Err(error) = ended {
                 container.change(|life| life.removing = false);
@@ -88,9 +85,10 @@ impl Containers {
         let asked = container.asked();
         let others = self.index().all();
         let used = |name: &str| {
-            others.iter().filter(|other| other.id != container.id).any(|other| {
-                other.asked().mounts.iter().any(|mounted| mounted.volume() == Some(name))
-            })
+            others
+                .iter()
+                .filter(|other| other.id != container.id)
+                .any(|other| other.asked().mounts.iter().any(|mounted| mounted.volume() == Some(name)))
         };
         let anonymous = asked.mounts.iter().filter(|mounted| mounted.anonymous).filter_map(|mounted| mounted.volume());
         for name in anonymous.filter(|name| !used(name)).map(str::to_owned) {

@@ -43,9 +43,15 @@ mod tests {
 
     #[test]
     fn all_spellings() {
-        for (text, number) in
-            [("SIGTERM", 15), ("kill", 9), ("2", 2), ("sigusr1", 10), ("RTMIN+3", 37), ("SIGRTMAX-1", 63), ("rtmin", 34)]
-        {
+        for (text, number) in [
+            ("SIGTERM", 15),
+            ("kill", 9),
+            ("2", 2),
+            ("sigusr1", 10),
+            ("RTMIN+3", 37),
+            ("SIGRTMAX-1", 63),
+            ("rtmin", 34),
+        ] {
             assert_eq!(parse(text), Ok(number), "{text}");
         }
         for text in ["", "0", "65", "-1", "SIGNOTHING", "RTMIN+40", "RTMAX+1"] {

@@ -136,7 +136,7 @@ impl Containers {
             let _ = std::fs::remove_file(container.places.record.join("exit.json"));
         }
         let image = self.shared.images.find(&asked.image.to_string())?;
-        let plan = plan::plan(Facts {
+        let plan = plan::plan(&Facts {
             asked,
             places: &container.places,
             cgroup_parent: &self.shared.config.cgroup_parent,
@@ -167,12 +167,8 @@ impl Containers {
             return Ok(Attachment::Join(format!("/proc/{pid}/ns/net").into()));
         }
         let exposed: Vec<String> = asked.config.exposed_ports.iter().flatten().map(|(port, _)| port.clone()).collect();
-        let wishes = networks::Asked {
-            container: &asked.id,
-            host: &asked.host,
-            endpoints: &asked.networks,
-            exposed: &exposed,
-        };
+        let wishes =
+            networks::Asked { container: &asked.id, host: &asked.host, endpoints: &asked.networks, exposed: &exposed };
         self.shared.networks.claim(wishes).map_err(|error| port_taken(error, asked))
     }
 
@@ -226,8 +222,7 @@ fn port_taken(error: Error, asked: &Asked) -> Error {
         Some(start) if error.message.ends_with("port is already allocated") => {
             let bind = error.message.get(start..).unwrap_or_default();
             let (name, id) = (&asked.name, &asked.id);
-            let message =
-                format!("driver failed programming external connectivity on endpoint {name} ({id}): {bind}");
+            let message = format!("driver failed programming external connectivity on endpoint {name} ({id}): {bind}");
             Error { kind: Kind::Internal, message, hint: error.hint }
         }
         _ => error,

@@ -41,10 +41,12 @@ impl Containers {
         let Stats { cpu, memory, pids, block_io } = used;
         sample.cpu_stats = Some(show_cpu(&cpu));
         sample.memory_stats = Some(show_memory(&memory));
-        sample.pids_stats = Some(ContainerPidsStats { current: Some(pids.current), limit: Some(pids.limit.unwrap_or(0)) });
+        sample.pids_stats =
+            Some(ContainerPidsStats { current: Some(pids.current), limit: Some(pids.limit.unwrap_or(0)) });
         sample.blkio_stats = Some(show_block_io(&block_io));
         let own_network = state.network.is_some_and(|network| !network.endpoints().is_empty());
-        sample.networks = own_network.then(|| interfaces(&fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap_or_default()));
+        sample.networks =
+            own_network.then(|| interfaces(&fs::read_to_string(format!("/proc/{pid}/net/dev")).unwrap_or_default()));
         Ok(sample)
     }
 }

@@ -26,11 +26,11 @@ fn duration(seconds: i64) -> String {
     const DAY: i64 = 24 * HOUR;
     let hours = (seconds + HOUR / 2) / HOUR;
     match seconds {
-        ..1 => "Less than a second".to_owned(),
+        ..=0 => "Less than a second".to_owned(),
         1 => "1 second".to_owned(),
-        ..MINUTE => format!("{seconds} seconds"),
-        ..120 => "About a minute".to_owned(),
-        ..HOUR => format!("{} minutes", seconds / MINUTE),
+        2..MINUTE => format!("{seconds} seconds"),
+        MINUTE..120 => "About a minute".to_owned(),
+        120..HOUR => format!("{} minutes", seconds / MINUTE),
         _ if hours == 1 => "About an hour".to_owned(),
         _ if hours < 48 => format!("{hours} hours"),
         _ if hours < 24 * 14 => format!("{} days", hours / 24),
@@ -55,8 +55,10 @@ mod tests {
     fn each_status_has_its_words() {
         let now = Timestamp::from_second(1_000_000).unwrap();
         let at = |seconds: i64| Timestamp::from_second(1_000_000 - seconds).ok();
-        let state = |status| State { status, started_at: at(200), finished_at: at(120), exit_code: 3, ..State::default() };
-        let statuses = [Status::Created, Status::Running, Status::Paused, Status::Restarting, Status::Exited, Status::Dead];
+        let state =
+            |status| State { status, started_at: at(200), finished_at: at(120), exit_code: 3, ..State::default() };
+        let statuses =
+            [Status::Created, Status::Running, Status::Paused, Status::Restarting, Status::Exited, Status::Dead];
         let words = statuses.map(|status| text(&state(status), now));
         insta::assert_snapshot!(words.join("\n"), @r"
         Created

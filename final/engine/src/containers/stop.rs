@@ -67,10 +67,7 @@ impl Containers {
         let with = with.map(signal::parse).transpose()?;
         whole(async move {
             container.change(|life| life.held = true);
-            let ended = match container.status().is_going() {
-                true => this.end(&container, with, timeout).await,
-                false => Ok(()),
-            };
+            let ended = this.end(&container, with, timeout).await;
             let _turn = container.turn.lock().await;
             container.change(|life| {
                 life.held = false;
@@ -111,7 +108,7 @@ impl Containers {
         .await
     }
 
-    /// Brings the program to its end: by a signal, then by force.
+    /// Brings the program to its end: by a signal, then by force. What does not run has come to it already.
     pub(super) async fn end(&self, container: &Arc<Container>, with: Option<i32>, timeout: Option<i64>) -> Result<()> {
         if self.call_off(container).await {
             return Ok(());

@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::record::Asked;
 use super::request::{defaults, merge};
+use crate::networks::Wishes;
 
 /// What is asked for by a request that says only which program to run.
 pub(crate) fn asked(id: &str, name: &str) -> Asked {
@@ -26,7 +27,7 @@ pub(crate) fn request(id: &str, name: &str, config: ContainerConfig, mut host: H
         image: Digest::of(b"image"),
         config,
         host,
-        networks: Default::default(),
+        networks: Wishes::default(),
         mounts: Vec::new(),
     }
 }

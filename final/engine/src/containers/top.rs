@@ -141,7 +141,8 @@ impl Process {
 
     /// `pts/0`, or `?` without one: major number 136 is where pseudo-terminals begin.
     fn terminal(&self) -> String {
-        let (major, minor) = ((self.terminal >> 8) & 0xfff, (self.terminal & 0xff) | ((self.terminal >> 12) & 0xf_ff00));
+        let (major, minor) =
+            ((self.terminal >> 8) & 0xfff, (self.terminal & 0xff) | ((self.terminal >> 12) & 0xf_ff00));
         match major {
             136..=143 => format!("pts/{}", minor + (major - 136) * 256),
             _ => "?".to_owned(),

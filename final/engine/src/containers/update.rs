@@ -18,7 +18,9 @@ impl Containers {
             let asked = container.asked();
             let host = changed(asked.host.clone(), body);
             if asked.auto_remove() && host.restart_policy != asked.host.restart_policy {
-                return Err(Error::invalid("Restart policy cannot be updated because AutoRemove is enabled for the container"));
+                return Err(Error::invalid(
+                    "Restart policy cannot be updated because AutoRemove is enabled for the container",
+                ));
             }
             let limits = limits::of(&host)?;
             limits.validate().map_err(Error::refusal)?;
@@ -51,9 +53,9 @@ fn changed(mut host: HostConfig, body: ContainerUpdateBody) -> HostConfig {
     set(&mut host.nano_cpus, body.nano_cpus);
     set(&mut host.pids_limit, body.pids_limit);
     set(&mut host.blkio_weight, body.blkio_weight);
-    let named = body.restart_policy.filter(|policy| {
-        policy.name.is_some_and(|name| name != bollard_stubs::models::RestartPolicyNameEnum::EMPTY)
-    });
+    let named = body
+        .restart_policy
+        .filter(|policy| policy.name.is_some_and(|name| name != bollard_stubs::models::RestartPolicyNameEnum::EMPTY));
     set(&mut host.restart_policy, named);
     host
 }
@@ -65,7 +67,8 @@ mod tests {
     #[test]
     fn what_is_not_said_stays() {
         let host = HostConfig { memory: Some(64), cpu_shares: Some(2), ..HostConfig::default() };
-        let body = ContainerUpdateBody { memory: Some(0), cpu_shares: Some(3), pids_limit: Some(9), ..Default::default() };
+        let body =
+            ContainerUpdateBody { memory: Some(0), cpu_shares: Some(3), pids_limit: Some(9), ..Default::default() };
         let host = changed(host, body);
         assert_eq!((host.memory, host.cpu_shares, host.pids_limit), (Some(64), Some(3), Some(9)));
     }

@@ -47,7 +47,12 @@ impl Networks {
             return Ok(());
         }
         let old = &held.network;
-        let request = Request { name: old.name.clone(), interface: old.interface.clone(), options: old.options.clone(), ..Request::default() };
+        let request = Request {
+            name: old.name.clone(),
+            interface: old.interface.clone(),
+            options: old.options.clone(),
+            ..Request::default()
+        };
         let network = Network::plan(request, id, &old.created, &taken)?;
         tracing::warn!("the subnet {} is in use by others now", pool.subnet);
         self.keep(state, network)

@@ -11,7 +11,7 @@ const ALL: AttachOptions = AttachOptions { stdin: true, stdout: true, stderr: tr
 fn a_client_that_attaches_first_misses_nothing() {
     rig::engine(async |engine| {
         let lines = "i=0; while [ $i -lt 2000 ]; do echo line $i; i=$((i+1)); done";
-        let expected: String = (0..2000).map(|number| format!("line {number}\n")).collect();
+        let expected = rig::numbered("line", 2000);
         for _ in 0..3 {
             let (status, output) = rig::run(&engine, script(lines)).await.unwrap();
             assert_eq!(status, 0);

@@ -1,8 +1,10 @@
 //! Create, start, wait, stop, kill, remove, and what is left after each.
 
-use skiff_engine::Kind;
+use std::collections::HashMap;
+
 use skiff_engine::containers::Condition;
 use skiff_engine::models::{RestartPolicy, RestartPolicyNameEnum};
+use skiff_engine::{Filters, Kind};
 
 use crate::rig::{self, body, hosted, run, script, state, within};
 
@@ -11,8 +13,12 @@ fn a_program_runs_and_its_status_comes_back() {
     rig::engine(async |engine| {
         assert_eq!(run(&engine, body(&["true"])).await.unwrap(), (0, String::new()));
         assert_eq!(run(&engine, script("echo out; echo err >&2; exit 3")).await.unwrap().0, 3);
-        assert_eq!(run(&engine, script("(sleep 0.1; kill -9 -1) & trap '' TERM; wait; sleep 0.2; exit 9")).await.unwrap().0, 9);
-        let (status, output) = run(&engine, script("echo $FROM; hostname | wc -c; id -u; pwd; ls /etc/hosts")).await.unwrap();
+        assert_eq!(
+            run(&engine, script("(sleep 0.1; kill -9 -1) & trap '' TERM; wait; sleep 0.2; exit 9")).await.unwrap().0,
+            9
+        );
+        let (status, output) =
+            run(&engine, script("echo $FROM; hostname | wc -c; id -u; pwd; ls /etc/hosts")).await.unwrap();
         assert_eq!((status, output.as_str()), (0, "image\n13\n0\n/\n/etc/hosts\n"));
     });
 }
@@ -188,11 +194,14 @@ fn two_networks_one_address_each_and_the_port_is_given_back() {
         let id = containers.create(Some("first"), None, on_bridge(&["sleep", "100"])).await.unwrap().id;
         containers.start(&id).await.unwrap();
         let shown = containers.inspect(&id, false).await.unwrap().network_settings.unwrap();
-        assert!(shown.ip_address.unwrap().starts_with("1"), "an address");
+        assert!(shown.ip_address.unwrap().starts_with('1'), "an address");
         let second = containers.create(Some("second"), None, on_bridge(&["true"])).await.unwrap().id;
         let error = containers.start(&second).await.unwrap_err();
         assert_eq!(error.kind, Kind::Internal);
-        assert!(error.message.contains("driver failed programming external connectivity on endpoint second"), "{error}");
+        assert!(
+            error.message.contains("driver failed programming external connectivity on endpoint second"),
+            "{error}"
+        );
         assert!(error.message.ends_with("Bind for 0.0.0.0:8080 failed: port is already allocated"), "{error}");
         within(5, containers.stop(&id, None, Some(0))).await.unwrap();
         containers.start(&second).await.unwrap();
@@ -229,9 +238,9 @@ fn what_one_volume_gets_the_next_container_sees() {
         assert!(output.starts_with("kept\n") && output.contains("Read-only file system"), "{output}");
         engine.remove_volume("shelf".into(), false).await.unwrap();
         let mut anonymous = script("echo x > /cache/x");
-        anonymous.volumes = Some([("/cache".to_owned(), Default::default())].into());
+        anonymous.volumes = Some([("/cache".to_owned(), HashMap::default())].into());
         run(&engine, anonymous).await.unwrap();
-        let volumes = engine.list_volumes(Default::default()).await.unwrap().volumes.unwrap();
+        let volumes = engine.list_volumes(Filters::default()).await.unwrap().volumes.unwrap();
         assert!(volumes.is_empty(), "{volumes:?}");
     });
 }

@@ -9,15 +9,8 @@ use skiff_engine::{Engine, Kind};
 
 use crate::rig::{self, hosted, script, unframed, within};
 
-const BOTH: LogsOptions = LogsOptions {
-    follow: false,
-    stdout: true,
-    stderr: true,
-    since: None,
-    until: None,
-    timestamps: false,
-    tail: None,
-};
+const BOTH: LogsOptions =
+    LogsOptions { follow: false, stdout: true, stderr: true, since: None, until: None, timestamps: false, tail: None };
 
 async fn read(engine: &Engine, id: &str, options: LogsOptions) -> String {
     let mut logs = engine.containers.logs(id, options).unwrap();
@@ -31,7 +24,8 @@ async fn read(engine: &Engine, id: &str, options: LogsOptions) -> String {
 fn rotating(body: ContainerCreateBody, files: &str) -> ContainerCreateBody {
     hosted(body, |host| {
         let options = [("max-size", "4k"), ("max-file", files)].map(|(key, value)| (key.to_owned(), value.to_owned()));
-        host.log_config = Some(HostConfigLogConfig { typ: Some("json-file".into()), config: Some(HashMap::from(options)) });
+        host.log_config =
+            Some(HostConfigLogConfig { typ: Some("json-file".into()), config: Some(HashMap::from(options)) });
     })
 }
 
@@ -62,9 +56,10 @@ fn what_was_written_is_there_after_the_end() {
 #[test]
 fn following_ends_with_the_container_and_misses_nothing_across_files() {
     rig::engine(async |engine| {
-        let lines = "i=0; while [ $i -lt 400 ]; do echo line number $i; i=$((i+1)); [ $((i % 20)) = 0 ] && sleep 0.02; done";
+        let lines =
+            "i=0; while [ $i -lt 400 ]; do echo line number $i; i=$((i+1)); [ $((i % 20)) = 0 ] && sleep 0.02; done";
         let id = started(&engine, rotating(script(lines), "4")).await;
-        let expected: String = (0..400).map(|number| format!("line number {number}\n")).collect();
+        let expected = rig::numbered("line number", 400);
         let followed = read(&engine, &id, LogsOptions { follow: true, ..BOTH }).await;
         assert!(followed == expected, "{} of {} bytes", followed.len(), expected.len());
         let kept = read(&engine, &id, BOTH).await;

@@ -60,7 +60,10 @@ fn an_end_in_the_meantime_is_known_with_its_status() {
             engine.containers.start(name).await.unwrap();
         }
     });
-    eventually(|| rig.exec("containers").read_dir().unwrap().all(|entry| !entry.unwrap().path().join("monitor.sock").exists()), || "monitors stay".into());
+    eventually(
+        || rig.exec("containers").read_dir().unwrap().all(|entry| !entry.unwrap().path().join("monitor.sock").exists()),
+        || "monitors stay".into(),
+    );
     rig.with(async |engine| {
         let kept = state(&engine, "kept").await;
         assert_eq!((kept.status.unwrap().to_string().as_str(), kept.exit_code), ("exited", Some(9)));
@@ -100,7 +103,9 @@ fn kill_parent_of(pid: i64) {
 fn what_should_always_run_is_started_with_the_engine() {
     let rig = Rig::new();
     rig.with(async |engine| {
-        for (name, policy) in [("always", RestartPolicyNameEnum::ALWAYS), ("unless", RestartPolicyNameEnum::UNLESS_STOPPED)] {
+        for (name, policy) in
+            [("always", RestartPolicyNameEnum::ALWAYS), ("unless", RestartPolicyNameEnum::UNLESS_STOPPED)]
+        {
             let body = hosted(script("sleep 100"), |host| {
                 host.restart_policy = Some(RestartPolicy { name: Some(policy), maximum_retry_count: None });
             });

@@ -234,6 +234,12 @@ pub(crate) async fn within<T>(seconds: u64, future: impl Future<Output = T>) -> 
     tokio::time::timeout(Duration::from_secs(seconds), future).await.expect("it takes too long")
 }
 
+/// `TEXT 0`, `TEXT 1`, … up to `count` lines.
+pub(crate) fn numbered(text: &str, count: u32) -> String {
+    let lines: Vec<_> = (0..count).map(|number| format!("{text} {number}\n")).collect();
+    lines.concat()
+}
+
 /// Waits until something holds.
 #[track_caller]
 pub(crate) fn eventually(mut holds: impl FnMut() -> bool, otherwise: impl Fn() -> String) {

@@ -19,7 +19,11 @@ fn lists_are_filtered() {
         let containers = &engine.containers;
         let mut labelled = script("sleep 100");
         labelled.labels = Some([("tier".to_owned(), "db".to_owned())].into());
-        let db = containers.create(Some("db"), None, hosted(labelled, |host| host.binds = Some(vec!["shelf:/d".into()]))).await.unwrap().id;
+        let db = containers
+            .create(Some("db"), None, hosted(labelled, |host| host.binds = Some(vec!["shelf:/d".into()])))
+            .await
+            .unwrap()
+            .id;
         containers.start("db").await.unwrap();
         let web = containers.create(Some("web"), None, body(&["false"])).await.unwrap().id;
         containers.start("web").await.unwrap();
@@ -34,10 +38,22 @@ fn lists_are_filtered() {
         assert_eq!(names(all()).await, "new web db");
         assert_eq!(names(ListOptions { limit: Some(2), ..ListOptions::default() }).await, "new web");
         let cases = [
-            ("status", "exited", "web"), ("status", "created", "new"), ("label", "tier=db", "db"), ("exited", "1", "web"),
-            ("name", "^/we", "web"), ("id", &db[..10], "db"), ("since", "web", "new"), ("before", &web, "db"),
-            ("volume", "shelf", "db"), ("volume", "/d", "db"), ("network", "none", "new web db"), ("health", "none", "new web db"),
-            ("ancestor", "busybox", "new web db"), ("ancestor", "hello", ""), ("is-task", "true", ""), ("publish", "80", ""),
+            ("status", "exited", "web"),
+            ("status", "created", "new"),
+            ("label", "tier=db", "db"),
+            ("exited", "1", "web"),
+            ("name", "^/we", "web"),
+            ("id", &db[..10], "db"),
+            ("since", "web", "new"),
+            ("before", &web, "db"),
+            ("volume", "shelf", "db"),
+            ("volume", "/d", "db"),
+            ("network", "none", "new web db"),
+            ("health", "none", "new web db"),
+            ("ancestor", "busybox", "new web db"),
+            ("ancestor", "hello", ""),
+            ("is-task", "true", ""),
+            ("publish", "80", ""),
         ];
         for (name, value, expected) in cases {
             assert_eq!(names(ListOptions { filters: filters(name, value), ..all() }).await, expected, "{name}={value}");
@@ -67,11 +83,13 @@ fn processes_and_what_they_use() {
         let first = containers.stats(&id, None).await.unwrap();
         tokio::time::sleep(std::time::Duration::from_millis(100)).await;
         let second = containers.stats(&id, Some(&first)).await.unwrap();
-        let used = |stats: &skiff_engine::models::ContainerCpuStats| stats.cpu_usage.clone().unwrap().total_usage.unwrap();
+        let used =
+            |stats: &skiff_engine::models::ContainerCpuStats| stats.cpu_usage.clone().unwrap().total_usage.unwrap();
         assert!(used(&second.cpu_stats.clone().unwrap()) > used(&second.precpu_stats.clone().unwrap()));
         assert_eq!(second.memory_stats.unwrap().limit, Some(64 << 20));
         assert_eq!(second.pids_stats.unwrap().current, Some(1));
-        let more = ContainerUpdateBody { memory: Some(128 << 20), memory_swap: Some(-1), ..ContainerUpdateBody::default() };
+        let more =
+            ContainerUpdateBody { memory: Some(128 << 20), memory_swap: Some(-1), ..ContainerUpdateBody::default() };
         containers.update(&id, more).await.unwrap();
         assert_eq!(containers.stats(&id, None).await.unwrap().memory_stats.unwrap().limit, Some(128 << 20));
         let shown = containers.inspect(&id, true).await.unwrap();

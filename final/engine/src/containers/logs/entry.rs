@@ -64,14 +64,14 @@ impl Rendering {
     /// Docker's frame: the stream, three zeros, the length in big-endian order, the bytes.
     fn frame(&mut self, number: u8, entry: &Entry<'_>) {
         let time = if self.options.timestamps { entry.time } else { "" };
-        let blank = usize::from(self.options.timestamps);
+        let blank = if self.options.timestamps { " " } else { "" };
         if !self.tty {
-            let length = u32::try_from(time.len() + blank + entry.log.len()).unwrap_or(u32::MAX);
+            let length = u32::try_from(time.len() + blank.len() + entry.log.len()).unwrap_or(u32::MAX);
             self.out.extend_from_slice(&[number, 0, 0, 0]);
             self.out.extend_from_slice(&length.to_be_bytes());
         }
         self.out.extend_from_slice(time.as_bytes());
-        self.out.extend_from_slice(&b" "[..blank]);
+        self.out.extend_from_slice(blank.as_bytes());
         self.out.extend_from_slice(entry.log.as_bytes());
     }
 

@@ -167,7 +167,7 @@ mod tests {
 
     #[test]
     fn a_tail_longer_than_a_piece() {
-        let text: String = (0..50_000).map(|number| format!("{number}\n")).collect();
+        let text = (0..50_000).map(|number| number.to_string()).collect::<Vec<_>>().join("\n") + "\n";
         let (_home, path) = log(&[&text]);
         let mut files = open_all(&path).unwrap();
         skip_to_tail(&mut files, 40_000).unwrap();

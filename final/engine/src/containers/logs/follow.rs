@@ -52,11 +52,7 @@ pub(super) async fn send(
 }
 
 /// Reads a file to its end. `send` says whether anybody still listens.
-fn read(
-    file: &mut LogFile,
-    rendering: &mut Rendering,
-    send: &mut dyn FnMut(Bytes) -> bool,
-) -> std::io::Result<Goes> {
+fn read(file: &mut LogFile, rendering: &mut Rendering, send: &mut dyn FnMut(Bytes) -> bool) -> std::io::Result<Goes> {
     let mut heard = true;
     let goes = file.lines(|line| {
         let goes = rendering.add(line);
@@ -103,7 +99,7 @@ async fn follow(
         }
         tokio::select! {
             () = changes.wait() => {}
-            changed = life.changed() => if changed.is_err() { return Ok(()) },
+            news = life.changed() => if news.is_err() { return Ok(()) },
             () = pieces.closed() => return Ok(()),
             () = &mut end => return Ok(()),
         }
@@ -131,7 +127,9 @@ fn catch_up(
         return Ok(Goes::On);
     }
     let mut files = open_all(path)?;
-    if let Some(position) = files.iter().position(|file| current.as_ref().is_some_and(|known| known.inode == file.inode)) {
+    if let Some(position) =
+        files.iter().position(|file| current.as_ref().is_some_and(|known| known.inode == file.inode))
+    {
         files.drain(..=position);
     }
     for mut file in files {

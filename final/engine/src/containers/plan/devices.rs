@@ -89,14 +89,13 @@ pub(crate) fn look_up(host: &HostConfig) -> Result<Vec<HostDevice>> {
 
 /// Every device below `directory` but those that every container has of its own, and what vanishes while we look.
 fn all(directory: &Path, found: &[HostDevice]) -> Vec<HostDevice> {
-    const OWN: [&str; 12] = [
-        "pts", "shm", "mqueue", "fd", "console", "ptmx", "null", "zero", "full", "random", "urandom", "tty",
-    ];
+    const OWN: [&str; 12] =
+        ["pts", "shm", "mqueue", "fd", "console", "ptmx", "null", "zero", "full", "random", "urandom", "tty"];
     let mut found = found.to_vec();
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let (path, name) = (entry.path(), entry.file_name());
         let Ok(kind) = entry.file_type() else { continue };
-        if OWN.iter().any(|own| *own == name) || name.to_string_lossy().starts_with(".") {
+        if OWN.iter().any(|own| *own == name) || name.to_string_lossy().starts_with('.') {
             continue;
         }
         if kind.is_dir() {

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::net::IpAddr;
+use std::os::unix::fs::PermissionsExt;
 
 use bollard_stubs::models::HostConfig;
 use namespaces::{Context, Failure};
@@ -54,6 +55,8 @@ impl Files {
         for (name, text) in NAMES.iter().zip(&self.0) {
             let path = places.etc(name);
             fs::write(&path, text).during("write", path.display())?;
+            // Every user of the container reads them, whatever the engine's umask.
+            fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).during("set the mode of", path.display())?;
         }
         Ok(())
     }

@@ -62,9 +62,9 @@ pub(crate) struct Shared {
 }
 
 /// The plan.
-pub(crate) fn plan(facts: Facts<'_>) -> Result<Plan> {
+pub(crate) fn plan(facts: &Facts<'_>) -> Result<Plan> {
     let asked = facts.asked;
-    let volumes = volumes(&facts)?;
+    let volumes = volumes(facts)?;
     let root = RootFs {
         path: facts.places.record.join("rootfs"),
         readonly: asked.host.readonly_rootfs == Some(true),
@@ -72,14 +72,14 @@ pub(crate) fn plan(facts: Facts<'_>) -> Result<Plan> {
     };
     let security = security::of(&asked.host)?;
     let mut container = Container {
-        namespaces: namespaces::of(&facts),
+        namespaces: namespaces::of(facts),
         hostname: uts_is_own(asked).then(|| asked.config.hostname.clone()).flatten(),
         domainname: asked.config.domainname.clone().filter(|name| !name.is_empty()),
         mounts: mounts(asked),
         devices: defaults::devices(),
         masked_paths: paths(asked.host.masked_paths.as_deref()),
         readonly_paths: paths(asked.host.readonly_paths.as_deref()),
-        sysctls: namespaces::sysctls(&facts),
+        sysctls: namespaces::sysctls(facts),
         process: process::of(asked, security)?,
         root,
     };
@@ -88,8 +88,8 @@ pub(crate) fn plan(facts: Facts<'_>) -> Result<Plan> {
         id: asked.id.clone(),
         record: facts.places.record.clone(),
         run: facts.places.run.clone(),
-        cgroup: Some(cgroup(&facts)?),
-        overlay: Some(overlay(&facts, &container.root.path)),
+        cgroup: Some(cgroup(facts)?),
+        overlay: Some(overlay(facts, &container.root.path)),
         network: match facts.network {
             NetworkAttachment::Host => Network::Container,
             _ => Network::FromFd,

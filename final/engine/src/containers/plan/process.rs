@@ -67,7 +67,8 @@ fn environment<'a>(asked: &Asked, tty: bool, wanted: impl Iterator<Item = &'a St
         env.push("TERM=xterm".to_owned());
     }
     for variable in wanted {
-        let (name, value) = variable.split_once('=').map_or((variable.as_str(), None), |(name, value)| (name, Some(value)));
+        let (name, value) =
+            variable.split_once('=').map_or((variable.as_str(), None), |(name, value)| (name, Some(value)));
         let known = env.iter_mut().find(|known| known.split_once('=').is_some_and(|(known, _)| known == name));
         match (known, value) {
             (Some(known), Some(_)) => known.clone_from(variable),
@@ -94,27 +95,47 @@ fn user(text: Option<&str>, asked: &Asked) -> UserSpec {
 /// The API has rows first; a terminal columns first.
 pub(crate) fn size(size: &[usize]) -> Option<(u16, u16)> {
     match size {
-        [rows, columns] if *rows > 0 && *columns > 0 => Some((u16::try_from(*columns).ok()?, u16::try_from(*rows).ok()?)),
+        [rows, columns] if *rows > 0 && *columns > 0 => {
+            Some((u16::try_from(*columns).ok()?, u16::try_from(*rows).ok()?))
+        }
         _ => None,
     }
 }
 
 /// The names of getrlimit(2) without their prefix, in lower case as docker writes them.
 const LIMITS: [&str; 16] = [
-    "as", "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
-    "rttime", "sigpending", "stack",
+    "as",
+    "core",
+    "cpu",
+    "data",
+    "fsize",
+    "locks",
+    "memlock",
+    "msgqueue",
+    "nice",
+    "nofile",
+    "nproc",
+    "rss",
+    "rtprio",
+    "rttime",
+    "sigpending",
+    "stack",
 ];
 
 /// One `--ulimit`; -1 is unlimited.
 pub(crate) fn rlimit(ulimit: &ResourcesUlimits) -> Result<Rlimit> {
     let name = ulimit.name.clone().unwrap_or_default();
     if !LIMITS.contains(&name.as_str()) {
-        return Err(Error::invalid(format!("invalid ulimit type: {name}")).hint(format!("One of {}.", LIMITS.join(", "))));
+        return Err(
+            Error::invalid(format!("invalid ulimit type: {name}")).hint(format!("One of {}.", LIMITS.join(", ")))
+        );
     }
     let value = |value: Option<i64>| u64::try_from(value.unwrap_or(-1)).unwrap_or(u64::MAX);
     let (soft, hard) = (value(ulimit.soft), value(ulimit.hard));
     if soft > hard {
-        return Err(Error::invalid(format!("ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}")));
+        return Err(Error::invalid(format!(
+            "ulimit soft limit must be less than or equal to hard limit: {soft} > {hard}"
+        )));
     }
     Ok(Rlimit { kind: name.to_uppercase(), soft, hard })
 }

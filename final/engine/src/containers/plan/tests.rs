@@ -40,7 +40,7 @@ fn planned(config: ContainerConfig, host: HostConfig, change: impl FnOnce(&mut F
         throttles: Vec::new(),
     };
     change(&mut facts);
-    let mut plan = serde_json::to_value(plan(facts).unwrap()).unwrap();
+    let mut plan = serde_json::to_value(plan(&facts).unwrap()).unwrap();
     if let Some(seccomp) = plan.pointer_mut("/container/process/seccomp/instructions") {
         *seccomp = format!("[{} instructions]", seccomp.as_array().unwrap().len()).into();
     }
@@ -92,10 +92,12 @@ fn host(change: impl FnOnce(&mut HostConfig)) -> String {
     shown(ContainerConfig::default(), host)
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the API's fields are optional")]
 fn list(words: &[&str]) -> Option<Vec<String>> {
     Some(words.iter().map(|&word| word.to_owned()).collect())
 }
 
+#[expect(clippy::unnecessary_wraps, reason = "the API's fields are optional")]
 fn text(text: &str) -> Option<String> {
     Some(text.to_owned())
 }
@@ -270,7 +272,7 @@ fn the_three_files() {
         change(&mut host);
         let asked = testing::request(ID, "web", ContainerConfig::default(), host);
         let files = Files::of(&asked, network, "127.0.0.1 me\n", "nameserver 127.0.0.1\nsearch home\n");
-        files.map(|files| files.0.join("---\n")).unwrap_or_else(|error| error.message)
+        files.map_or_else(|error| error.message, |files| files.0.join("---\n"))
     };
     let all = [
         files(&on_bridge(), |host| host.extra_hosts = list(&["up:host-gateway"])),

@@ -128,8 +128,9 @@ fn not_here(host: &HostConfig) -> Result<()> {
         (positive(host.io_maximum_iops) || positive(host.io_maximum_bandwidth), "Windows' disk limits"),
     ];
     match lacking.iter().find(|(asked, _)| *asked) {
-        Some((_, what)) => Err(Error::unsupported(format!("Skiff does not support {what} yet"))
-            .hint("Leave the option out.")),
+        Some((_, what)) => {
+            Err(Error::unsupported(format!("Skiff does not support {what} yet")).hint("Leave the option out."))
+        }
         None => Ok(()),
     }
 }
@@ -140,20 +141,20 @@ mod tests {
 
     use super::*;
 
-    fn refused(config: ContainerConfig, host: HostConfig) -> String {
-        check(&config, &host).unwrap_err().message
+    fn refused(config: &ContainerConfig, host: &HostConfig) -> String {
+        check(config, host).unwrap_err().message
     }
 
     fn host(change: impl FnOnce(&mut HostConfig)) -> String {
         let mut host = HostConfig::default();
         change(&mut host);
-        refused(ContainerConfig::default(), host)
+        refused(&ContainerConfig::default(), &host)
     }
 
     fn config(change: impl FnOnce(&mut ContainerConfig)) -> String {
         let mut config = ContainerConfig::default();
         change(&mut config);
-        refused(config, HostConfig::default())
+        refused(&config, &HostConfig::default())
     }
 
     #[test]
@@ -181,7 +182,10 @@ mod tests {
             host(|h| h.log_config = Some(HostConfigLogConfig { typ: text("syslog"), config: None })),
         ];
         let processors = available_parallelism().unwrap();
-        let all = all.join("\n").replace(&format!("{processors}.00"), "[n].00").replace(&format!("{processors} CPUs"), "[n] CPUs");
+        let all = all
+            .join("\n")
+            .replace(&format!("{processors}.00"), "[n].00")
+            .replace(&format!("{processors} CPUs"), "[n] CPUs");
         insta::assert_snapshot!(all);
     }
 

@@ -1,6 +1,8 @@
 //! What docker says where neither the request nor the image does. Filled in when a container is created, so that its record
 //! and `inspect` show what really holds.
 
+use std::path::PathBuf;
+
 use bollard_stubs::models::{
     ContainerConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig, RestartPolicy, RestartPolicyNameEnum,
 };
@@ -37,9 +39,9 @@ pub(crate) fn fill_host(host: &mut HostConfig) {
             Some(RestartPolicy { name: Some(RestartPolicyNameEnum::NO), maximum_retry_count: Some(most) });
     }
     let privileged = host.privileged == Some(true);
-    let texts = |paths: Vec<std::path::PathBuf>| match privileged {
-        true => Vec::new(),
-        false => paths.into_iter().map(|path| path.display().to_string()).collect(),
+    let texts = |paths: Vec<PathBuf>| {
+        let kept = paths.into_iter().filter(|_| !privileged);
+        kept.map(|path| path.display().to_string()).collect()
     };
     host.masked_paths.get_or_insert_with(|| texts(masked_paths()));
     host.readonly_paths.get_or_insert_with(|| texts(readonly_paths()));

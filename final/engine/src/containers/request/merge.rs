@@ -98,18 +98,21 @@ fn environment(mut own: Vec<String>, image: &[String]) -> Vec<String> {
     own
 }
 
+#[expect(clippy::zero_sized_map_values, reason = "the API's types write a set like this")]
 /// The keys of both, as the API writes a set. `None` when there are none.
 fn keys<T>(own: Option<Set>, image: &BTreeMap<String, T>) -> Option<Set> {
     let both = image.keys().map(|key| (key.clone(), HashMap::new())).chain(own.unwrap_or_default());
     Some(both.collect()).filter(|keys: &Set| !keys.is_empty())
 }
 
+#[expect(clippy::zero_sized_map_values, reason = "the API's types write a set like this")]
 type Set = HashMap<String, HashMap<(), ()>>;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    #[expect(clippy::unnecessary_wraps, reason = "the API's fields are optional")]
     fn list(words: &[&str]) -> Option<Vec<String>> {
         Some(words.iter().map(|&word| word.to_owned()).collect())
     }
@@ -156,6 +159,7 @@ mod tests {
     }
 
     #[test]
+    #[expect(clippy::zero_sized_map_values, reason = "the API's types write a set like this")]
     fn the_request_wins_key_by_key() {
         let config = ContainerConfig {
             env: list(&["LANG=de", "X"]),

@@ -37,7 +37,10 @@ pub(crate) fn wanted(config: &ContainerConfig, host: &HostConfig, others: &[Moun
     let mut tmpfs: Vec<_> = host.tmpfs.iter().flatten().collect();
     tmpfs.sort();
     for (target, options) in tmpfs {
-        add(&mut wanted, Wanted { mount: parse_tmpfs_options(target, options).map_err(Error::refusal)?, mode: String::new() })?;
+        add(
+            &mut wanted,
+            Wanted { mount: parse_tmpfs_options(target, options).map_err(Error::refusal)?, mode: String::new() },
+        )?;
     }
     let mut volumes: Vec<_> = config.volumes.iter().flatten().map(|(target, _)| target).collect();
     volumes.sort();
@@ -207,6 +210,8 @@ fn tmpfs(mount: &Mount) -> Tmpfs {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use bollard_stubs::models::{MountBindOptions, MountTmpfsOptions, MountVolumeOptions};
 
     use super::*;
@@ -219,8 +224,13 @@ mod tests {
             ..Mount::default()
         };
         let rslave = MountBindOptions { propagation: Some(Travel::RSLAVE), ..MountBindOptions::default() };
-        let part = MountVolumeOptions { subpath: Some("a".into()), no_copy: Some(true), ..MountVolumeOptions::default() };
-        let small = MountTmpfsOptions { size_bytes: Some(1 << 20), mode: Some(0o700), options: Some(vec![vec!["exec".into()]]) };
+        let part =
+            MountVolumeOptions { subpath: Some("a".into()), no_copy: Some(true), ..MountVolumeOptions::default() };
+        let small = MountTmpfsOptions {
+            size_bytes: Some(1 << 20),
+            mode: Some(0o700),
+            options: Some(vec![vec!["exec".into()]]),
+        };
         HostConfig {
             binds: Some(vec!["/:/host:ro".into(), "data:/data".into()]),
             mounts: Some(vec![
@@ -233,8 +243,9 @@ mod tests {
         }
     }
 
+    #[expect(clippy::zero_sized_map_values, reason = "the API's types write a set like this")]
     fn config(volumes: &[&str]) -> ContainerConfig {
-        let volumes = volumes.iter().map(|&path| (path.to_owned(), Default::default())).collect();
+        let volumes = volumes.iter().map(|&path| (path.to_owned(), HashMap::default())).collect();
         ContainerConfig { volumes: Some(volumes), ..ContainerConfig::default() }
     }
 
@@ -259,10 +270,12 @@ mod tests {
     fn what_is_asked_for_covers_what_comes_from_others() {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
-        let theirs = resolve(wanted(&config(&["/a", "/b"]), &HostConfig::default(), &[]).unwrap(), &[], &store).unwrap();
+        let theirs =
+            resolve(wanted(&config(&["/a", "/b"]), &HostConfig::default(), &[]).unwrap(), &[], &store).unwrap();
         let own = HostConfig { binds: Some(vec!["mine:/a".into()]), ..HostConfig::default() };
         let mounted = resolve(wanted(&config(&["/b"]), &own, &theirs).unwrap(), &theirs, &store).unwrap();
-        let shown: Vec<_> = mounted.iter().map(|mounted| (mounted.volume() == Some("mine"), mounted.anonymous)).collect();
+        let shown: Vec<_> =
+            mounted.iter().map(|mounted| (mounted.volume() == Some("mine"), mounted.anonymous)).collect();
         assert_eq!(shown, [(true, false), (false, false)]);
     }
 
