@@ -8,6 +8,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::failure::{Failure, Result};
 use crate::mount::Mount;
 use crate::seccomp::Program;
 
@@ -35,6 +36,23 @@ pub struct Container {
     pub sysctls: BTreeMap<String, String>,
     /// The program and what it may do.
     pub process: Process,
+}
+
+impl Container {
+    /// Refuses what would change the host instead of the container. [`launch`](crate::launch) asks this first.
+    pub fn check(&self) -> Result<()> {
+        let shared =
+            |what: &str| Failure::new("launch the container", format!("it shares its {what} namespace with the host"));
+        if self.namespaces.mount == Namespace::Host {
+            return Err(
+                shared("mount").hint("Let `mount` be new: what is mounted for it would be mounted on the host.")
+            );
+        }
+        if self.namespaces.uts == Namespace::Host && (self.hostname.is_some() || self.domainname.is_some()) {
+            return Err(shared("UTS").hint("Give it no hostname or domainname: either would rename the host."));
+        }
+        Ok(())
+    }
 }
 
 /// One answer per kind of namespace (namespaces(7)). The default is a new one of each but user and time.

@@ -95,6 +95,7 @@ pub struct Timing {
 ///
 /// On failure everything that was made is taken back: the child has ended and been reaped, the stages are released.
 pub fn launch(container: &Container, stages: &mut [Box<dyn Stage>], options: Launch) -> Result<Running> {
+    container.check()?;
     require_one_thread()?;
     if !options.without.is_empty() {
         steps::check_names(&steps::of_container(container, views(stages), &[]), stages, &options.without)?;

@@ -87,6 +87,8 @@ pub enum Phase {
     Restrict,
     /// Become the program's user with the program's rights.
     Process,
+    /// Behind the gate, right before the program and with its rights: the hooks that an OCI container runs at its start.
+    Start,
 }
 
 /// The doing of a [`Step`].

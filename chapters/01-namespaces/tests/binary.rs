@@ -102,6 +102,22 @@ fn how_long_they_took() {
 }
 
 #[test]
+fn signals_are_passed_on() {
+    let image = image();
+    let path = image.path().to_string_lossy();
+    let script = "trap 'exit 5' TERM; sleep 0.2; echo up; sleep 30 & wait";
+    let mut launcher = Command::new(env!("CARGO_BIN_EXE_namespaces"))
+        .args(["run", &path, "sh", "-c", script])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut up = [0; 3];
+    std::io::Read::read_exact(launcher.stdout.as_mut().unwrap(), &mut up).unwrap();
+    Command::new("kill").args(["-TERM", &launcher.id().to_string()]).status().unwrap();
+    assert_eq!(launcher.wait().unwrap().code(), Some(5));
+}
+
+#[test]
 fn another_program_in_the_same_container() {
     let image = image();
     let path = image.path().to_string_lossy();

@@ -13,7 +13,7 @@ use rustix::fs::Mode;
 use super::dialogue::{Dialogue, Message};
 use super::{Launch, Timing};
 use crate::failure::{Context, Failure, Result};
-use crate::stage::{Child, Step};
+use crate::stage::{Child, Phase, Step};
 use crate::sys;
 
 /// Runs `steps` and becomes the program. The steps are made here and not before the fork, because they borrow from stages that
@@ -43,7 +43,10 @@ fn live<'a>(child: &mut Child<'a>, options: &Launch, steps: impl FnOnce() -> Vec
     // Modes of what is made below are what they say; the program gets its own umask in a later step.
     rustix::process::umask(Mode::empty());
     let mut timings = Vec::new();
-    for step in steps() {
+    let mut steps = steps();
+    // They are in the order of their phases.
+    let at_start = steps.split_off(steps.partition_point(|step| step.phase < Phase::Start));
+    for step in steps {
         let began = Instant::now();
         (step.run)(child)?;
         if options.timings {
@@ -54,6 +57,7 @@ fn live<'a>(child: &mut Child<'a>, options: &Launch, steps: impl FnOnce() -> Vec
     if let Some(gate) = &options.gate {
         rustix::io::retry_on_intr(|| rustix::io::read(gate, &mut [0_u8; 1])).step("wait at the gate")?;
     }
+    at_start.into_iter().try_for_each(|step| (step.run)(child))?;
     crate::steps::execute(child)
 }
 

@@ -121,14 +121,20 @@ pub(super) fn become_root_of_namespace(child: &mut Child<'_>) -> Result<()> {
     }
 }
 
-/// Becomes user and group 0 of the user namespace. To drop the groups is not allowed where the namespace was made without
-/// privilege; then they stay.
+/// Becomes user and group 0 of the user namespace, without any other group.
 pub(crate) fn become_root() -> Result<()> {
     let step = "become root of the user namespace";
     set_thread_res_gid(Gid::ROOT, Gid::ROOT, Gid::ROOT).step(step)?;
-    match set_thread_groups(&[]) {
-        Err(Errno::PERM) => {}
-        done => done.step(step)?,
-    }
+    set_groups(&[]).step(step)?;
     set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT).step(step)
+}
+
+/// setgroups(2). A user namespace that was made without privilege has given up changing groups, and says so; there, and only
+/// there, a refusal is no failure.
+pub(super) fn set_groups(groups: &[Gid]) -> Result<(), Errno> {
+    let given_up = || std::fs::read_to_string("/proc/self/setgroups").is_ok_and(|answer| answer.trim() == "deny");
+    match set_thread_groups(groups) {
+        Err(Errno::PERM) if given_up() => Ok(()),
+        done => done,
+    }
 }

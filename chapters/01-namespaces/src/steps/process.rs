@@ -39,9 +39,12 @@ pub(super) fn connect_stdio(child: &mut Child<'_>) -> Result<()> {
         (None, Some(Stdio::Files([input, output, error]))) => [input.as_fd(), output.as_fd(), error.as_fd()],
         _ => return Ok(()),
     };
-    rustix::stdio::dup2_stdin(input).step(step)?;
-    rustix::stdio::dup2_stdout(output).step(step)?;
-    rustix::stdio::dup2_stderr(error).step(step)
+    // Each from a number above 2: a file that is itself 1 would be gone before its turn, and dup2(2) of a number on itself
+    // leaves it close-on-exec.
+    let [input, output, error] = [input, output, error].map(|file| rustix::io::fcntl_dupfd_cloexec(file, 3));
+    rustix::stdio::dup2_stdin(input.step(step)?).step(step)?;
+    rustix::stdio::dup2_stdout(output.step(step)?).step(step)?;
+    rustix::stdio::dup2_stderr(error.step(step)?).step(step)
 }
 
 /// fchown(2). A program that is not root can open `/dev/stdout` again only when it owns what is behind it. The launcher's own files

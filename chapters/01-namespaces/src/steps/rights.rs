@@ -6,11 +6,12 @@
 
 use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
-use rustix::thread::{set_keep_capabilities, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use rustix::thread::{set_keep_capabilities, set_thread_res_gid, set_thread_res_uid};
 
 use crate::capabilities;
 use crate::failure::{Context, Result};
 use crate::stage::Child;
+use crate::steps::isolate::set_groups;
 use crate::sys;
 use crate::user::User;
 
@@ -34,11 +35,7 @@ pub(super) fn become_user(child: &mut Child<'_>) -> Result<()> {
     let step = "become the user";
     let name = format!("{}:{}", user.uid, user.gid);
     let groups: Vec<_> = user.groups.iter().map(|gid| Gid::from_raw(*gid)).collect();
-    match set_thread_groups(&groups) {
-        // A user namespace made without privilege has given up changing groups.
-        Err(Errno::PERM) if rustix::fs::access("/proc/self/setgroups", rustix::fs::Access::READ_OK).is_ok() => {}
-        done => done.during("take the groups of", &name)?,
-    }
+    set_groups(&groups).during("take the groups of", &name)?;
     let gid = Gid::from_raw(user.gid);
     set_thread_res_gid(gid, gid, gid).during(step, &name).map_err(unmapped)?;
     if user.uid == 0 && rustix::process::getuid().is_root() {

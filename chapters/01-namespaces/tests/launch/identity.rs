@@ -13,6 +13,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("hostname_and_domain_name_stay_inside", names_stay_inside),
     ("a_hostname_too_long_is_explained", a_hostname_too_long),
     ("without_a_step_its_effect_is_missing", without_a_step),
+    ("the_host_is_not_renamed_or_mounted_on", host_is_spared),
+    ("a_time_namespace_can_be_had", time_namespace),
     ("a_step_that_does_not_exist_cannot_be_left_out", no_such_step),
     ("namespaces_can_be_joined", joins),
     ("a_user_namespace_maps_its_root", user_namespace),
@@ -68,6 +70,27 @@ fn without_a_step() {
     let running = namespaces::launch(&container, &mut [], options).unwrap();
     let host = rustix::system::uname();
     assert_eq!(output.of(&running).text.trim(), host.nodename().to_string_lossy());
+}
+
+fn host_is_spared() {
+    let image = Image::new();
+    let mut container = image.container("true");
+    container.namespaces.uts = Namespace::Host;
+    run(&container);
+    container.hostname = Some("galley".into());
+    let failure = try_run(&container).unwrap_err();
+    assert_eq!(failure.to_string(), "cannot launch the container: it shares its UTS namespace with the host");
+    let mut container = image.container("true");
+    container.namespaces.mount = Namespace::Host;
+    let failure = try_run(&container).unwrap_err();
+    assert_eq!(failure.to_string(), "cannot launch the container: it shares its mount namespace with the host");
+}
+
+fn time_namespace() {
+    let image = Image::new();
+    let mut container = image.container("readlink /proc/self/ns/time");
+    container.namespaces.time = Namespace::New;
+    assert_ne!(run(&container).text.trim(), own("time"));
 }
 
 fn no_such_step() {

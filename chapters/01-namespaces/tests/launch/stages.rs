@@ -19,6 +19,7 @@ pub(crate) const TESTS: &[Test] = &[
     ("a_child_that_panics_is_reported", panic),
     ("a_stage_can_be_left_out", left_out),
     ("a_child_whose_launcher_dies_ends", dying_launcher),
+    ("a_cgroup_of_version_2_is_entered_at_birth", born_in_a_cgroup),
     ("no_process_is_left_behind", nothing_left),
 ];
 
@@ -224,6 +225,38 @@ fn dying_launcher() {
         std::thread::sleep(std::time::Duration::from_millis(20));
     }
     panic!("{} is still there", child.display());
+}
+
+/// Holds a cgroup v2 directory open.
+struct Born(std::fs::File);
+
+impl Stage for Born {
+    fn name(&self) -> &'static str {
+        "born"
+    }
+
+    fn cgroup(&self) -> Option<std::os::fd::BorrowedFd<'_>> {
+        Some(std::os::fd::AsFd::as_fd(&self.0))
+    }
+}
+
+fn born_in_a_cgroup() {
+    let hybrid = std::path::Path::new("/sys/fs/cgroup/unified");
+    let top = if hybrid.exists() { hybrid } else { std::path::Path::new("/sys/fs/cgroup") };
+    if !top.join("cgroup.procs").exists() {
+        println!("skipped: no cgroup v2 hierarchy is mounted");
+        return;
+    }
+    let cgroup = top.join(format!("skiff-test-{}", std::process::id()));
+    std::fs::create_dir(&cgroup).unwrap();
+    let stage = Born(std::fs::File::open(&cgroup).unwrap());
+    let image = Image::new();
+    let mut container = image.container("grep ^0: /proc/self/cgroup");
+    container.namespaces.cgroup = namespaces::Namespace::Host;
+    container.mounts.retain(|mount| mount.source != namespaces::mount::Source::Cgroup);
+    let outcome = run_with(&container, &mut [Box::new(stage)]);
+    std::fs::remove_dir(&cgroup).unwrap();
+    assert!(outcome.unwrap().text.trim().ends_with(cgroup.file_name().unwrap().to_str().unwrap()));
 }
 
 fn nothing_left() {
