@@ -196,6 +196,18 @@ fn allocated(port: &PublishedPort) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::netlink::{self, Operation, Socket};
+
+    /// In a namespace of its own, as root: the machine's ports are other people's.
+    fn alone(test: impl FnOnce() + Send) {
+        crate::within(crate::NetworkNamespace::new().unwrap().fd, || {
+            let up = [Operation::SetUp { link: "lo".to_owned() }];
+            netlink::apply(&mut Socket::route()?, &up, None)?;
+            test();
+            Ok(())
+        })
+        .unwrap();
+    }
 
     fn loopback(text: &str) -> Vec<PortRequest> {
         PortRequest::parse(&format!("127.0.0.1:{text}")).unwrap()
@@ -203,75 +215,88 @@ mod tests {
 
     #[test]
     fn one_port_has_one_holder_until_it_is_given_back() {
-        let mut claims = PortClaims::new();
-        let port = claims.claim("a", &loopback(":80")).unwrap()[0];
-        assert!(ANY.contains(&port.host_port));
-        let again = loopback(&format!("{}:81", port.host_port));
-        let failure = claims.claim("b", &again).unwrap_err();
-        let said = failure.to_string().replace(&port.host_port.to_string(), "PORT");
-        assert_eq!(
-            said,
-            "cannot publish 127.0.0.1:PORT->81/tcp: Bind for 127.0.0.1:PORT failed: port is already allocated"
-        );
-        assert_eq!(failure.hint.unwrap().split('.').next(), Some("Container a has it"));
-        claims.release("a");
-        claims.release("a");
-        claims.claim("b", &again).unwrap();
-        assert_eq!(claims.holder(Protocol::Tcp, port.host_ip, port.host_port), Some("b"));
+        alone(|| {
+            let mut claims = PortClaims::new();
+            let port = claims.claim("a", &loopback(":80")).unwrap()[0];
+            assert!(ANY.contains(&port.host_port));
+            let again = loopback(&format!("{}:81", port.host_port));
+            let failure = claims.claim("b", &again).unwrap_err();
+            let said = failure.to_string().replace(&port.host_port.to_string(), "PORT");
+            assert_eq!(
+                said,
+                "cannot publish 127.0.0.1:PORT->81/tcp: Bind for 127.0.0.1:PORT failed: port is already allocated"
+            );
+            assert_eq!(failure.hint.unwrap().split('.').next(), Some("Container a has it"));
+            claims.release("a");
+            claims.release("a");
+            claims.claim("b", &again).unwrap();
+            assert_eq!(claims.holder(Protocol::Tcp, port.host_ip, port.host_port), Some("b"));
+        });
     }
 
     #[test]
     fn a_port_that_a_program_of_the_host_serves_is_refused() {
-        let program = TcpListener::bind("127.0.0.1:0").unwrap();
-        let port = program.local_addr().unwrap().port();
-        let mut claims = PortClaims::new();
-        let failure = claims.claim("a", &loopback(&format!("{port}:80"))).unwrap_err();
-        assert_eq!(failure.errno, Some(libc::EADDRINUSE));
-        assert!(failure.hint.unwrap().contains("A program of the host"));
-        // Of a range, the next one will do.
-        let range = format!("{port}-{}:80", port.saturating_add(20));
-        assert_ne!(claims.claim("a", &loopback(&range)).unwrap()[0].host_port, port);
+        alone(|| {
+            let program = TcpListener::bind("127.0.0.1:0").unwrap();
+            let port = program.local_addr().unwrap().port();
+            let mut claims = PortClaims::new();
+            let failure = claims.claim("a", &loopback(&format!("{port}:80"))).unwrap_err();
+            assert_eq!(failure.errno, Some(libc::EADDRINUSE));
+            assert!(failure.hint.unwrap().contains("A program of the host"));
+            // Of a range, the next one will do.
+            let range = format!("{port}-{}:80", port.saturating_add(20));
+            assert_ne!(claims.claim("a", &loopback(&range)).unwrap()[0].host_port, port);
+        });
     }
 
     #[test]
     fn a_claim_is_of_all_ports_or_of_none() {
-        let program = TcpListener::bind("127.0.0.1:0").unwrap();
-        let taken = program.local_addr().unwrap().port();
-        let mut claims = PortClaims::new();
-        let kept = claims.claim("a", &loopback(":1")).unwrap()[0];
-        let requests = [loopback(":80"), loopback(&format!("{taken}:81"))].concat();
-        claims.claim("a", &requests).unwrap_err();
-        assert_eq!(claims.held.len(), 1, "what the failed call had claimed is free again");
-        assert_eq!(claims.holder(Protocol::Tcp, kept.host_ip, kept.host_port), Some("a"));
+        alone(|| {
+            let program = TcpListener::bind("127.0.0.1:0").unwrap();
+            let taken = program.local_addr().unwrap().port();
+            let mut claims = PortClaims::new();
+            let kept = claims.claim("a", &loopback(":1")).unwrap()[0];
+            let requests = [loopback(":80"), loopback(&format!("{taken}:81"))].concat();
+            claims.claim("a", &requests).unwrap_err();
+            assert_eq!(claims.held.len(), 1, "what the failed call had claimed is free again");
+            assert_eq!(claims.holder(Protocol::Tcp, kept.host_ip, kept.host_port), Some("a"));
+        });
     }
 
     #[test]
     fn other_programs_see_that_the_port_is_taken() {
-        let mut claims = PortClaims::new();
-        let ports = claims.claim("a", &[loopback(":80"), loopback(":53/udp")].concat()).unwrap();
-        let bound = || {
-            let tcp = TcpListener::bind((ports[0].host_ip, ports[0].host_port));
-            let udp = UdpSocket::bind((ports[1].host_ip, ports[1].host_port));
-            (tcp.is_ok(), udp.is_ok())
-        };
-        assert_eq!(bound(), (false, false));
-        let refused = std::net::TcpStream::connect((ports[0].host_ip, ports[0].host_port)).unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "nobody is left waiting");
-        PortClaims::new().claim("b", &loopback(&format!("{}:80", ports[0].host_port))).unwrap_err();
-        claims.release("a");
-        assert_eq!(bound(), (true, true));
-        claims.restore("a", &ports);
-        assert_eq!(bound(), (false, false));
+        alone(|| {
+            let mut claims = PortClaims::new();
+            let ports = claims.claim("a", &[loopback(":80"), loopback(":53/udp")].concat()).unwrap();
+            let bound = || {
+                let tcp = TcpListener::bind((ports[0].host_ip, ports[0].host_port));
+                let udp = UdpSocket::bind((ports[1].host_ip, ports[1].host_port));
+                (tcp.is_ok(), udp.is_ok())
+            };
+            assert_eq!(bound(), (false, false));
+            let refused = std::net::TcpStream::connect((ports[0].host_ip, ports[0].host_port)).unwrap_err();
+            assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "nobody is left waiting");
+            PortClaims::new().claim("b", &loopback(&format!("{}:80", ports[0].host_port))).unwrap_err();
+            claims.release("a");
+            assert_eq!(bound(), (true, true));
+            claims.restore("a", &ports);
+            assert_eq!(bound(), (false, false));
+        });
     }
 
     #[test]
     fn every_address_meets_each_single_one() {
-        let mut claims = PortClaims::new();
-        let one = claims.claim("a", &loopback(":80")).unwrap()[0];
-        let every = PortRequest::parse(&format!("{}:80", one.host_port)).unwrap();
-        claims.claim("b", &every).unwrap_err();
-        let elsewhere = PortRequest::parse("203.0.113.9:8080:80").unwrap();
-        let failure = claims.claim("b", &elsewhere).unwrap_err();
-        assert_eq!(failure.to_string(), "cannot publish a port on 203.0.113.9: this address is not one of the host's");
+        alone(|| {
+            let mut claims = PortClaims::new();
+            let one = claims.claim("a", &loopback(":80")).unwrap()[0];
+            let every = PortRequest::parse(&format!("{}:80", one.host_port)).unwrap();
+            claims.claim("b", &every).unwrap_err();
+            let elsewhere = PortRequest::parse("203.0.113.9:8080:80").unwrap();
+            let failure = claims.claim("b", &elsewhere).unwrap_err();
+            assert_eq!(
+                failure.to_string(),
+                "cannot publish a port on 203.0.113.9: this address is not one of the host's"
+            );
+        });
     }
 }

@@ -61,7 +61,8 @@ pub struct Endpoint {
     pub container: String,
     /// Interface inside: `eth0`.
     pub interface: String,
-    /// The other end of the pair, a port of the bridge: `veth` and 8 digits of the container's id.
+    /// The other end of the pair, a port of the bridge: `veth` and 8 digits of the container's id (and of a second
+    /// endpoint, its number).
     pub veth: String,
     /// Address inside, with the subnet's prefix: `172.17.0.2/16`.
     pub address: Ipv4Net,
@@ -90,7 +91,7 @@ impl Endpoint {
             bridge,
             container: container.to_owned(),
             interface: format!("eth{}", wish.index),
-            veth: veth_names(container, wish.index).next().unwrap_or_default(),
+            veth: veth_name(container, wish.index),
             address: pool.with_prefix(wish.address),
             mac: wish.mac.unwrap_or_else(|| mac_of(wish.address)),
             ports: wish.ports,
@@ -103,13 +104,10 @@ impl Endpoint {
     }
 }
 
-/// Names for the host's end of the pair, in the order in which they are tried.
-///
-/// More than one, because a container that is started again at once may find its former pair still there: the kernel takes
-/// down a dead namespace in its own time. Every run of eight of the id's 64 digits gives a name.
-pub(crate) fn veth_names(container: &str, index: usize) -> impl Iterator<Item = String> {
-    let suffix = if index == 0 { String::new() } else { format!("{index:x}") };
-    container.as_bytes().windows(8).map(move |digits| format!("veth{}{suffix}", String::from_utf8_lossy(digits)))
+/// The name of the host's end of the pair: at most 15 bytes, and a hint for people whose it is.
+fn veth_name(container: &str, index: usize) -> String {
+    let digits = container.get(..8).unwrap_or(container);
+    if index == 0 { format!("veth{digits}") } else { format!("veth{digits}{index:x}") }
 }
 
 /// The classic rule: locally administered (02), 42, and the four bytes of the address.

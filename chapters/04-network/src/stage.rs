@@ -24,7 +24,7 @@ use namespaces::{Check, Context as _, Fact, Failure, Phase, Requirement, Result,
 use rustix::io::Errno;
 use rustix::process::Pid;
 
-use crate::endpoint::{Attachment, Endpoint, mac_text, veth_names};
+use crate::endpoint::{Attachment, Endpoint, mac_text};
 use crate::firewall::Firewall;
 use crate::namespace::{self, NetworkNamespace};
 use crate::netlink::{self, Operation, Socket};
@@ -60,7 +60,7 @@ impl NetworkStage {
         Self { attachment: Attachment::Host, firewall: Firewall::new(""), netns: Some(netns) }
     }
 
-    /// The record, as it is after `prepare`: the names of the host's ends of the pairs may have changed.
+    /// The record.
     pub fn attachment(&self) -> &Attachment {
         &self.attachment
     }
@@ -80,13 +80,11 @@ impl NetworkStage {
     ///
     /// Nothing has to be undone by hand when a step fails: the veths end with the namespace, which ends with its descriptor
     /// on the way out, and the ports are published last and in one transaction.
-    fn make(&mut self) -> Result<OwnedFd> {
+    fn make(&self) -> Result<OwnedFd> {
         let mut namespace = NetworkNamespace::new()?;
         let mut host = Socket::route()?;
-        if let Attachment::Endpoints(endpoints) = &mut self.attachment {
-            for endpoint in endpoints {
-                plug_in(endpoint, &mut host, namespace.fd.as_fd(), &self.firewall)?;
-            }
+        for endpoint in self.attachment.endpoints() {
+            plug_in(endpoint, &mut host, namespace.fd.as_fd(), &self.firewall)?;
         }
         netlink::apply(&mut namespace.socket, &self.attachment.plan("").inside, None)?;
         for endpoint in self.attachment.endpoints() {
@@ -97,23 +95,28 @@ impl NetworkStage {
     }
 }
 
-/// Makes the pair. Makes the bridge first where somebody has removed it; takes the next name where the former pair of a
-/// container that was just stopped is still there.
-fn plug_in(endpoint: &mut Endpoint, host: &mut Socket, netns: BorrowedFd<'_>, firewall: &Firewall) -> Result<()> {
-    let index = endpoint.interface.trim_start_matches("eth").parse().unwrap_or(0);
-    let former = endpoint.veth.clone();
-    let mut names =
-        veth_names(&endpoint.container, index).filter(|name| *name != former).collect::<Vec<_>>().into_iter();
-    let mut mended = false;
+/// Makes the pair. Makes the bridge first where somebody has removed it.
+fn plug_in(endpoint: &Endpoint, host: &mut Socket, netns: BorrowedFd<'_>, firewall: &Firewall) -> Result<()> {
+    // Each obstacle is cleared once; what then still fails, fails.
+    let mut obstacles = [Errno::NODEV, Errno::EXIST].to_vec();
     loop {
-        match netlink::apply(host, &endpoint.host_operations(), Some(netns)) {
-            Err(failure) if failure.is(Errno::NODEV) && !mended => {
-                mended = true;
-                endpoint.bridge.ensure(firewall)?;
-            }
-            Err(failure) if failure.is(Errno::EXIST) => endpoint.veth = names.next().ok_or(failure)?,
-            done => return done,
+        let Err(refused) = netlink::apply(host, &endpoint.host_operations(), Some(netns)) else { return Ok(()) };
+        let Some(obstacle) = obstacles.iter().position(|errno| refused.is(*errno)) else { return Err(refused) };
+        match obstacles.swap_remove(obstacle) {
+            Errno::NODEV => endpoint.bridge.ensure(firewall)?,
+            _ => move_aside(&endpoint.veth, host)?,
         }
+    }
+}
+
+/// Renames the former pair of a container that is started again at once: the kernel takes down a dead namespace in its own
+/// time, and the name is needed now.
+fn move_aside(veth: &str, host: &mut Socket) -> Result<()> {
+    let Some(index) = netlink::index(host, veth)? else { return Ok(()) };
+    let rename = Operation::Rename { link: veth.to_owned(), name: format!("dead{index}") };
+    match netlink::apply(host, &[rename], None) {
+        Err(failure) if failure.is(Errno::NODEV) => Ok(()),
+        done => done,
     }
 }
 

@@ -42,7 +42,7 @@ fn a_container_has_an_address_a_way_out_and_a_name() {
     let root = rootfs();
     let output = output(
         root.path(),
-        "$network run $root sh -c 'ip address show eth0; ip route; ping -c1 -w1 172.17.0.1; cat /etc/hosts /etc/resolv.conf; ping -c1 -w1 $(hostname)'
+        "$network run $root sh -c 'ip address show eth0; ip route; ping -c1 -w3 172.17.0.1; cat /etc/hosts /etc/resolv.conf; ping -c1 -w3 $(hostname)'
         $network run --network none $root sh -c 'ls /sys/class/net'
         $network clean
         ip -brief link",

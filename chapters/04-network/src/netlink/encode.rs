@@ -79,7 +79,7 @@ impl Operation {
     fn numbered_link(&self) -> Option<&str> {
         match self {
             Self::AddVeth { bridge, .. } => Some(bridge),
-            Self::AddAddress { link, .. } | Self::RemoveAddress { link, .. } => Some(link),
+            Self::AddAddress { link, .. } | Self::RemoveAddress { link, .. } | Self::Rename { link, .. } => Some(link),
             _ => None,
         }
     }
@@ -117,6 +117,12 @@ fn encode(operation: &Operation, index: u32, netns: Option<BorrowedFd<'_>>) -> (
             (RTM_NEWLINK, CHANGE, bytes(&port(veth, settings)))
         }
         Operation::SetUp { link } => (RTM_NEWLINK, CHANGE, bytes(&up(named(link)))),
+        Operation::Rename { name, .. } => {
+            // By number, since the name in the message is the new one.
+            let mut message = named(name);
+            message.header.index = index;
+            (RTM_NEWLINK, CHANGE, bytes(&message))
+        }
         Operation::SetMtu { link, mtu } => {
             let mut message = named(link);
             message.attributes.push(LinkAttribute::Mtu(*mtu));

@@ -60,6 +60,13 @@ pub enum Operation {
         /// Its name.
         link: String,
     },
+    /// Gives an interface another name, in use or not (Linux 6.2).
+    Rename {
+        /// Its name now.
+        link: String,
+        /// The new one.
+        name: String,
+    },
     /// Changes the largest packet.
     SetMtu {
         /// The interface.
@@ -114,6 +121,7 @@ impl fmt::Display for Operation {
                 )
             }
             Self::SetUp { link } => write!(f, "ip link set {link} up"),
+            Self::Rename { link, name } => write!(f, "ip link set {link} name {name}"),
             Self::SetMtu { link, mtu } => write!(f, "ip link set {link} mtu {mtu}"),
             Self::AddAddress { link, address } => write!(f, "ip address add {address} broadcast + dev {link}"),
             Self::RemoveAddress { link, address } => write!(f, "ip address del {address} dev {link}"),

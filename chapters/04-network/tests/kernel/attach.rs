@@ -73,7 +73,7 @@ fn none_has_a_loopback_and_nothing_else() {
         let up: Vec<_> = links.iter().filter(|link| link.up).map(|link| link.name.as_str()).collect();
         assert_eq!(up, ["lo"]);
         stage.release().unwrap();
-        assert_eq!(lab::links().len(), lab::links().iter().filter(|name| !name.starts_with("veth")).count());
+        assert!(lab::no_pair_is_left());
     });
 }
 
@@ -136,6 +136,7 @@ fn nothing_is_left_and_a_restart_at_once_works() {
             container.stage.release().unwrap();
             assert_eq!(Firewall::new(TABLE).published().unwrap(), []);
             container.stage.prepare().unwrap();
+            assert!(lab::links().contains(&container.endpoint().veth), "the record names it");
             let server = container.listen(80);
             seen_by(&server, connect_here(Ipv4Addr::LOCALHOST, 8080));
         }
@@ -143,7 +144,7 @@ fn nothing_is_left_and_a_restart_at_once_works() {
         NetworkStage::new(container.stage.attachment().clone(), TABLE).release().unwrap();
         assert_eq!(Firewall::new(TABLE).published().unwrap(), []);
         drop(container);
-        eventually("the veth ends with its namespace", || !lab::links().iter().any(|name| name.starts_with("veth")));
+        eventually("the veth ends with its namespace", lab::no_pair_is_left);
     });
 }
 
@@ -162,7 +163,7 @@ fn a_failed_attachment_leaves_nothing() {
         );
         assert!(container.stage.netns().is_none());
         assert_eq!(Firewall::new(TABLE).published().unwrap(), []);
-        eventually("the veth ends with its namespace", || !lab::links().iter().any(|name| name.starts_with("veth")));
+        eventually("the veth ends with its namespace", lab::no_pair_is_left);
     });
 }
 
@@ -260,6 +261,6 @@ fn many_come_and_go_at_once() {
             }
         });
         assert_eq!(firewall.published().unwrap(), []);
-        eventually("no veth is left", || !lab::links().iter().any(|name| name.starts_with("veth")));
+        eventually("no veth is left", lab::no_pair_is_left);
     });
 }

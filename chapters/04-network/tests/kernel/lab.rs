@@ -155,6 +155,11 @@ pub(crate) fn eventually(what: &str, holds: impl Fn() -> bool) {
     }
 }
 
+/// Whether no host's end of a pair is left, in use or moved aside.
+pub(crate) fn no_pair_is_left() -> bool {
+    !links().iter().any(|name| name.starts_with("veth") || name.starts_with("dead"))
+}
+
 /// Names of the links of the host.
 pub(crate) fn links() -> Vec<String> {
     let mut socket = Socket::route().expect("socket");
