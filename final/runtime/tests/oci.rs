@@ -385,16 +385,25 @@ fn hooks_run_at_their_moments_and_read_the_state() {
     std::fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).unwrap();
     let hook = |name: &str| json!([{ "path": script, "args": ["hook", name], "env": ["A=1", "PATH=/usr/bin:/bin"], "timeout": 10 }]);
     let names = ["prestart", "createRuntime", "createContainer", "poststart", "poststop"];
-    let hooks: serde_json::Map<_, _> = names.iter().map(|name| ((*name).to_owned(), hook(name))).collect();
+    let mut hooks: serde_json::Map<_, _> = names.iter().map(|name| ((*name).to_owned(), hook(name))).collect();
+    // This one is looked for inside, where there is no other shell than busybox.
+    let inside = json!([{ "path": "/bin/sh", "args": ["sh", "-c", "cat > /tmp/state; echo start $A >> /tmp/told"], "env": ["A=2", "PATH=/bin"] }]);
+    hooks.insert("startContainer".into(), inside);
     patch(&bundle, json!({ "hooks": hooks, "root": { "readonly": false } }));
     let output = bundle.create(&[]);
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let read = || std::fs::read_to_string(&told).unwrap();
     assert_eq!(read(), "prestart creating 1\ncreateRuntime creating 1\ncreateContainer creating 1\n");
     bundle.ok(&["start", "ID"]);
+    let deadline = Instant::now() + Duration::from_secs(10);
+    while !read().contains("program") && Instant::now() < deadline {
+        std::thread::sleep(Duration::from_millis(5));
+    }
     bundle.ok(&["delete", "--force", "ID"]);
     let told = read();
-    for line in ["program\n", "poststart running 1\n", "poststop stopped 1\n"] {
+    let state: Value = serde_json::from_slice(&std::fs::read(bundle.rootfs.path().join("tmp/state")).unwrap()).unwrap();
+    assert_eq!((&state["status"], &state["pid"]), (&json!("created"), &json!(1)));
+    for line in ["start 2\n", "program\n", "poststart running 1\n", "poststop stopped 1\n"] {
         assert!(told.contains(line), "{told}");
     }
 }

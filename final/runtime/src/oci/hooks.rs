@@ -90,19 +90,26 @@ impl Stage for HooksStage {
     }
 
     fn steps(&self) -> Vec<Step<'_>> {
-        let hooks = &self.record.hooks.create_container;
-        if hooks.is_empty() {
-            return Vec::new();
+        let Hooks { create_container, start_container, .. } = &self.record.hooks;
+        let mut steps = Vec::new();
+        if !create_container.is_empty() {
+            let about = "Run the createContainer hooks, in the container's namespaces and with the host's files.";
+            steps.push(Step::new("run-create-hooks", Phase::Mounts, about, |_| {
+                run("createContainer", create_container, &self.in_child()?, Status::Creating)
+            }));
         }
-        let about = "Run the createContainer hooks, in the container's namespaces and with the host's files.";
-        vec![Step::new("run-hooks", Phase::Mounts, about, |_| {
-            run("createContainer", hooks, &self.in_child()?, Status::Creating)
-        })]
+        if !start_container.is_empty() {
+            let about = "Run the startContainer hooks, in the container, when it is started.";
+            steps.push(Step::new("run-start-hooks", Phase::Start, about, |_| {
+                run("startContainer", start_container, &self.in_child()?, Status::Created)
+            }));
+        }
+        steps
     }
 }
 
 impl HooksStage {
-    /// The child is a copy from before its number was known; the host's /proc, still in view, tells it.
+    /// The child is a copy from before its number was known; /proc tells it, the host's or, after the pivot, its own.
     fn in_child(&self) -> Result<Record> {
         let link: PathBuf = std::fs::read_link("/proc/self").during("read", "/proc/self")?;
         let pid = link.to_str().and_then(|pid| pid.parse().ok()).unwrap_or_default();
