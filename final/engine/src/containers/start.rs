@@ -84,6 +84,10 @@ impl Containers {
                     life.state.exit_code = code;
                 });
                 container.keep();
+                // `run --rm` waits for the removal, also of what never ran.
+                if asked.auto_remove() {
+                    self.dispose(container, true).await;
+                }
                 Err(error)
             }
         }
