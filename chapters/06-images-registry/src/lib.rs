@@ -14,7 +14,7 @@
 //! 6. `load.rs`, `admit.rs`: images from an archive; `import.rs` and `changes.rs`: an image from a bare file system;
 //!    `save.rs`: the way back.
 //! 7. `remove.rs`: names, images and layers go.
-//! 8. `registry/`: [`pull`], an image from a registry.
+//! 8. `registry/`: [`pull`], an image from a registry, and [`push`], the way back.
 //! 9. `meter.rs`, `parallel.rs`: progress, and a few threads at a time.
 
 mod admit;
@@ -44,6 +44,6 @@ pub use config::{Healthcheck, History, ImageConfig, RootFs, RunConfig};
 pub use error::{Error, Kind, Result};
 pub use image::{Event, Image, Import, Progress, Removed};
 pub use reference::Reference;
-pub use registry::{Credentials, RegistryOptions, find_or_pull, pull};
+pub use registry::{Credentials, RegistryOptions, find_or_pull, pull, push};
 pub use store::Store;
 pub use unionfs::Digest;

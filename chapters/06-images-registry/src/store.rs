@@ -207,6 +207,12 @@ impl Store {
         known.iter().find(|known| known.id == *id).map(|known| known.entry.manifest.clone())
     }
 
+    /// The image with its documents.
+    pub(crate) fn known(&self, id: &Digest) -> Result<Known> {
+        let known = self.read();
+        known.iter().find(|known| known.id == *id).cloned().ok_or_else(|| no_such_image(&id.to_string()))
+    }
+
     /// Changes what is known, on disk first and then in memory.
     pub(crate) fn change<T>(&self, change: impl FnOnce(&mut Vec<Known>) -> Result<T>) -> Result<T> {
         let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

@@ -14,17 +14,21 @@
 //!
 //! - `endpoint.rs`: where a registry is, and how it is spoken to: HTTPS, or HTTP where that is allowed.
 //! - `auth.rs`: the challenge and the token.
-//! - `client.rs`: one repository: requests, retries, redirects, and what the answers mean.
+//! - `transport.rs`: one request: retries and redirects.
+//! - `client.rs`: one repository: its documents and blobs, and what its refusals mean.
 //! - `body.rs`: a blob on its way, resumed when the connection breaks.
-//! - `pull.rs`: from a name to an image in the store.
+//! - `pull.rs`: from a name to an image in the store; `push.rs`: the way back.
 
 mod auth;
 mod body;
 mod client;
 mod endpoint;
 mod pull;
+mod push;
+mod transport;
 
 pub use pull::{find_or_pull, pull};
+pub use push::push;
 
 /// Which registries are reached how.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

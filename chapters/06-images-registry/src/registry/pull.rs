@@ -12,7 +12,7 @@ use std::io::{self, Read};
 use namespaces::Failure;
 use unionfs::{Digest, chain_ids};
 
-use super::client::{Client, Fetched};
+use super::client::{Action, Client, Fetched};
 use super::endpoint::Endpoint;
 use super::{Credentials, RegistryOptions};
 use crate::error::{Error, Kind, Result};
@@ -57,7 +57,7 @@ pub fn pull(
     for endpoint in Endpoint::of(name.domain(), options)? {
         // A mirror gets no password: it belongs to the registry that is mirrored.
         let mirror = options.mirrors.iter().any(|mirror| mirror.trim_end_matches('/') == endpoint.base);
-        let client = Client::new(endpoint, &name, credentials.filter(|_| !mirror));
+        let client = Client::new(endpoint, &name, credentials.filter(|_| !mirror), Action::Pull);
         match client.manifest(&wanted) {
             Ok(fetched) => {
                 progress(Event::of(&wanted, &format!("Pulling from {}", name.path())));
@@ -139,6 +139,7 @@ impl Pull<'_> {
     }
 
     /// Goes from an index to the manifest for this machine.
+    /// The second document is asked for by its digest, so no registry can slip in another one.
     fn choose(&self, fetched: Fetched) -> Result<(Manifest, Vec<u8>)> {
         let host = Platform::host();
         let fetched = match Document::read(&fetched.bytes, stated(&fetched))? {

@@ -5,7 +5,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-/// A request: `GET /path`, and the headers by lower-case name.
+/// A request: its path, and the headers by lower-case name.
 #[derive(Debug, Clone)]
 pub(crate) struct Request {
     pub(crate) path: String,
@@ -73,7 +73,8 @@ impl Fake {
 fn serve(connection: &TcpStream, answer: &dyn Fn(&Request) -> Answer, log: &Mutex<Vec<Request>>) -> Option<()> {
     let mut lines = BufReader::new(connection).lines();
     let first = lines.next()?.ok()?;
-    let path = first.strip_prefix("GET ")?.split(' ').next()?.to_owned();
+    let (method, path) = first.split_once(' ')?;
+    let path = path.split(' ').next()?.to_owned();
     let lines = lines.map_while(Result::ok).take_while(|line| !line.is_empty());
     let header = |line: String| line.split_once(": ").map(|(name, value)| (name.to_lowercase(), value.to_owned()));
     let request = Request { path, headers: lines.filter_map(header).collect() };
@@ -82,7 +83,7 @@ fn serve(connection: &TcpStream, answer: &dyn Fn(&Request) -> Answer, log: &Mute
     let headers: String = answer.headers.iter().flat_map(|(name, value)| [*name, ": ", value, "\r\n"]).collect();
     let head =
         format!("HTTP/1.1 {} X\r\ncontent-length: {}\r\nconnection: close\r\n", answer.status, answer.body.len());
-    let body = &answer.body[..answer.cut.unwrap_or(answer.body.len())];
+    let body = if method == "HEAD" { &[] } else { &answer.body[..answer.cut.unwrap_or(answer.body.len())] };
     (&*connection).write_all(&[head.as_bytes(), headers.as_bytes(), b"\r\n", body].concat()).ok()?;
     connection.shutdown(Shutdown::Both).ok()
 }

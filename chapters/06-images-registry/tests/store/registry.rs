@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use std::thread;
 use std::time::Duration;
 
-use images::{Event, Image, Kind, Reference, RegistryOptions, Store, pull};
+use images::{Event, Image, Kind, Reference, RegistryOptions, Store, pull, push};
 
 use super::fixture::{Place, make, skopeo};
 
@@ -62,8 +62,8 @@ impl Drop for Registry {
     }
 }
 
-/// Pulls; returns what was told, byte counts left out and the registry's address replaced.
-fn pull_told(store: &Store, name: &Reference) -> (Result<Image, images::Error>, Vec<String>) {
+/// Does `work`; returns what was told, byte counts left out and the registry's address replaced.
+fn told<T>(name: &Reference, work: impl FnOnce(images::Progress<'_>) -> T) -> (T, Vec<String>) {
     let told = Mutex::new(Vec::new());
     let listen = |event: Event| {
         let id = event.id.map(|id| format!("{id}: ")).unwrap_or_default();
@@ -73,8 +73,16 @@ fn pull_told(store: &Store, name: &Reference) -> (Result<Image, images::Error>, 
             told.push(line);
         }
     };
-    let image = pull(store, name, None, &RegistryOptions::default(), &listen);
-    (image, told.into_inner().unwrap())
+    let answer = work(&listen);
+    (answer, told.into_inner().unwrap())
+}
+
+fn pull_told(store: &Store, name: &Reference) -> (Result<Image, images::Error>, Vec<String>) {
+    told(name, |progress| pull(store, name, None, &RegistryOptions::default(), progress))
+}
+
+fn push_told(store: &Store, name: &Reference) -> (Result<images::Digest, images::Error>, Vec<String>) {
+    told(name, |progress| push(store, name, None, &RegistryOptions::default(), progress))
 }
 
 #[test]
@@ -161,4 +169,35 @@ fn what_is_not_there_is_told_in_dockers_words() {
     let (kind, text, hint) = refused(&format!("{nobody}/app").parse().unwrap());
     assert_eq!((kind, hint), (Kind::Unavailable, true));
     assert!(text.starts_with(&format!("cannot reach the registry {nobody}: ")) && text.contains("refused"), "{text}");
+}
+
+#[test]
+fn an_image_goes_to_a_registry() {
+    let place = Place::new();
+    let registry = Registry::start(place.path());
+    let store = place.store();
+    let image = make(&store, "one");
+    let name = registry.name("team/app:v1");
+    assert_eq!(push_told(&store, &name).0.unwrap_err().kind(), Kind::NotFound);
+    store.tag(&image.id, &name).unwrap();
+    let (digest, told) = push_told(&store, &name);
+    let digest = digest.unwrap();
+    assert_eq!(digest, image.manifest);
+    let target = format!("docker://{name}");
+    let seen = skopeo(&["inspect", "--tls-verify=false", "--format", "{{.Digest}}", &target]);
+    assert_eq!(seen.trim(), digest.to_string());
+    assert_eq!(told[0], "The push refers to repository [REGISTRY/team/app]");
+    assert_eq!(told.iter().filter(|line| line.ends_with(": Pushed")).count(), 2, "{told:?}");
+    assert!(told.last().unwrap().starts_with(&format!("v1: digest: {digest} size: ")), "{told:?}");
+    assert_eq!(store.get(&image.id).unwrap().repo_digests, [name.with_digest(digest)]);
+    // Again, and under another name of the same registry: nothing is sent.
+    let (_, told) = push_told(&store, &name);
+    assert_eq!(told.iter().filter(|line| line.ends_with(": Layer already exists")).count(), 2, "{told:?}");
+    let other = registry.name("other/app:v1");
+    store.tag(&image.id, &other).unwrap();
+    let (_, told) = push_told(&store, &other);
+    assert_eq!(told.iter().filter(|line| line.ends_with(": Mounted from team/app")).count(), 2, "{told:?}");
+    // What was pushed can be pulled by somebody else.
+    let elsewhere = Place::new();
+    assert_eq!(pull_told(&elsewhere.store(), &other).0.unwrap().id, image.id);
 }

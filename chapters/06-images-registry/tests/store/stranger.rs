@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use images::manifest::{CONFIG, Descriptor, INDEX, MANIFEST, Manifest};
-use images::{Credentials, Digest, Kind, RegistryOptions, pull};
+use images::{Credentials, Digest, Kind, RegistryOptions, pull, push};
 
 use super::fake::{Answer, Fake, Request};
-use super::fixture::{Place, config, gzip, layer, odd_layer, quiet};
+use super::fixture::{Place, config, gzip, layer, make, odd_layer, quiet};
 
 /// An image as a registry has it: documents and blobs by path, all below `/v2/app/`.
 struct Served {
@@ -224,4 +224,29 @@ fn a_mirror_is_asked_first_and_gets_no_password() {
     let image = pull(&place.store(), &"app".parse().unwrap(), Some(&credentials), &options, &quiet).unwrap();
     assert_eq!(image.repo_tags, ["app:latest".parse().unwrap()]);
     assert!(fake.requests().iter().all(|request| request.header("authorization").is_none()));
+}
+
+#[test]
+fn a_push_asks_for_the_right_to_write() {
+    let place = Place::new();
+    let store = place.store();
+    let image = make(&store, "one");
+    let service = Fake::start(|_| Answer::ok(br#"{"token": "only-reading"}"#));
+    let realm = format!("http://{}/token", service.address);
+    let fake = Fake::start(move |request| match request.path.as_str() {
+        "/v2/" => Answer::status(200),
+        _ => Answer {
+            body: br#"{"errors":[{"code":"DENIED","message":"requested access to the resource is denied"}]}"#.to_vec(),
+            ..Answer::status(401).with("www-authenticate", format!(r#"Bearer realm="{realm}""#))
+        },
+    });
+    let name = format!("{}/app:latest", fake.address).parse().unwrap();
+    store.tag(&image.id, &name).unwrap();
+    let error = push(&store, &name, None, &RegistryOptions::default(), &quiet).unwrap_err();
+    assert_eq!(service.requests()[0].path, "/token?service=&scope=repository%3Aapp%3Apull%2Cpush");
+    // An answer to HEAD has no body, so the registry's words are not to be had.
+    assert_eq!(
+        (error.kind(), error.to_string()),
+        (Kind::Denied, "denied: requested access to the resource is denied".into())
+    );
 }
