@@ -64,7 +64,12 @@ impl Networks {
 
     /// Makes what was claimed: the network namespace with its interfaces, and the rules for its ports. `None` for the host's
     /// namespace. Blocks for about a millisecond.
+    ///
+    /// When somebody has taken the rules away meanwhile (`nft flush ruleset`), those of all containers are made again first.
     pub fn prepare(&self, attachment: &Attachment) -> Result<Option<OwnedFd>> {
+        if !attachment.endpoints().is_empty() && !self.firewall.is_installed()? {
+            self.make_rules(&self.lock())?;
+        }
         let mut stage = self.stage(attachment);
         stage.prepare()?;
         Ok(stage.take_netns())
@@ -90,11 +95,14 @@ impl Networks {
             held.endpoints.insert(endpoint.container.clone(), endpoint.clone());
             state.ports.restore(&endpoint.container, &endpoint.ports);
         }
-        if endpoints.is_empty() {
-            return Ok(());
-        }
-        let used = state.networks.values().filter(|held| !held.endpoints.is_empty());
-        let bridges: Vec<_> = used.filter_map(|held| held.network.bridge()).collect();
+        if endpoints.is_empty() { Ok(()) } else { self.make_rules(&state) }
+    }
+
+    /// Makes the rules of all networks that are in use, and of all their endpoints.
+    fn make_rules(&self, state: &State) -> Result<()> {
+        let used = || state.networks.values().filter(|held| !held.endpoints.is_empty());
+        let bridges: Vec<_> = used().filter_map(|held| held.network.bridge()).collect();
+        let endpoints: Vec<Endpoint> = used().flat_map(|held| held.endpoints.values().cloned()).collect();
         Ok(self.firewall.ensure(&bridges, &endpoints)?)
     }
 
