@@ -250,3 +250,21 @@ fn a_push_asks_for_the_right_to_write() {
         (Kind::Denied, "denied: requested access to the resource is denied".into())
     );
 }
+
+#[test]
+fn a_user_name_is_only_shown_to_who_asks() {
+    let served = Served::new();
+    let fake = Fake::start(move |request| match request.header("authorization") {
+        Some("Basic bWU6c2VjcmV0") => served.answer(request),
+        _ => Answer::status(401).with("www-authenticate", r#"Basic realm="here""#),
+    });
+    let credentials = Credentials { username: "me".into(), password: "secret".into() };
+    let (_place, answer) = pull_from(&fake, Some(&credentials));
+    answer.unwrap();
+    // Asked whether it is there, then for the manifest, and only then shown.
+    let shown: Vec<_> = fake.requests().iter().map(|request| request.header("authorization").is_some()).collect();
+    assert_eq!(shown.iter().filter(|shown| !**shown).count(), shown.len() - 3, "{shown:?}");
+    let (place, answer) = pull_from(&fake, None);
+    assert_eq!(answer.unwrap_err().kind(), Kind::Denied);
+    place.assert_empty();
+}
