@@ -62,7 +62,8 @@ impl Containers {
                 Err(_) => None,
             };
             let state = state.unwrap_or_else(|| life.borrow().state.clone());
-            let error = Some(state.error).filter(|error| !error.is_empty());
+            // Whoever waits for the removal is told of that: the removal went well.
+            let error = Some(state.error).filter(|error| !error.is_empty() && condition != Condition::Removed);
             ContainerWaitResponse {
                 status_code: state.exit_code.into(),
                 error: error.map(|message| ContainerWaitExitError { message: Some(message) }),
