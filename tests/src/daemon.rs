@@ -18,6 +18,7 @@ use crate::run::{Ran, run};
 pub struct Daemon {
     child: Child,
     directory: tempfile::TempDir,
+    data: PathBuf,
     arguments: Vec<String>,
     residue: Residue,
     _lock: File,
@@ -27,18 +28,29 @@ impl Daemon {
     /// Starts one with busybox imported as `busybox:latest`.
     pub fn start() -> Self {
         let daemon = Self::bare(&[]);
-        daemon.skiff(&["import", busybox_tar().to_str().unwrap_or_default(), "busybox:latest"]).ok();
+        let tar = busybox_tar().display().to_string();
+        daemon.skiff(&["import", "--change", "CMD [\"sh\"]", &tar, "busybox:latest"]).ok();
         daemon
     }
 
     /// Starts one with further arguments and no image but its own `hello`.
     pub fn bare(arguments: &[&str]) -> Self {
+        Self::launch(arguments, None)
+    }
+
+    /// Starts one whose data root is not below [`Daemon::directory`].
+    pub fn with_data_root(data: &Path) -> Self {
+        Self::launch(&[], Some(data))
+    }
+
+    fn launch(arguments: &[&str], data: Option<&Path>) -> Self {
         let lock = machine_lock();
         let directory = tempfile::Builder::new().prefix("skiff-test-").tempdir().expect("a temporary directory");
-        let residue = Residue::of_machine();
+        let residue = Residue::of_machine(&cgroup_parent(directory.path()));
+        let data = data.map_or_else(|| directory.path().join("data"), Path::to_path_buf);
         let arguments: Vec<String> = arguments.iter().map(|&each| each.to_owned()).collect();
-        let child = spawn(directory.path(), &arguments, None);
-        let mut daemon = Self { child, directory, arguments, residue, _lock: lock };
+        let child = spawn(directory.path(), &data, &arguments, None);
+        let mut daemon = Self { child, directory, data, arguments, residue, _lock: lock };
         daemon.wait_until_ready();
         daemon
     }
@@ -99,7 +111,7 @@ impl Daemon {
     /// Starts it again on the same roots, in the same network namespace, after [`Daemon::crash`].
     pub fn restart(&mut self) {
         let namespace = self.directory.path().join("netns");
-        self.child = spawn(self.directory.path(), &self.arguments, Some(&namespace));
+        self.child = spawn(self.directory.path(), &self.data, &self.arguments, Some(&namespace));
         self.wait_until_ready();
     }
 
@@ -164,7 +176,7 @@ impl Daemon {
 }
 
 /// Starts `skiffd` in a new network namespace, or in the one at `namespace`.
-fn spawn(directory: &Path, arguments: &[String], namespace: Option<&Path>) -> Child {
+fn spawn(directory: &Path, data: &Path, arguments: &[String], namespace: Option<&Path>) -> Child {
     let log = File::options().create(true).append(true).open(directory.join("log")).expect("a log file");
     let mut command = match namespace {
         None => Command::new("unshare"),
@@ -174,10 +186,24 @@ fn spawn(directory: &Path, arguments: &[String], namespace: Option<&Path>) -> Ch
     // The shell turns loopback on, then becomes the daemon.
     command.args([flag.as_str(), "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"]).arg(binary("skiffd"));
     command.arg("--host").arg(format!("unix://{}", directory.join("skiff.sock").display()));
-    command.arg("--data-root").arg(directory.join("data")).arg("--exec-root").arg(directory.join("exec"));
-    command.arg("--pidfile").arg(directory.join("skiffd.pid")).args(arguments);
+    command.arg("--data-root").arg(data).arg("--exec-root").arg(directory.join("exec"));
+    command.arg("--pidfile").arg(directory.join("skiffd.pid")).arg("--cgroup-parent").arg(cgroup_parent(directory));
+    command.args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
     command.spawn().expect("skiffd starts")
+}
+
+/// The cgroup below which this daemon's containers have theirs: by it the residue check knows its own.
+fn cgroup_parent(directory: &Path) -> String {
+    directory.file_name().unwrap_or_default().to_string_lossy().into_owned()
+}
+
+/// Removes the parent itself from every hierarchy. A container's own cgroup in it makes this fail, and the check find it.
+fn remove_cgroup_parent(name: &str) {
+    for hierarchy in std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
+        let _missing_or_in_use = std::fs::remove_dir(hierarchy.path().join(name));
+    }
+    let _missing_or_in_use = std::fs::remove_dir(Path::new("/sys/fs/cgroup").join(name));
 }
 
 /// One daemon at a time on this machine: the residue check compares all of it.

@@ -1,4 +1,4 @@
-//! What is on the machine before and after: mounts, cgroups, links, processes in our cgroups.
+//! What is on the machine before and after: mounts, cgroups, links, processes.
 //!
 //! A container engine that forgets something does not fail; it fills the machine. So every end-to-end test compares the
 //! whole machine with what it was. The daemon's network namespace ends with the daemon, and its rules with it; tests of
@@ -11,18 +11,20 @@ use std::time::{Duration, Instant};
 /// A picture of the machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Residue {
+    /// The cgroup parent of the daemon under test: other engines on the machine go about their own business.
+    cgroup_parent: String,
     things: BTreeSet<String>,
 }
 
 impl Residue {
-    /// The machine now.
-    pub fn of_machine() -> Self {
+    /// The machine now, and what belongs to the daemon whose containers' cgroups are below `cgroup_parent`.
+    pub fn of_machine(cgroup_parent: &str) -> Self {
         let mut things = BTreeSet::new();
         things.extend(mounts());
-        things.extend(cgroups());
+        things.extend(cgroups(cgroup_parent));
         things.extend(links());
-        things.extend(processes());
-        Self { things }
+        things.extend(processes(cgroup_parent));
+        Self { cgroup_parent: cgroup_parent.to_owned(), things }
     }
 
     /// What is there now and was not there in this picture. What the kernel takes away a little later (a veth, a dying
@@ -30,7 +32,7 @@ impl Residue {
     pub fn settle(&self, patience: Duration) -> Vec<String> {
         let end = Instant::now() + patience;
         loop {
-            let now = Self::of_machine();
+            let now = Self::of_machine(&self.cgroup_parent);
             let left: Vec<String> = now.things.difference(&self.things).cloned().collect();
             if left.is_empty() || Instant::now() > end {
                 return left;
@@ -46,11 +48,11 @@ fn mounts() -> Vec<String> {
     table.lines().filter_map(|line| line.split(' ').nth(4)).map(|point| format!("mount {point}")).collect()
 }
 
-/// Directories of all hierarchies that belong to an engine or a test of this project.
-fn cgroups() -> Vec<String> {
+/// Directories of all hierarchies that belong to the daemon under test.
+fn cgroups(parent: &str) -> Vec<String> {
     let mut found = Vec::new();
     below(Path::new("/sys/fs/cgroup"), 5, &mut found);
-    let ours = |path: &PathBuf| path.to_string_lossy().contains("skiff/");
+    let ours = |path: &PathBuf| path.to_string_lossy().contains(parent);
     found.into_iter().filter(ours).map(|path| format!("cgroup {}", path.display())).collect()
 }
 
@@ -69,15 +71,16 @@ fn links() -> Vec<String> {
     entries.map(|entry| format!("link {}", entry.file_name().to_string_lossy())).collect()
 }
 
-/// Processes that are in a cgroup of ours, and monitors.
-fn processes() -> Vec<String> {
+/// Processes in the daemon's cgroups, and monitors of its containers.
+fn processes(parent: &str) -> Vec<String> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
         let path = entry.path();
-        let contained = std::fs::read_to_string(path.join("cgroup")).is_ok_and(|text| text.contains("/skiff/"));
-        let name = std::fs::read_to_string(path.join("comm")).unwrap_or_default();
-        if contained || name.starts_with("skiff-") {
-            found.push(format!("process {} {}", entry.file_name().to_string_lossy(), name.trim()));
+        let contained = std::fs::read_to_string(path.join("cgroup")).is_ok_and(|text| text.contains(parent));
+        // A monitor listens on a socket below the daemon's directory, which has the name of the cgroup parent.
+        let command = std::fs::read_to_string(path.join("cmdline")).unwrap_or_default();
+        if contained || command.contains(parent) {
+            found.push(format!("process {} {}", entry.file_name().to_string_lossy(), command.replace('\0', " ")));
         }
     }
     found

@@ -42,7 +42,9 @@ fn ports_and_mounts() {
     daemon.skiff(&["run", "--rm", "--mount", mount, "busybox", "true"]).fails(125, "/no/such/source");
     daemon.skiff(&["run", "--rm", "-v", "data:relative", "busybox", "true"]).fails(125, "relative");
     daemon.skiff(&["run", "--rm", "--network", "nowhere", "busybox", "true"]).fails(125, "nowhere");
-    daemon.skiff(&["run", "--rm", "--memory", "1k", "busybox", "true"]).fails(125, "6MB");
+    daemon
+        .skiff(&["run", "--rm", "--memory", "1k", "busybox", "true"])
+        .fails(125, "Minimum memory limit allowed is 6MB");
     daemon.skiff(&["rm", "-f", "first"]).ok();
     assert_eq!(daemon.skiff(&["ps", "-aq"]).ok(), "");
     daemon.finish();
@@ -98,7 +100,7 @@ fn a_full_disk_while_loading() {
         Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "skiff-small"]).arg(small.path()).status();
     assert!(mounted.unwrap().success());
     let data = small.path().join("data");
-    let daemon = Daemon::bare(&["--data-root", data.to_str().unwrap()]);
+    let daemon = Daemon::with_data_root(&data);
     let full = daemon.skiff(&["import", skiff_tests::debian_tar().to_str().unwrap(), "debian:latest"]);
     full.fails(1, "No space left on device");
     assert_eq!(daemon.skiff(&["images", "-q", "debian"]).ok(), "");

@@ -17,7 +17,7 @@ fn debian_runs_apt_and_sees_only_its_own_processes() {
     assert!(apt.ok().starts_with("apt "), "{apt}");
     let script = "for p in /proc/[0-9]*; do cat $p/comm; done";
     let own = daemon.skiff(&["run", "--rm", "debian", "bash", "-c", script]);
-    assert_eq!(own.ok().lines().collect::<Vec<_>>(), ["bash", "cat"]);
+    assert_eq!(own.ok().lines().collect::<Vec<_>>(), ["bash"]);
     daemon.finish();
 }
 

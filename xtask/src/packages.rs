@@ -12,6 +12,9 @@ use crate::shell;
 /// A package and a file that it brings.
 pub(crate) type Package = (&'static str, &'static str);
 
+/// What running a container needs besides the kernel: the rules of a bridge network are loaded by `nft`.
+pub(crate) const RUN: &[Package] = &[("nftables", "/usr/sbin/nft")];
+
 /// What the images that tests run are made from.
 pub(crate) const FIXTURES: &[Package] = &[("busybox-static", "/bin/busybox"), ("debootstrap", "/usr/sbin/debootstrap")];
 

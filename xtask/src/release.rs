@@ -10,7 +10,7 @@ use std::process::Command;
 
 use anyhow::Result;
 
-use crate::shell;
+use crate::{packages, shell};
 
 const TARGET: &str = "x86_64-unknown-linux-gnu";
 const STATIC: &str = "-C target-feature=+crt-static -C relocation-model=static";
@@ -28,6 +28,9 @@ pub(crate) fn build() -> Result<PathBuf> {
 pub(crate) fn skiff(arguments: &[String]) -> Result<()> {
     if !directory().join("skiff").exists() {
         eprintln!("Building the static release binaries; the first time takes a few minutes.");
+    }
+    if let Err(error) = packages::install(packages::RUN) {
+        eprintln!("{error:#}; a container on a bridge network needs it, others do not");
     }
     let error = Command::new(build()?.join("skiff")).args(arguments).exec();
     Err(error.into())
