@@ -25,7 +25,7 @@ use crate::reply::{Refused, message};
 use crate::versions;
 
 /// How long a stopping daemon waits for requests that are being answered. Streams (`logs -f`) have no end of their own.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Serves `router` on `listener` until `stop` turns true.
 pub(crate) async fn serve(listener: Arc<UnixListener>, router: Router, mut stop: watch::Receiver<bool>) {

@@ -41,7 +41,7 @@ fn what_is_not_there_says_so() {
         ("POST /session", 501, "not supported"),
         ("GET /distribution/library/busybox/json", 501, "not supported"),
         ("POST /plugins/a/b/enable", 501, "plugins: not supported"),
-        ("GET /images/library/none/json", 404, "No such image: library/none"),
+        ("GET /images/team/none/json", 404, "No such image: team/none"),
         ("GET /images/a/b/c/nonsense", 404, "page not found"),
         ("GET /networks/none-of-these", 404, "network none-of-these not found"),
         ("GET /volumes/none-of-these", 404, "no such volume"),

@@ -63,7 +63,7 @@ impl Rendering {
 
     /// Docker's frame: the stream, three zeros, the length in big-endian order, the bytes.
     fn frame(&mut self, number: u8, entry: &Entry<'_>) {
-        let time = if self.options.timestamps { entry.time } else { "" };
+        let time = if self.options.timestamps { padded(entry.time) } else { String::new() };
         let blank = if self.options.timestamps { " " } else { "" };
         if !self.tty {
             let length = u32::try_from(time.len() + blank.len() + entry.log.len()).unwrap_or(u32::MAX);
@@ -84,6 +84,13 @@ impl Rendering {
     pub(super) fn take(&mut self) -> Option<Bytes> {
         (!self.out.is_empty()).then(|| Bytes::from(std::mem::take(&mut self.out)))
     }
+}
+
+/// A moment with all nine digits of its fraction, so that lines are as long as each other.
+fn padded(time: &str) -> String {
+    let time = time.trim_end_matches('Z');
+    let (seconds, fraction) = time.split_once('.').unwrap_or((time, ""));
+    format!("{seconds}.{fraction:0<9}Z")
 }
 
 #[cfg(test)]
