@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use namespaces::{Container, Failure};
 use rootfs::{Rootfs, residue};
 use skiff_runtime::monitor::read_exit;
-use skiff_runtime::plan::{Log, Stdin};
+use skiff_runtime::plan::{Log, Network, Stdin};
 use skiff_runtime::protocol::{Attach, Event, Exit, Request, Started, State};
 use skiff_runtime::{Channel, ExecPlan, Plan, own_executable};
 
@@ -375,6 +375,35 @@ fn layers_limits_and_a_killed_process() {
     assert_eq!((exit.code, exit.signal, exit.oom_killed), (137, Some(9), true));
     assert_eq!(std::fs::read_to_string(bench.rootfs.join("upper/tmp/file")).unwrap(), "kept\n");
     assert!(!bench.rootfs.path().join("tmp/file").exists());
+}
+
+#[test]
+fn a_network_by_descriptor_and_a_volume() {
+    let mut bench = Bench::shell("parts", "readlink /proc/self/ns/net; cat /data/file; touch /data/new");
+    let source = bench.rootfs.join("source");
+    std::fs::create_dir(&source).unwrap();
+    std::fs::write(source.join("file"), "from outside\n").unwrap();
+    let store = volumes::Store::open(bench.rootfs.join("volumes")).unwrap();
+    let wanted = volumes::parse_volume(&format!("{}:/data", source.display())).unwrap();
+    bench.plan.volumes = vec![volumes::attach(&wanted, &store).unwrap()];
+    bench.plan.network = Network::FromFd;
+    bench.plan.container.namespaces.net = namespaces::Namespace::Host;
+    let (netns, name) = std::thread::spawn(|| {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        let path = "/proc/thread-self/ns/net";
+        let name = std::fs::read_link(path).unwrap().into_os_string().into_string().unwrap();
+        (OwnedFd::from(std::fs::File::open(path).unwrap()), name)
+    })
+    .join()
+    .unwrap();
+    let (mut client, theirs) = UnixStream::pair().unwrap();
+    let request = Request::Start { plan: Box::new(bench.plan.clone()), attach: vec![OUTPUT] };
+    let (daemon, monitor) = spawn(&request, &[netns, theirs.into()]);
+    assert!(matches!(receive(&daemon), Event::Started(_)));
+    (bench.daemon, bench.monitor) = (Some(daemon), Some(monitor));
+    assert_eq!(frames(&mut client), (format!("{name}\nfrom outside\n"), String::new()));
+    assert_eq!(bench.exited().code, 0);
+    assert!(source.join("new").exists());
 }
 
 #[test]

@@ -1,141 +1,19 @@
-//! The OCI runtime, used as containerd, Docker and Podman use it: by its command line, on real bundles, as root. Where
-//! another runtime is installed, the same bundles must do the same in it.
+//! The OCI runtime, used as containerd, Docker and Podman use it: by its command line, on real bundles, as root.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
 
+mod bundle;
 mod rootfs;
 
 use std::io::{IoSliceMut, Read, Write};
 use std::mem::MaybeUninit;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixListener;
-use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use rootfs::{Rootfs, residue};
+use bundle::{Bundle, patch};
 use serde_json::{Value, json};
-
-/// A bundle and a directory of records of its own.
-struct Bundle {
-    rootfs: Rootfs,
-    id: String,
-}
-
-impl Bundle {
-    /// A bundle whose program is `args`, with `patch` merged over the config of `spec`.
-    fn new(id: &str, args: &[&str], patch: Value) -> Self {
-        let bundle = Self { rootfs: Rootfs::new(), id: format!("skiff-runtime-{id}") };
-        bundle.ok(&["spec", "--bundle", bundle.path()]);
-        let mut config: Value = serde_json::from_slice(&std::fs::read(bundle.config()).unwrap()).unwrap();
-        config["process"]["terminal"] = false.into();
-        config["process"]["args"] = json!(args);
-        merge(&mut config, patch);
-        std::fs::write(bundle.config(), config.to_string()).unwrap();
-        bundle
-    }
-
-    fn shell(id: &str, script: &str) -> Self {
-        Self::new(id, &["sh", "-c", script], json!({}))
-    }
-
-    fn path(&self) -> &str {
-        self.rootfs.directory.path().to_str().unwrap()
-    }
-
-    fn config(&self) -> PathBuf {
-        self.rootfs.join("config.json")
-    }
-
-    fn command(&self) -> Command {
-        let mut command = Command::new(rootfs::runtime());
-        command.arg("--root").arg(self.rootfs.join("records")).stdin(Stdio::null());
-        command
-    }
-
-    /// `args`, with `ID` for its id.
-    fn invoke(&self, args: &[&str]) -> Output {
-        let args = args.iter().map(|arg| if *arg == "ID" { self.id.as_str() } else { arg });
-        self.command().args(args).output().unwrap()
-    }
-
-    fn ok(&self, args: &[&str]) -> String {
-        let output = self.invoke(args);
-        let (out, err) = (String::from_utf8(output.stdout).unwrap(), String::from_utf8(output.stderr).unwrap());
-        assert!(output.status.success(), "{args:?}: {out}{err}");
-        out
-    }
-
-    /// What a command that must fail says.
-    fn refused(&self, args: &[&str]) -> String {
-        let output = self.invoke(args);
-        assert!(!output.status.success(), "{args:?} went through");
-        String::from_utf8(output.stderr).unwrap().replace(self.path(), "[bundle]").replace(&self.id, "ID")
-    }
-
-    fn run(&self) -> (Option<i32>, String, String) {
-        let output = self.invoke(&["run", "--bundle", self.path(), "ID"]);
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code(), text(output.stdout), text(output.stderr))
-    }
-
-    /// Output goes to a file: a pipe would be held open by the container that waits.
-    fn create(&self, more: &[&str]) -> Output {
-        let file = std::fs::File::create(self.rootfs.join("output")).unwrap();
-        let mut command = self.command();
-        command.args(["create", "--bundle", self.path()]).args(more).arg(&self.id);
-        let status = command.stdout(file.try_clone().unwrap()).stderr(file).status().unwrap();
-        let stderr = std::fs::read(self.rootfs.join("output")).unwrap();
-        Output { status, stdout: Vec::new(), stderr }
-    }
-
-    fn created(id: &str, script: &str) -> Self {
-        let bundle = Self::shell(id, script);
-        let output = bundle.create(&[]);
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        bundle
-    }
-
-    fn state(&self) -> Value {
-        serde_json::from_str(&self.ok(&["state", "ID"])).unwrap()
-    }
-
-    fn until(&self, status: &str) {
-        let deadline = Instant::now() + Duration::from_secs(10);
-        while self.state()["status"] != status {
-            assert!(Instant::now() < deadline, "{}", self.state());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-    }
-
-    fn output(&self) -> String {
-        std::fs::read_to_string(self.rootfs.join("output")).unwrap()
-    }
-
-    fn left(&self) -> Vec<String> {
-        let mut left = residue(self.path());
-        left.extend(residue(&format!("skiff-runtime/{}", self.id)));
-        left.extend(self.rootfs.join("records").join(&self.id).exists().then(|| "record".into()));
-        left
-    }
-}
-
-impl Drop for Bundle {
-    fn drop(&mut self) {
-        self.invoke(&["delete", "--force", "ID"]);
-    }
-}
-
-fn merge(target: &mut Value, patch: Value) {
-    match (target, patch) {
-        (Value::Object(target), Value::Object(patch)) => {
-            for (key, value) in patch {
-                merge(target.entry(key).or_insert(Value::Null), value);
-            }
-        }
-        (target, patch) => *target = patch,
-    }
-}
 
 #[test]
 fn run_is_the_whole_life_and_leaves_nothing() {
@@ -422,12 +300,6 @@ fn a_hook_that_fails_or_hangs_stops_the_create() {
     assert_eq!(bundle.left(), [""; 0]);
 }
 
-fn patch(bundle: &Bundle, patch: Value) {
-    let mut config: Value = serde_json::from_slice(&std::fs::read(bundle.config()).unwrap()).unwrap();
-    merge(&mut config, patch);
-    std::fs::write(bundle.config(), config.to_string()).unwrap();
-}
-
 #[test]
 fn no_way_to_write_the_runtimes_own_file() {
     let script = "exec 3>/proc/1/exe; echo $? >&2";
@@ -439,99 +311,4 @@ fn no_way_to_write_the_runtimes_own_file() {
     assert!(matches!(error.raw_os_error(), Some(libc::EROFS | libc::ETXTBSY)), "{error}");
     bundle.ok(&["start", "ID"]);
     assert!(!bundle.invoke(&["exec", "ID", "sh", "-c", script]).status.success());
-}
-
-/// The same bundle by us and by another runtime: the same output and the same status. What another runtime cannot do on
-/// this machine (cgroups in hybrid mode) is done for it: its view has no unified tree.
-#[test]
-fn other_runtimes_agree() {
-    let bundles = [
-        ("id", Bundle::shell("agree-id", "id; pwd; env | grep -v SHLVL; hostname")),
-        ("caps", Bundle::shell("agree-caps", "grep -E '^(Cap|NoNewPrivs|SigBlk)' /proc/self/status")),
-        ("exit", Bundle::shell("agree-exit", "exit 17")),
-        ("signal", Bundle::shell("agree-signal", "kill -9 $$; sleep 1")),
-        ("fds", Bundle::shell("agree-fds", "ls /proc/self/fd | wc -l")),
-        (
-            "user",
-            Bundle::new(
-                "agree-user",
-                &["id"],
-                json!({ "process": { "user": { "uid": 33, "gid": 33, "additionalGids": [5, 6] } } }),
-            ),
-        ),
-        (
-            "limits",
-            Bundle::new(
-                "agree-limits",
-                &["sh", "-c", "ulimit -n; cat /proc/self/oom_score_adj; umask"],
-                json!({ "process": {
-            "rlimits": [{ "type": "RLIMIT_NOFILE", "soft": 123, "hard": 456 }], "oomScoreAdj": 500, "user": { "umask": 63, "uid": 0, "gid": 0 } } }),
-            ),
-        ),
-        (
-            "mounts",
-            Bundle::shell(
-                "agree-mounts",
-                "mount | grep -E ' on /(proc|dev|dev/shm|dev/mqueue|sys) ' | sed 's/size=[^,)]*//; s/inode64//'",
-            ),
-        ),
-        (
-            "dev",
-            Bundle::shell(
-                "agree-dev",
-                "ls /dev | grep -v -E 'core|console'; test -c /dev/null && echo works > /dev/null",
-            ),
-        ),
-        (
-            "readonly",
-            Bundle::shell(
-                "agree-readonly",
-                "touch /x 2>&1; touch /tmp/x 2>&1; echo 1 2>&1 > /proc/sys/kernel/hostname; ls /proc/acpi /sys/firmware",
-            ),
-        ),
-        (
-            "sysctl",
-            Bundle::new(
-                "agree-sysctl",
-                &["cat", "/proc/sys/net/ipv4/ip_forward"],
-                json!({ "linux": { "sysctl": { "net.ipv4.ip_forward": "1" } } }),
-            ),
-        ),
-        (
-            "seccomp",
-            Bundle::new(
-                "agree-seccomp",
-                &["sh", "-c", "hostname x; kill -0 $$; grep Seccomp: /proc/self/status"],
-                json!({
-            "linux": { "seccomp": { "defaultAction": "SCMP_ACT_ALLOW", "syscalls": [{ "names": ["sethostname"], "action": "SCMP_ACT_ERRNO", "errnoRet": 95 }] } } }),
-            ),
-        ),
-    ];
-    for other in ["crun", "runc"] {
-        if Command::new(other).arg("--version").output().is_err() {
-            eprintln!("{other} is not installed: not compared");
-            continue;
-        }
-        for (name, bundle) in &bundles {
-            // Older ones do not know newer versions of the specification.
-            patch(bundle, json!({ "ociVersion": "1.0.2" }));
-            let ours = bundle.run();
-            let theirs = run_by(other, bundle);
-            assert_eq!((ours.0, &ours.1), (theirs.0, &theirs.1), "{name} by {other}: {} {}", ours.2, theirs.2);
-        }
-    }
-}
-
-fn run_by(runtime: &str, bundle: &Bundle) -> (Option<i32>, String, String) {
-    let script = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"";
-    let id = format!("{}-{runtime}", bundle.id);
-    let output = Command::new("unshare")
-        .args(["-m", "--propagation", "private", "sh", "-c", script, "sh", runtime, "--root"])
-        .arg(bundle.rootfs.join(runtime))
-        .args(["run", "--bundle", bundle.path(), &id])
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
-    let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code(), text(output.stdout), text(output.stderr))
 }

@@ -1,5 +1,7 @@
 //! A throw-away root file system of one static busybox, and what is left when it is gone.
 
+#![allow(dead_code, reason = "not every test file uses all of it")]
+
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
