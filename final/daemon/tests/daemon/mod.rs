@@ -7,6 +7,7 @@ use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::Once;
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -46,6 +47,34 @@ impl Daemon {
             assert!(Instant::now() < end, "skiffd does not answer:\n{}", self.log());
             std::thread::sleep(Duration::from_millis(5));
         }
+    }
+
+    /// Starts one that has an image `busybox`.
+    pub(crate) fn with_busybox() -> Self {
+        let daemon = Self::start();
+        let tree = daemon.home.path().join("busybox");
+        let script = "set -e; mkdir -p $0/bin $0/tmp; cp /bin/busybox $0/bin/box; cd $0/bin; \
+                      for name in $(/bin/busybox --list); do ln -s box $name; done; tar -C $0 -cf $0.tar .";
+        assert!(Command::new("sh").arg("-c").arg(script).arg(&tree).status().unwrap().success());
+        daemon.docker_ok(&["import", tree.with_extension("tar").to_str().unwrap(), "busybox"]);
+        daemon
+    }
+
+    /// Makes a container of `body`, an object of the API without its image, and returns its id.
+    pub(crate) fn create(&self, body: &str) -> String {
+        let answer = self.post("/containers/create", &body.replacen('{', r#"{"Image":"busybox","#, 1));
+        assert_eq!(answer.status(), 201, "{}", answer.body());
+        answer.json()["Id"].as_str().unwrap().to_owned()
+    }
+
+    /// Sends a request that asks for the connection itself, and returns it with the head of the answer.
+    pub(crate) fn hijack(&self, line: &str, body: &str) -> (UnixStream, String) {
+        let mut stream = UnixStream::connect(self.socket()).unwrap();
+        let length = body.len();
+        let headers = "Connection: Upgrade\r\nUpgrade: tcp";
+        write!(stream, "{line} HTTP/1.1\r\nHost: x\r\n{headers}\r\nContent-Length: {length}\r\n\r\n{body}").unwrap();
+        let head = read_head(&mut stream);
+        (stream, head)
     }
 
     pub(crate) fn socket(&self) -> PathBuf {
@@ -112,6 +141,7 @@ impl Daemon {
 
 /// A network namespace of its own: bridges and rules end with it. The shell turns its loopback on and becomes the daemon.
 fn spawn(home: &TempDir, flags: &[&str]) -> Child {
+    build_runtime();
     let log = std::fs::File::options().create(true).append(true).open(home.path().join("log")).unwrap();
     let mut command = Command::new("unshare");
     command.args(["--net", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_skiffd")]);
@@ -124,6 +154,28 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         self.stop();
     }
+}
+
+/// The head of an answer, byte by byte, so that nothing of what follows is taken.
+pub(crate) fn read_head(stream: &mut UnixStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    String::from_utf8(head).unwrap()
+}
+
+/// The monitor's program must be beside the daemon's. Cargo builds only this package's own programs for a test.
+fn build_runtime() {
+    static BUILT: Once = Once::new();
+    BUILT.call_once(|| {
+        let release = env!("CARGO_BIN_EXE_skiffd").contains("/release/");
+        let mut build = Command::new(env!("CARGO"));
+        build.args(["build", "--quiet", "--package", "skiff-runtime"]).args(release.then_some("--release"));
+        assert!(build.status().unwrap().success(), "cannot build skiff-runtime");
+    });
 }
 
 /// An answer as it came over the socket.
