@@ -4,7 +4,7 @@
 //! nobody knows is refused by name: a daemon that overlooks an instruction is worse than one that does not start.
 
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use clap::Parser;
@@ -67,7 +67,7 @@ pub(crate) struct Flags {
 
 /// What dockerd has and this daemon takes without a consequence.
 #[derive(Debug, clap::Args)]
-#[expect(dead_code, reason = "parsed so that it is accepted, read by nobody")]
+#[allow(dead_code, reason = "parsed so that it is accepted, read by nobody")]
 struct Ignored {
     /// Ignored: containers always outlive the daemon.
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
@@ -104,7 +104,7 @@ impl Flags {
     pub(crate) fn bridge(&self) -> String {
         match &self.bridge {
             Some(name) => name.clone(),
-            None if self.data_root == PathBuf::from(DATA_ROOT) => "skiff0".into(),
+            None if self.data_root.as_path() == Path::new(DATA_ROOT) => "skiff0".into(),
             None => format!("skiff{:08x}", fnv1a(self.data_root.as_os_str().as_bytes())),
         }
     }

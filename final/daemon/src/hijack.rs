@@ -34,9 +34,10 @@ const PIECE: usize = 16 * 1024;
 
 /// Name of a stream's shape: raw with a terminal, frames of stdout and stderr without. Clients older than 1.42 know one name.
 pub(crate) fn content_type(tty: bool, version: Version) -> &'static str {
-    match tty || version < Version(1, 42) {
-        true => "application/vnd.docker.raw-stream",
-        false => "application/vnd.docker.multiplexed-stream",
+    if tty || version < Version(1, 42) {
+        "application/vnd.docker.raw-stream"
+    } else {
+        "application/vnd.docker.multiplexed-stream"
     }
 }
 

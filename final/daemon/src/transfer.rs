@@ -34,9 +34,8 @@ pub(crate) fn sent(write: impl FnOnce(&mut dyn Write) -> Result<(), Error> + Sen
     let (send, pieces) = mpsc::channel(ON_THE_WAY);
     tokio::task::spawn_blocking(move || {
         let mut writer = io::BufWriter::with_capacity(64 * 1024, Outgoing(send.clone()));
-        if let Err(error) =
-            write(&mut writer).and_then(|()| Ok(writer.flush().map_err(|e| Error::internal(e.to_string()))?))
-        {
+        let flush = |writer: &mut dyn Write| writer.flush().map_err(|error| Error::internal(error.to_string()));
+        if let Err(error) = write(&mut writer).and_then(|()| flush(&mut writer)) {
             tracing::error!("{}", error.message);
             let _ = send.blocking_send(Err(io::Error::other(error)));
         }
@@ -89,7 +88,10 @@ mod tests {
     async fn blocking_code_reads_a_body_and_writes_one() {
         let pieces = ["one ", "two ", "", "three"].map(|piece| Ok::<_, io::Error>(Bytes::from(piece)));
         let mut reader = reader(Body::from_stream(stream::iter(pieces)));
-        let body = sent(move |writer| Ok(drop(io::copy(&mut reader, writer).unwrap())));
+        let body = sent(move |writer| {
+            assert_eq!(io::copy(&mut reader, writer).unwrap(), 13);
+            Ok(())
+        });
         assert_eq!(body.collect().await.unwrap().to_bytes(), "one two three");
     }
 
