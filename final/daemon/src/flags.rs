@@ -52,6 +52,9 @@ pub(crate) struct Flags {
     /// Cgroup below which containers get their own, unless one asks for another.
     #[arg(long, value_name = "NAME", default_value = "skiff")]
     pub(crate) cgroup_parent: String,
+    /// Directory of each cgroup hierarchy below which the containers' own are made.
+    #[arg(long, value_name = "NAME", default_value = "skiff", value_parser = cgroup_name)]
+    pub(crate) cgroup_parent: String,
     /// Log everything, every request included.
     #[arg(short = 'D', long)]
     pub(crate) debug: bool,
@@ -160,6 +163,15 @@ fn link_name(text: &str) -> Result<String, String> {
     }
 }
 
+/// `skiff`, or `/skiff` as dockerd writes it: always below the top of the hierarchy.
+fn cgroup_name(text: &str) -> Result<String, String> {
+    let name = text.trim_matches('/');
+    if name.split('/').any(|part| matches!(part, "" | "." | "..")) {
+        return Err("not the name of a directory below the top of a cgroup hierarchy".into());
+    }
+    Ok(name.into())
+}
+
 fn absent_file(text: &str) -> Result<PathBuf, String> {
     match std::fs::exists(text) {
         Ok(false) => Ok(text.into()),
@@ -217,6 +229,7 @@ mod tests {
             ("--host=fd://", "systemd"),
             ("--host=unix://relative", "must be absolute"),
             ("--bridge=a-name-that-is-too-long", "at most 15"),
+            ("--cgroup-parent=a/../b", "cgroup hierarchy"),
             ("--config-file=/proc/self/exe", "no configuration file"),
             ("--swarm-default-advertise-addr=eth0", "--swarm-default-advertise-addr"),
         ] {

@@ -153,12 +153,17 @@ fn spawn(home: &TempDir, flags: &[&str]) -> Child {
     command.args(["--net", "sh", "-c", "ip link set lo up; exec \"$@\"", "sh", env!("CARGO_BIN_EXE_skiffd")]);
     command.arg("--host").arg(format!("unix://{}", home.path().join("skiff.sock").display()));
     command.arg("--data-root").arg(home.path().join("data")).arg("--exec-root").arg(home.path().join("run"));
+    command.arg("--cgroup-parent").arg(home.path().file_name().unwrap());
     command.args(flags).stdin(Stdio::null()).stderr(log).spawn().unwrap()
 }
 
 impl Drop for Daemon {
     fn drop(&mut self) {
         self.stop();
+        let cgroups = std::fs::read_dir("/sys/fs/cgroup").unwrap().flatten().map(|hierarchy| hierarchy.path());
+        for hierarchy in cgroups.chain(["/sys/fs/cgroup".into()]) {
+            let _ = std::fs::remove_dir(hierarchy.join(self.home.path().file_name().unwrap()));
+        }
     }
 }
 
