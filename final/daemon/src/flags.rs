@@ -49,9 +49,6 @@ pub(crate) struct Flags {
     /// Largest packet on the default network, in bytes [default: 1500].
     #[arg(long, value_name = "BYTES")]
     pub(crate) mtu: Option<u32>,
-    /// Cgroup below which containers get their own, unless one asks for another.
-    #[arg(long, value_name = "NAME", default_value = "skiff")]
-    pub(crate) cgroup_parent: String,
     /// Directory of each cgroup hierarchy below which the containers' own are made.
     #[arg(long, value_name = "NAME", default_value = "skiff", value_parser = cgroup_name)]
     pub(crate) cgroup_parent: String,

@@ -102,7 +102,6 @@ fn config(flags: &Flags) -> Config {
         bridge_address: flags.bip,
         mtu: flags.mtu,
         cgroup_parent: flags.cgroup_parent.clone(),
-        cgroup_parent: flags.cgroup_parent.clone(),
         registry_mirrors: flags.registry_mirrors.clone(),
         insecure_registries: flags.insecure_registries.clone(),
         ..Config::at(&flags.data_root, &flags.exec_root)
