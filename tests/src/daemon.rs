@@ -128,6 +128,7 @@ impl Daemon {
             let _already_gone = kill_process(pid, Signal::TERM);
         }
         let _reaped = self.child.wait();
+        remove_cgroup_parent(&cgroup_parent(self.directory.path()));
         let _not_mounted =
             Command::new("umount").arg(self.directory.path().join("netns")).stderr(Stdio::null()).status();
     }
