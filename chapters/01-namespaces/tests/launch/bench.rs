@@ -155,6 +155,7 @@ impl Sleeper {
 impl Drop for Sleeper {
     fn drop(&mut self) {
         let _ = rustix::process::pidfd_send_signal(&self.running.pidfd, rustix::process::Signal::KILL);
-        let _ = self.running.wait();
+        // Whatever has entered it and was not waited for, because a test failed, would keep it from ending.
+        while rustix::process::wait(rustix::process::WaitOptions::empty()).is_ok() {}
     }
 }
