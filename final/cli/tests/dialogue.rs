@@ -1,5 +1,7 @@
 //! What the program asks a daemon, in which order, and what it makes of the answers.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop at once")]
+
 mod daemon;
 
 use std::io::{Read as _, Write as _};

@@ -1,7 +1,5 @@
 //! A daemon that answers as it is told and remembers what it was asked, for tests of what the program says and when.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test that cannot go on may stop at once")]
-
 use std::collections::HashMap;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::net::Shutdown;
