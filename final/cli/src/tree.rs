@@ -15,6 +15,7 @@ use crate::usage;
 
 /// Understands the command line and does what it says.
 pub(crate) fn run(arguments: &[OsString]) -> Result<Exit> {
+    let arguments = &without_help(arguments);
     let mut matches = match understand(arguments) {
         Ok(matches) => matches,
         Err(error) => return usage::explain(&error, arguments),
@@ -31,6 +32,16 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Exit> {
     // The program ends now; taking everything apart first would only take time.
     std::mem::forget((runtime, client));
     result.map_err(|error| usage::finish(leaf, error))
+}
+
+/// `skiff help ps` is `skiff ps --help`.
+fn without_help(arguments: &[OsString]) -> Vec<OsString> {
+    let mut words = arguments.to_vec();
+    if words.get(1).is_some_and(|word| word == "help") {
+        words.remove(1);
+        words.push("--help".into());
+    }
+    words
 }
 
 /// Understands the words. A tree with only the command that they name is made first, because that is quick; when it does not
@@ -123,7 +134,10 @@ fn root() -> Command {
 /// Defines the flags of a command, with the habits of docker's: a flag given twice counts the last time, and a value may
 /// begin with a dash.
 pub(crate) fn define<C: Args>(command: Command) -> Command {
-    let command = C::augment_args(command).args_override_self(true).disable_help_flag(true);
+    // What clap makes of the structure's own comment is not for the user.
+    let about = command.get_about().cloned().unwrap_or_default();
+    let command = C::augment_args(command).about(about).long_about(None);
+    let command = command.args_override_self(true).disable_help_flag(true);
     let taken = command.get_arguments().any(|argument| argument.get_short() == Some('h'));
     let help = Arg::new("help").long("help").help("Print this text").action(ArgAction::Help);
     let command = command.mut_args(|argument| {
@@ -197,6 +211,12 @@ mod tests {
             assert_eq!(names(&quick), names(&whole.unwrap()), "{line}");
         }
         assert!(understand(&words("ps --nonsense")).is_err());
+    }
+
+    #[test]
+    fn help_is_a_flag_of_the_command() {
+        assert_eq!(without_help(&words("help ps")), words("ps --help"));
+        assert_eq!(without_help(&words("run image help")), words("run image help"));
     }
 
     #[test]

@@ -106,7 +106,11 @@ fn invalid_value(error: &clap::Error, value: &str, flag: &str) -> String {
         (None, Some(ContextValue::Strings(valid))) => format!("must be one of {}", valid.join(", ")),
         _ => "it cannot be understood".to_owned(),
     };
-    format!("invalid argument \"{value}\" for \"{flag}\" flag: {why}")
+    if flag.starts_with('-') {
+        format!("invalid argument \"{value}\" for \"{flag}\" flag: {why}")
+    } else {
+        format!("invalid argument \"{value}\": {why}")
+    }
 }
 
 /// How many arguments a command takes, read off its usage: `[OPTIONS] CONTAINER [CONTAINER...]` takes at least one.

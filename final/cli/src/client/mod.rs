@@ -162,7 +162,12 @@ impl Client {
 
     /// Docker's sentence, and what to do by the kernel's reason.
     fn unreachable(&self, error: &std::io::Error) -> Error {
-        let sentence = format!("Cannot connect to the Skiff daemon at {}. Is skiffd running?", self.endpoint);
+        let sentence = match error.kind() {
+            ErrorKind::PermissionDenied => {
+                format!("permission denied while trying to connect to the Skiff daemon at {}", self.endpoint)
+            }
+            _ => format!("Cannot connect to the Skiff daemon at {}. Is skiffd running?", self.endpoint),
+        };
         let hint = match error.kind() {
             ErrorKind::PermissionDenied => "The socket belongs to root: use sudo.".to_owned(),
             ErrorKind::NotFound => "There is no such socket. Check -H and DOCKER_HOST, or start skiffd.".to_owned(),

@@ -48,8 +48,15 @@ pub(crate) struct Identity {
     /// Platform of the image, such as linux/arm64
     #[arg(long, value_name = "PLATFORM", env = "DOCKER_DEFAULT_PLATFORM", hide_env = true)]
     pub(crate) platform: Option<String>,
-    /// When to pull the image
-    #[arg(long, value_enum, value_name = "WHEN", default_value = "missing")]
+    /// When to pull the image: always, missing (the default), never
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHEN",
+        default_value = "missing",
+        hide_default_value = true,
+        hide_possible_values = true
+    )]
     pub(crate) pull: Pull,
     /// Say nothing while the image is pulled
     #[arg(short, long)]

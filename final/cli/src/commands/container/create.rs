@@ -21,7 +21,7 @@ pub(crate) struct Create {
 
 impl Execute for Create {
     const USAGE: &'static str = "[OPTIONS] IMAGE [COMMAND] [ARG...]";
-    const ABOUT: &'static str = "Create a new container";
+    const ABOUT: &'static str = "Make a container from an image, without starting it";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let body = self.options.body(false, &|name| std::env::var(name).ok())?;

@@ -94,7 +94,7 @@ struct Ended {
 
 impl Execute for Exec {
     const USAGE: &'static str = "[OPTIONS] CONTAINER COMMAND [ARG...]";
-    const ABOUT: &'static str = "Run a command in a running container";
+    const ABOUT: &'static str = "Run another program in a running container";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let Some((container, command)) = self.words.split_first().filter(|(_, command)| !command.is_empty()) else {

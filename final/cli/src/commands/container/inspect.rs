@@ -22,7 +22,7 @@ pub(crate) struct Inspect {
 
 impl Execute for Inspect {
     const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
-    const ABOUT: &'static str = "Display detailed information on one or more containers";
+    const ABOUT: &'static str = "Show everything that is known about containers";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         show(client, &self.containers, &[Kind::Container], self.format.as_deref(), self.size).await

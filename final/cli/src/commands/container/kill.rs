@@ -19,7 +19,7 @@ pub(crate) struct Kill {
 
 impl Execute for Kill {
     const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
-    const ABOUT: &'static str = "Kill one or more running containers";
+    const ABOUT: &'static str = "Send a signal to running containers";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let kill = async |name: &str| {

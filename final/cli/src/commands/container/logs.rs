@@ -39,7 +39,7 @@ pub(crate) struct Logs {
 
 impl Execute for Logs {
     const USAGE: &'static str = "[OPTIONS] CONTAINER";
-    const ABOUT: &'static str = "Fetch the logs of a container";
+    const ABOUT: &'static str = "Print what a container has written";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let now = Timestamp::now();

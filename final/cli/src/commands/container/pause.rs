@@ -23,7 +23,7 @@ pub(crate) struct Unpause {
 
 impl Execute for Pause {
     const USAGE: &'static str = "CONTAINER [CONTAINER...]";
-    const ABOUT: &'static str = "Pause all processes within one or more containers";
+    const ABOUT: &'static str = "Freeze all processes of containers";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         each(&self.containers, async |name: &str| client.send(Request::post(format!("{}/pause", path(name)))).await)
@@ -33,7 +33,7 @@ impl Execute for Pause {
 
 impl Execute for Unpause {
     const USAGE: &'static str = "CONTAINER [CONTAINER...]";
-    const ABOUT: &'static str = "Unpause all processes within one or more containers";
+    const ABOUT: &'static str = "Thaw all processes of containers";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         each(&self.containers, async |name: &str| client.send(Request::post(format!("{}/unpause", path(name)))).await)

@@ -45,7 +45,7 @@ struct Binding {
 
 impl Execute for Port {
     const USAGE: &'static str = "CONTAINER [PRIVATE_PORT[/PROTO]]";
-    const ABOUT: &'static str = "List port mappings or a specific mapping for the container";
+    const ABOUT: &'static str = "List the published ports of a container";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let inspected: Inspected = client.json(Request::get(format!("{}/json", path(&self.container)))).await?;

@@ -31,7 +31,7 @@ struct Pruned {
 
 impl Execute for Prune {
     const USAGE: &'static str = "[OPTIONS]";
-    const ABOUT: &'static str = "Remove all stopped containers";
+    const ABOUT: &'static str = "Remove all containers that do not run";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         if !self.force && !output::confirm("WARNING! This will remove all stopped containers.")? {

@@ -18,7 +18,7 @@ pub(crate) struct Rename {
 
 impl Execute for Rename {
     const USAGE: &'static str = "CONTAINER NEW_NAME";
-    const ABOUT: &'static str = "Rename a container";
+    const ABOUT: &'static str = "Give a container another name";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         client.send(Request::post(format!("{}/rename", path(&self.container))).query("name", &self.name)).await?;

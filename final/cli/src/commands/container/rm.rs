@@ -25,7 +25,7 @@ pub(crate) struct Rm {
 
 impl Execute for Rm {
     const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
-    const ABOUT: &'static str = "Remove one or more containers";
+    const ABOUT: &'static str = "Remove containers";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let remove = async |name: &str| {

@@ -50,7 +50,7 @@ pub(super) fn keys(text: &str) -> Result<Keys, String> {
 
 impl Execute for Run {
     const USAGE: &'static str = "[OPTIONS] IMAGE [COMMAND] [ARG...]";
-    const ABOUT: &'static str = "Create and run a new container from an image";
+    const ABOUT: &'static str = "Make a container from an image and run it";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let streams = &self.options.streams;

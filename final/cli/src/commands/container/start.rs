@@ -34,7 +34,7 @@ pub(crate) struct Start {
 
 impl Execute for Start {
     const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
-    const ABOUT: &'static str = "Start one or more stopped containers";
+    const ABOUT: &'static str = "Start containers that have ended or never ran";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         if !self.attach && !self.interactive {

@@ -113,7 +113,7 @@ const FIELDS: &[Field] = &[
 
 impl Execute for Stats {
     const USAGE: &'static str = "[OPTIONS] [CONTAINER...]";
-    const ABOUT: &'static str = "Display a live stream of container(s) resource usage statistics";
+    const ABOUT: &'static str = "Show what containers use of the machine";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         loop {

@@ -29,7 +29,7 @@ pub(crate) struct Restart {
 
 impl Execute for Stop {
     const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
-    const ABOUT: &'static str = "Stop one or more running containers";
+    const ABOUT: &'static str = "Ask running containers to end, and kill those that do not";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         self.send(client, "stop").await
@@ -38,7 +38,7 @@ impl Execute for Stop {
 
 impl Execute for Restart {
     const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
-    const ABOUT: &'static str = "Restart one or more containers";
+    const ABOUT: &'static str = "Stop containers and start them again";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         self.stop.send(client, "restart").await

@@ -26,7 +26,7 @@ struct Processes {
 
 impl Execute for Top {
     const USAGE: &'static str = "CONTAINER [ps OPTIONS...]";
-    const ABOUT: &'static str = "Display the running processes of a container";
+    const ABOUT: &'static str = "List the processes of a container";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let (container, options) =

@@ -69,7 +69,7 @@ struct Updated {
 
 impl Execute for Update {
     const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
-    const ABOUT: &'static str = "Update configuration of one or more containers";
+    const ABOUT: &'static str = "Change the limits of containers";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let body = ContainerUpdateBody {

@@ -17,7 +17,7 @@ pub(crate) struct Wait {
 
 impl Execute for Wait {
     const USAGE: &'static str = "CONTAINER [CONTAINER...]";
-    const ABOUT: &'static str = "Block until one or more containers stop, then print their exit codes";
+    const ABOUT: &'static str = "Wait until containers have ended, and print their exit statuses";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let mut errors = Vec::new();

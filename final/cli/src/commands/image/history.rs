@@ -57,7 +57,7 @@ const FIELDS: &[Field] = &[
 
 impl Execute for History {
     const USAGE: &'static str = "[OPTIONS] IMAGE";
-    const ABOUT: &'static str = "Show the history of an image";
+    const ABOUT: &'static str = "Show how an image was made";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let platform = self.platform.as_deref().map(super::load::platform_json);

@@ -31,7 +31,7 @@ pub(crate) struct Import {
 
 impl Execute for Import {
     const USAGE: &'static str = "[OPTIONS] file|URL|- [REPOSITORY[:TAG]]";
-    const ABOUT: &'static str = "Import the contents from a tarball to create a filesystem image";
+    const ABOUT: &'static str = "Make an image from a tar archive of files";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let url = self.source.starts_with("http://") || self.source.starts_with("https://");

@@ -19,7 +19,7 @@ pub(crate) struct Inspect {
 
 impl Execute for Inspect {
     const USAGE: &'static str = "[OPTIONS] IMAGE [IMAGE...]";
-    const ABOUT: &'static str = "Display detailed information on one or more images";
+    const ABOUT: &'static str = "Show everything that is known about images";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         show(client, &self.images, &[Kind::Image], self.format.as_deref(), false).await

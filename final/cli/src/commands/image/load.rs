@@ -28,7 +28,7 @@ pub(crate) struct Load {
 
 impl Execute for Load {
     const USAGE: &'static str = "[OPTIONS]";
-    const ABOUT: &'static str = "Load an image from a tar archive or STDIN";
+    const ABOUT: &'static str = "Read images from a tar archive";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let file = match &self.input {

@@ -34,7 +34,7 @@ struct Pruned {
 
 impl Execute for Prune {
     const USAGE: &'static str = "[OPTIONS]";
-    const ABOUT: &'static str = "Remove unused images";
+    const ABOUT: &'static str = "Remove images that nobody uses";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let warning = if self.all {

@@ -26,7 +26,7 @@ pub(crate) struct Pull {
 
 impl Execute for Pull {
     const USAGE: &'static str = "[OPTIONS] NAME[:TAG|@DIGEST]";
-    const ABOUT: &'static str = "Download an image from a registry";
+    const ABOUT: &'static str = "Fetch an image from a registry";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let mut reference = Reference::parse(&self.image)?;

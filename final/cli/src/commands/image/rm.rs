@@ -36,7 +36,7 @@ pub(crate) struct Removed {
 
 impl Execute for Rm {
     const USAGE: &'static str = "[OPTIONS] IMAGE [IMAGE...]";
-    const ABOUT: &'static str = "Remove one or more images";
+    const ABOUT: &'static str = "Remove images, or only names of them";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let mut errors = Vec::new();

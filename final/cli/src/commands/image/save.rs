@@ -28,7 +28,7 @@ pub(crate) struct Save {
 
 impl Execute for Save {
     const USAGE: &'static str = "[OPTIONS] IMAGE [IMAGE...]";
-    const ABOUT: &'static str = "Save one or more images to a tar archive (streamed to STDOUT by default)";
+    const ABOUT: &'static str = "Write images to a tar archive";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         if self.output.is_none() && io::stdout().is_terminal() {

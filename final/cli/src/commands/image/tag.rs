@@ -19,7 +19,7 @@ pub(crate) struct Tag {
 
 impl Execute for Tag {
     const USAGE: &'static str = "SOURCE_IMAGE[:TAG] TARGET_IMAGE[:TAG]";
-    const ABOUT: &'static str = "Create a tag TARGET_IMAGE that refers to SOURCE_IMAGE";
+    const ABOUT: &'static str = "Give an image another name";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let target = Reference::parse(&self.target)?;

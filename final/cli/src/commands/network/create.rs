@@ -76,7 +76,7 @@ struct Created {
 
 impl Execute for Create {
     const USAGE: &'static str = "[OPTIONS] NETWORK";
-    const ABOUT: &'static str = "Create a network";
+    const ABOUT: &'static str = "Make a network";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let created: Created = client.json(Request::post("/networks/create").json(&self.body()?)?).await?;

@@ -22,7 +22,7 @@ pub(crate) struct Inspect {
 
 impl Execute for Inspect {
     const USAGE: &'static str = "[OPTIONS] NETWORK [NETWORK...]";
-    const ABOUT: &'static str = "Display detailed information on one or more networks";
+    const ABOUT: &'static str = "Show everything that is known about networks";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         show(client, &self.networks, &[Kind::Network], self.format.as_deref(), false).await

@@ -28,7 +28,7 @@ struct Pruned {
 
 impl Execute for Prune {
     const USAGE: &'static str = "[OPTIONS]";
-    const ABOUT: &'static str = "Remove all unused networks";
+    const ABOUT: &'static str = "Remove networks that nobody uses";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let warning = "WARNING! This will remove all custom networks not used by at least one container.";

@@ -19,7 +19,7 @@ pub(crate) struct Rm {
 
 impl Execute for Rm {
     const USAGE: &'static str = "[OPTIONS] NETWORK [NETWORK...]";
-    const ABOUT: &'static str = "Remove one or more networks";
+    const ABOUT: &'static str = "Remove networks";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let remove = async |name: &str| match client.send(Request::delete(path(name))).await {

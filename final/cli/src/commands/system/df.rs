@@ -60,7 +60,7 @@ const FIELDS: &[Field] = &[
 
 impl Execute for Df {
     const USAGE: &'static str = "[OPTIONS]";
-    const ABOUT: &'static str = "Show docker disk usage";
+    const ABOUT: &'static str = "Show what takes up space on the disk";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let usage: Usage = client.json(Request::get("/system/df")).await?;

@@ -28,7 +28,7 @@ pub(crate) struct Events {
 
 impl Execute for Events {
     const USAGE: &'static str = "[OPTIONS]";
-    const ABOUT: &'static str = "Get real time events from the server";
+    const ABOUT: &'static str = "Show what happens, as it happens";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let now = Timestamp::now();

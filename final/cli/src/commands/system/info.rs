@@ -21,7 +21,7 @@ pub(crate) struct Info {
 
 impl Execute for Info {
     const USAGE: &'static str = "[OPTIONS]";
-    const ABOUT: &'static str = "Display system-wide information";
+    const ABOUT: &'static str = "Show the state of the engine and of the machine";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let bytes = client.bytes(Request::get("/info")).await?;

@@ -40,7 +40,7 @@ const KINDS: [(&str, Kind); 4] =
 
 impl Execute for Inspect {
     const USAGE: &'static str = "[OPTIONS] NAME|ID [NAME|ID...]";
-    const ABOUT: &'static str = "Return low-level information on Docker objects";
+    const ABOUT: &'static str = "Show everything that is known about a thing of any kind";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let kinds = match self.kind.as_deref() {

@@ -26,7 +26,7 @@ pub(crate) struct Prune {
 
 impl Execute for Prune {
     const USAGE: &'static str = "[OPTIONS]";
-    const ABOUT: &'static str = "Remove unused data";
+    const ABOUT: &'static str = "Remove everything that nobody uses";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         if !self.force && !output::confirm(&self.warning())? {

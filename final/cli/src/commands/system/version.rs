@@ -19,7 +19,7 @@ pub(crate) struct Version {
 
 impl Execute for Version {
     const USAGE: &'static str = "[OPTIONS]";
-    const ABOUT: &'static str = "Show the version information of client and daemon";
+    const ABOUT: &'static str = "Show the versions of this program and of the daemon";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let server: Result<Value> = client.json(Request::get("/version")).await;

@@ -34,7 +34,7 @@ struct Created {
 
 impl Execute for Create {
     const USAGE: &'static str = "[OPTIONS] [VOLUME]";
-    const ABOUT: &'static str = "Create a volume";
+    const ABOUT: &'static str = "Make a volume";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let body = VolumeCreateOptions {

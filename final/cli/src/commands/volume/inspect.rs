@@ -19,7 +19,7 @@ pub(crate) struct Inspect {
 
 impl Execute for Inspect {
     const USAGE: &'static str = "[OPTIONS] VOLUME [VOLUME...]";
-    const ABOUT: &'static str = "Display detailed information on one or more volumes";
+    const ABOUT: &'static str = "Show everything that is known about volumes";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         show(client, &self.volumes, &[Kind::Volume], self.format.as_deref(), false).await

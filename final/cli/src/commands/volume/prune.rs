@@ -33,7 +33,7 @@ struct Pruned {
 
 impl Execute for Prune {
     const USAGE: &'static str = "[OPTIONS]";
-    const ABOUT: &'static str = "Remove unused local volumes";
+    const ABOUT: &'static str = "Remove volumes that nobody uses";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let warning = if self.all {

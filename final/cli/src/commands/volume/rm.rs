@@ -19,7 +19,7 @@ pub(crate) struct Rm {
 
 impl Execute for Rm {
     const USAGE: &'static str = "[OPTIONS] VOLUME [VOLUME...]";
-    const ABOUT: &'static str = "Remove one or more volumes";
+    const ABOUT: &'static str = "Remove volumes and what is in them";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let remove = async |name: &str| client.send(Request::delete(path(name)).flag("force", self.force)).await;
