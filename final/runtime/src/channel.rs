@@ -90,6 +90,11 @@ impl Channel {
         Ok(Self { fd: rustix::net::accept_with(listener, flags).step("accept a connection")? })
     }
 
+    /// Another handle on the same end.
+    pub fn try_clone(&self) -> Result<Self> {
+        Ok(Self { fd: self.fd.try_clone().step("copy the channel")? })
+    }
+
     /// Makes every later call fail with `EAGAIN` instead of waiting.
     pub fn set_nonblocking(&self) -> Result<()> {
         rustix::io::ioctl_fionbio(&self.fd, true).step("make the channel non-blocking")

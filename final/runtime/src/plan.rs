@@ -68,6 +68,9 @@ pub enum Network {
     /// A namespace that the daemon has prepared; its descriptor is the first one beside the Start message.
     /// `container.namespaces.net` is [`namespaces::Namespace::Host`] then.
     FromFd,
+    /// The same, but the daemon is still preparing it: its descriptor comes beside a message of its own,
+    /// [`crate::protocol::Request::Network`], while the monitor makes the cgroup and the layers.
+    Coming,
 }
 
 /// What becomes of standard input.

@@ -4,6 +4,7 @@
 //! daemon                                        monitor
 //! ──────                                        ───────
 //! Start{plan, attach} + [netns] + sockets ────▶ makes the container
+//! [Network + netns] ───────────────────────────▶ (when it could not come with Start)
 //!                          ◀──────────────────── Started{pid, …}   or Failed(failure), and it ends
 //! Attach + socket ─────────────────────────────▶
 //!                          ◀──────────────────── Done              or Failed(failure), and it goes on
@@ -14,7 +15,7 @@
 //!                          ◀──────────────────── Exited{code, …}   unasked, once, to every connection
 //! ```
 //!
-//! Each request is answered by exactly one event, in order; only [`Event::Exited`] comes unasked, and it is the last. The end
+//! Each request but Network is answered by exactly one event, in order; only [`Event::Exited`] comes unasked, and it is the last. The end
 //! of file after it says that the monitor has given back what it held: the overlay, the cgroup, the socket. A
 //! daemon that was restarted connects to `monitor.sock` ([`crate::Channel::connect`]), says Hello, and has the same
 //! conversation as the one before it. Start and Exec are understood once, on the connection that a monitor is born with.
@@ -38,6 +39,9 @@ pub enum Request {
         #[serde(default)]
         attach: Vec<Attach>,
     },
+    /// The rest of a Start whose plan says [`crate::plan::Network::Coming`]. Descriptor: the network namespace. It has no
+    /// answer of its own.
+    Network,
     /// Run a second process in a container. Descriptors: one socket for each of `attach`.
     Exec {
         /// The process.

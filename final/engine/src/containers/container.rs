@@ -75,6 +75,21 @@ impl Places {
         self.record.join("upper")
     }
 
+    /// The kernel's scratch space beside it.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.record.join("work")
+    }
+
+    /// Where the root file system is mounted, in the container's own mount namespace.
+    pub(crate) fn root(&self) -> PathBuf {
+        self.record.join("rootfs")
+    }
+
+    /// The directories that make up the root file system.
+    pub(crate) fn of_root(&self) -> [PathBuf; 3] {
+        [self.upper(), self.work(), self.root()]
+    }
+
     /// The current log; older ones are beside it with a number.
     pub(crate) fn log(&self, id: &str) -> PathBuf {
         self.record.join(format!("{id}-json.log"))

@@ -43,6 +43,7 @@ impl Containers {
             Ok(container) => {
                 self.index().insert(Arc::clone(&container));
                 self.tell(&container, "create", &[]);
+                make_ahead(&container);
                 Ok(ContainerCreateResponse { id, warnings })
             }
             Err(error) => {
@@ -130,6 +131,17 @@ fn write(container: &Container) -> Result<()> {
     // A container that is removed at its end is nothing to come back to after a power failure.
     let durability = if asked.auto_remove() { Durability::Crash } else { Durability::Power };
     Ok(record::write(&directory.join(ASKED), &*asked, durability)?)
+}
+
+/// Makes the directories of the root file system while the client reads the answer and asks for the start: on a busy disk
+/// they are a good part of it. They may be there already, or the container may be gone: either is fine.
+fn make_ahead(container: &Container) {
+    let directories = container.places.of_root();
+    tokio::task::spawn_blocking(move || {
+        for directory in directories {
+            let _ = fs::create_dir(directory);
+        }
+    });
 }
 
 fn check_platform(image: &Image, name: &str, platform: Option<&str>) -> Result<()> {

@@ -4,6 +4,7 @@
 //! So the task keeps a queue of those who wait for an answer, and everybody else only has a handle to put requests in.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
@@ -82,7 +83,8 @@ pub(crate) struct Ending {
 struct Asking {
     request: Request,
     fds: Vec<OwnedFd>,
-    answer: oneshot::Sender<Result<Event, Failure>>,
+    /// `None` for what has no answer.
+    answer: Option<oneshot::Sender<Result<Event, Failure>>>,
 }
 
 impl Monitor {
@@ -114,49 +116,71 @@ impl Monitor {
         Ok((Self { requests }, Ending { exit: exited, gone: ended }))
     }
 
-    /// Sends one request, with descriptors beside it, and waits for its answer. `Failed` is an error here.
-    pub(crate) async fn ask(&self, request: Request, fds: Vec<OwnedFd>) -> Result<Event, Failure> {
-        let lost = || Failure::new("talk to the monitor", "it has ended");
+    /// Sends one request, with descriptors beside it, now. The answer can be waited for later; `Failed` is an error here.
+    pub(crate) fn ask(
+        &self,
+        request: Request,
+        fds: Vec<OwnedFd>,
+    ) -> impl Future<Output = Result<Event, Failure>> + Send + use<> {
         let (answer, answered) = oneshot::channel();
-        self.requests.send(Asking { request, fds, answer }).map_err(|_| lost())?;
-        match answered.await.map_err(|_| lost())?? {
-            Event::Failed(failure) => Err(failure),
-            event => Ok(event),
+        // When nobody takes it, the answer's other end is dropped with it.
+        let _ = self.requests.send(Asking { request, fds, answer: Some(answer) });
+        async move {
+            match answered.await.map_err(|_| Failure::new("talk to the monitor", "it has ended"))?? {
+                Event::Failed(failure) => Err(failure),
+                event => Ok(event),
+            }
+        }
+    }
+
+    /// Sends a message that has no answer of its own.
+    pub(crate) fn tell(&self, request: Request, fds: Vec<OwnedFd>) {
+        // A monitor that is gone says so to whoever waits for an answer.
+        let _ = self.requests.send(Asking { request, fds, answer: None });
+    }
+}
+
+/// Who waits for what a monitor will say.
+struct Listeners {
+    answers: VecDeque<oneshot::Sender<Result<Event, Failure>>>,
+    exit: Option<oneshot::Sender<Exit>>,
+}
+
+impl Listeners {
+    /// Tells whoever waits for this event. That nobody does any more is fine.
+    fn hear(&mut self, event: Event) {
+        match event {
+            Event::Exited(how) => {
+                let _ = self.exit.take().map(|exit| exit.send(how).is_ok());
+            }
+            answer => {
+                let _ = self.answers.pop_front().map(|waiting| waiting.send(Ok(answer)).is_ok());
+            }
         }
     }
 }
 
-/// The conversation, until the monitor hangs up.
+/// The conversation, until the monitor hangs up, or nobody has a handle any more: a monitor that has not been told everything
+/// ends by that.
 async fn converse(
     channel: AsyncFd<Channel>,
     mut requests: mpsc::UnboundedReceiver<Asking>,
     exit: oneshot::Sender<Exit>,
 ) {
-    let mut exit = Some(exit);
-    let mut waiting = VecDeque::new();
+    let mut listeners = Listeners { answers: VecDeque::new(), exit: Some(exit) };
     loop {
         tokio::select! {
-            asking = requests.recv() => match asking {
-                // Nobody has a handle any more, so nobody wants to know: a monitor that was never told to start ends by this.
-                None => return,
-                Some(asking) => match send(&channel, &asking).await {
-                Ok(()) => waiting.push_back(asking.answer),
-                Err(failure) => drop(asking.answer.send(Err(failure))),
-                },
-            },
+            asking = requests.recv() => {
+                let Some(asking) = asking else { return };
+                let sent = send(&channel, &asking).await;
+                match (asking.answer, sent) {
+                    (Some(answer), Ok(())) => listeners.answers.push_back(answer),
+                    (Some(answer), Err(failure)) => drop(answer.send(Err(failure))),
+                    (None, _) => {}
+                }
+            }
             event = receive(&channel) => match event {
-                Some(Event::Exited(how)) => {
-                    if let Some(exit) = exit.take() {
-                        let _ = exit.send(how);
-                    }
-                }
-                Some(event) => {
-                    // Nobody waits for an answer that nobody asked for.
-                    let answer: Option<oneshot::Sender<_>> = waiting.pop_front();
-                    if let Some(answer) = answer {
-                        let _ = answer.send(Ok(event));
-                    }
-                }
+                Some(event) => listeners.hear(event),
                 None => return,
             },
         }

@@ -109,20 +109,31 @@ impl Containers {
         self.watch(Arc::clone(container), made.monitor, made.ending);
     }
 
+    /// Makes the network namespace and the rest at the same time: they meet in the monitor, right before it launches.
     async fn make(&self, container: &Arc<Container>, asked: &Asked, network: &Attachment) -> Result<Made, Blamed> {
         let engine_failed = |error: Error| (error, 128);
         let (networks, attachment) = (Arc::clone(&self.shared.networks), network.clone());
         let netns = tokio::spawn(blocking(move || networks.prepare(&attachment)));
-        let prepared = self.prepare(container, asked, network);
+        let begun = self.prepare(container, asked, network).map(|(monitor, ending, plan)| {
+            let mut clients = container.take_waiting();
+            let late = clients.split_off(clients.len().min(MAX_FDS - 1));
+            let (attach, sockets): (Vec<Attach>, Vec<OwnedFd>) = clients.into_iter().unzip();
+            let answer = monitor.ask(Request::Start { plan: Box::new(plan), attach }, sockets);
+            (monitor, ending, answer, late)
+        });
         // Waited for in any case: what it makes must not come after what takes it back.
-        let netns = netns.await.map_err(Error::from).and_then(|made| made).map_err(engine_failed)?;
-        let (monitor, ending, plan) = prepared.map_err(engine_failed)?;
-        let mut clients = container.take_waiting();
-        let late = clients.split_off(clients.len().min(MAX_FDS - 1));
-        let (attach, sockets): (Vec<Attach>, Vec<OwnedFd>) = clients.into_iter().unzip();
-        let fds = netns.into_iter().chain(sockets).collect();
-        let answer = monitor.ask(Request::Start { plan: Box::new(plan), attach }, fds).await.map_err(blame::of)?;
-        let Event::Started(started) = answer else {
+        let netns = netns.await.map_err(Error::from).and_then(|made| made);
+        let (monitor, ending, answer, late) = begun.map_err(engine_failed)?;
+        match netns {
+            Ok(netns) => netns.into_iter().for_each(|netns| monitor.tell(Request::Network, vec![netns])),
+            Err(error) => {
+                drop(monitor);
+                // It takes back what it has made so far.
+                let _ = ending.gone.await;
+                return Err(engine_failed(error));
+            }
+        }
+        let Event::Started(started) = answer.await.map_err(blame::of)? else {
             return Err(engine_failed(Error::internal("the monitor gave an answer that nobody understands")));
         };
         attach_late(&monitor, late).await;

@@ -13,7 +13,9 @@ use volumes::VolumesStage;
 
 use super::exit;
 use super::stream::Ends;
+use crate::channel::Channel;
 use crate::plan::{ExecPlan, Network, Plan, Stdin};
+use crate::protocol::Request;
 use crate::sys;
 
 /// A program that runs, and what its monitor holds of it.
@@ -24,6 +26,16 @@ pub(crate) struct Made {
     pub(crate) stages: Vec<Box<dyn Stage>>,
     /// Where to ask what the group went through.
     pub(crate) group: Option<Group>,
+}
+
+/// The network namespace that the daemon prepares.
+pub(crate) enum Netns {
+    /// None: the plan says which one it is.
+    None,
+    /// This one.
+    There(OwnedFd),
+    /// It will come over this channel.
+    Coming(Channel),
 }
 
 /// A cgroup, by the place where it can be found again.
@@ -40,7 +52,7 @@ impl Group {
 }
 
 /// Makes the container. On failure nothing is left of it.
-pub(crate) fn container(plan: &Plan, netns: Option<OwnedFd>) -> Result<Made> {
+pub(crate) fn container(plan: &Plan, netns: Netns) -> Result<Made> {
     let group =
         plan.cgroup.as_ref().map(|group| Ok(Group { hierarchies: Hierarchies::discover()?, path: group.path.clone() }));
     let group = group.transpose()?;
@@ -73,7 +85,7 @@ pub(crate) fn exec(plan: &ExecPlan) -> Result<Made> {
 }
 
 /// The stages in the order of the chapters.
-fn stages(plan: &Plan, netns: Option<OwnedFd>, group: Option<&Group>) -> Result<Vec<Box<dyn Stage>>> {
+fn stages(plan: &Plan, netns: Netns, group: Option<&Group>) -> Result<Vec<Box<dyn Stage>>> {
     let mut stages: Vec<Box<dyn Stage>> = Vec::new();
     if let (Some(wanted), Some(group)) = (&plan.cgroup, group) {
         stages.push(Box::new(CgroupStage::new(wanted.clone()).on(group.hierarchies.clone())));
@@ -81,9 +93,11 @@ fn stages(plan: &Plan, netns: Option<OwnedFd>, group: Option<&Group>) -> Result<
     if let Some(overlay) = &plan.overlay {
         stages.push(Box::new(OverlayStage::new(overlay.clone())));
     }
+    let mut coming = None;
     match (plan.network, netns) {
-        (Network::FromFd, Some(netns)) => stages.push(Box::new(NetworkStage::from_netns(netns))),
-        (Network::Container, None) => {}
+        (Network::FromFd, Netns::There(netns)) => stages.push(Box::new(NetworkStage::from_netns(netns))),
+        (Network::Coming, Netns::Coming(channel)) => coming = Some(ComingNetwork { channel, network: None }),
+        (Network::Container, Netns::None) => {}
         (wanted, _) => {
             let cause = format!("the plan says {wanted:?}, and the descriptors beside it say otherwise");
             return Err(Failure::new("join the container's network namespace", cause));
@@ -95,7 +109,33 @@ fn stages(plan: &Plan, netns: Option<OwnedFd>, group: Option<&Group>) -> Result<
     if plan.create_cwd {
         stages.push(Box::new(WorkingDirectory(plan.container.process.cwd.clone())));
     }
+    // Waited for last: by then everything else is prepared.
+    stages.extend(coming.map(|coming| Box::new(coming) as Box<dyn Stage>));
     Ok(stages)
+}
+
+/// The network stage of a namespace that is still being prepared when the monitor starts.
+struct ComingNetwork {
+    channel: Channel,
+    network: Option<NetworkStage>,
+}
+
+impl Stage for ComingNetwork {
+    fn name(&self) -> &'static str {
+        "network"
+    }
+
+    fn prepare(&mut self) -> Result<()> {
+        let received = self.channel.receive::<Request>()?;
+        let netns = received.filter(|received| received.message == Request::Network).and_then(|mut it| it.fds.pop());
+        let missing = || Failure::new("wait for the network namespace", "the daemon has given up");
+        self.network = Some(NetworkStage::from_netns(netns.ok_or_else(missing)?));
+        Ok(())
+    }
+
+    fn steps(&self) -> Vec<Step<'_>> {
+        self.network.as_ref().map(Stage::steps).unwrap_or_default()
+    }
 }
 
 /// Launches with pipes, or with a terminal.

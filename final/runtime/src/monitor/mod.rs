@@ -36,7 +36,7 @@ use rustix::fs::OFlags;
 
 use attached::Attached;
 use json_log::JsonLog;
-use make::Made;
+use make::{Made, Netns};
 use watch::Monitor;
 
 use crate::channel::{Channel, Received};
@@ -53,7 +53,7 @@ pub fn run() -> Result<()> {
     let control = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stdin(), 3).step("take the daemon's socket")?;
     let control = Channel::from(control);
     let Some(received) = control.receive::<Request>()? else { return Ok(()) };
-    match begin(received) {
+    match begin(received, &control) {
         Ok((monitor, started, places)) => {
             // A daemon that died in the meantime does not change anything: another one will ask.
             let _ = control.send(&Event::Started(started), &[]);
@@ -71,12 +71,16 @@ struct Places {
 }
 
 /// Makes what the first request asks for.
-fn begin(received: Received<Request>) -> Result<(Monitor, Started, Option<Places>)> {
+fn begin(received: Received<Request>, control: &Channel) -> Result<(Monitor, Started, Option<Places>)> {
     let mut fds = received.fds.into_iter();
     match received.message {
         Request::Start { plan, attach } => {
             let log = JsonLog::open(&plan.log)?;
-            let netns = if plan.network == Network::FromFd { fds.next() } else { None };
+            let netns = match plan.network {
+                Network::Container => Netns::None,
+                Network::FromFd => fds.next().map_or(Netns::None, Netns::There),
+                Network::Coming => Netns::Coming(control.try_clone()?),
+            };
             let attached = pair_up(attach, fds)?;
             let made = make::container(&plan, netns)?;
             let places = Places { record: plan.record, run: plan.run };

@@ -35,7 +35,7 @@ impl Monitor {
             Request::Attach(wants) => self.attach(wants, fds),
             Request::Resize { width, height } => self.ends.resize(width, height),
             Request::Signal { signo } => self.signal(signo),
-            Request::Start { .. } | Request::Exec { .. } => {
+            Request::Start { .. } | Request::Network | Request::Exec { .. } => {
                 Err(Failure::new("make a container", "this monitor has one already"))
             }
         };

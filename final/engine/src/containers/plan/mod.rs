@@ -66,7 +66,7 @@ pub(crate) fn plan(facts: &Facts<'_>) -> Result<Plan> {
     let asked = facts.asked;
     let volumes = volumes(facts)?;
     let root = RootFs {
-        path: facts.places.record.join("rootfs"),
+        path: facts.places.root(),
         readonly: asked.host.readonly_rootfs == Some(true),
         propagation: root_propagation(&volumes),
     };
@@ -92,7 +92,7 @@ pub(crate) fn plan(facts: &Facts<'_>) -> Result<Plan> {
         overlay: Some(overlay(facts, &container.root.path)),
         network: match facts.network {
             NetworkAttachment::Host => Network::Container,
-            _ => Network::FromFd,
+            _ => Network::Coming,
         },
         container,
         volumes,
@@ -111,10 +111,11 @@ fn overlay(facts: &Facts<'_>, target: &Path) -> Overlay {
     Overlay {
         lowers: facts.lowers.clone(),
         upper: facts.places.upper(),
-        work: facts.places.record.join("work"),
+        work: facts.places.work(),
         target: target.to_owned(),
-        // Nobody will look at the files of a container that is removed at its end.
-        volatile: facts.asked.auto_remove(),
+        // The kernel marks a volatile overlay by two more directories, and keeps its index there: 1 ms of a start, against a
+        // sync that is done after the exit has been reported.
+        volatile: false,
     }
 }
 

@@ -18,6 +18,9 @@ pub(crate) fn check(config: &ContainerConfig, host: &HostConfig) -> Result<Vec<S
     security::of(host)?;
     log::check(host)?;
     let limits = limits::of(host)?;
+    if limits.memory.is_some_and(|bytes| (1..6 << 20).contains(&bytes)) {
+        return Err(Error::invalid("Minimum memory limit allowed is 6MB"));
+    }
     limits.validate().map_err(Error::refusal)?;
     let mut warnings = Vec::new();
     let health = config.healthcheck.as_ref().and_then(|health| health.test.as_deref()).unwrap_or_default();
