@@ -7,25 +7,37 @@ use axum::body::{Body, Bytes};
 use futures_util::{StreamExt, stream};
 use skiff_engine::Error;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 
 /// How many pieces are on their way at most.
 const ON_THE_WAY: usize = 8;
 
-/// A body as something that blocking code can read. Ends with an error when the client hangs up before the end.
-pub(crate) fn reader(body: Body) -> impl Read + Send + 'static {
+/// A body as something that blocking code can read, and the task that receives it. Reading ends with an error when the
+/// client hangs up before the end.
+///
+/// The task ends when the client has sent everything, also what the reader did not want: most clients read the answer only
+/// when they have sent everything, and a connection that closes with bytes unread resets them. So an answer ends only after
+/// this task ([`received`]).
+pub(crate) fn reader(body: Body) -> (impl Read + Send + 'static, JoinHandle<()>) {
     let (send, pieces) = mpsc::channel(ON_THE_WAY);
-    tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         let mut body = body.into_data_stream();
         while let Some(piece) = body.next().await {
             if send.send(piece.map_err(io::Error::other)).await.is_err() {
-                // The reader has seen enough. What the client still sends is read and dropped, because most clients read
-                // the answer only when they have sent everything.
+                // The reader has seen enough: read and drop.
                 while let Some(Ok(_)) = body.next().await {}
                 return;
             }
         }
     });
-    Incoming { pieces, rest: Bytes::new() }
+    (Incoming { pieces, rest: Bytes::new() }, task)
+}
+
+/// Waits until the client has sent everything.
+pub(crate) async fn received(task: JoinHandle<()>) {
+    if let Err(error) = task.await {
+        tracing::error!("the task that receives a body: {error}");
+    }
 }
 
 /// The body that `write` writes, on a thread of its own. When it fails, the connection ends in the middle of the body, so
@@ -87,7 +99,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn blocking_code_reads_a_body_and_writes_one() {
         let pieces = ["one ", "two ", "", "three"].map(|piece| Ok::<_, io::Error>(Bytes::from(piece)));
-        let mut reader = reader(Body::from_stream(stream::iter(pieces)));
+        let (mut reader, _) = reader(Body::from_stream(stream::iter(pieces)));
         let body = sent(move |writer| {
             assert_eq!(io::copy(&mut reader, writer).unwrap(), 13);
             Ok(())
@@ -107,7 +119,7 @@ mod tests {
     #[tokio::test(flavor = "multi_thread")]
     async fn a_client_that_hangs_up_is_an_error_and_not_an_end() {
         let pieces = [Ok(Bytes::from("half")), Err(io::Error::other("gone"))];
-        let mut reader = reader(Body::from_stream(stream::iter(pieces)));
+        let (mut reader, _) = reader(Body::from_stream(stream::iter(pieces)));
         let read = tokio::task::spawn_blocking(move || io::read_to_string(&mut reader)).await.unwrap();
         assert!(read.unwrap_err().to_string().contains("gone"));
     }

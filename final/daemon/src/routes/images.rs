@@ -9,6 +9,7 @@ use axum::response::IntoResponse;
 use futures_util::{Stream, StreamExt, stream};
 use skiff_engine::images::{Import, Progress};
 use skiff_engine::{Engine, Error};
+use tokio::task::JoinHandle;
 
 use crate::params::Params;
 use crate::reply::{Reply, json, lines, message, typed};
@@ -79,7 +80,8 @@ pub(crate) async fn create(
             message: params.text("message").map(str::to_owned),
             changes: params.all("changes"),
         };
-        return progress(engine.import_image(transfer::reader(request.into_body()), import)).await;
+        let (reader, received) = transfer::reader(request.into_body());
+        return uploaded(engine.import_image(reader, import), received).await;
     }
     let login = headers.get("x-registry-auth").and_then(|value| value.to_str().ok());
     let pull = engine.pull_image(params.required("fromImage")?, params.text("tag"), params.text("platform"), login)?;
@@ -88,7 +90,26 @@ pub(crate) async fn create(
 
 /// `POST /images/load`: a tar archive of `docker save`, or of an OCI layout.
 pub(crate) async fn load(State(engine): State<Engine>, request: Request) -> Reply {
-    progress(engine.load_images(transfer::reader(request.into_body()))).await
+    let (reader, received) = transfer::reader(request.into_body());
+    uploaded(engine.load_images(reader), received).await
+}
+
+/// [`progress`] of something that is read from the request: it ends when the request has.
+async fn uploaded(
+    steps: impl Stream<Item = Result<Progress, Error>> + Send + 'static,
+    received: JoinHandle<()>,
+) -> Reply {
+    let mut steps = Box::pin(steps);
+    let first = match steps.next().await.transpose() {
+        Ok(first) => first,
+        Err(error) => {
+            drop(steps);
+            transfer::received(received).await;
+            return Err(error.into());
+        }
+    };
+    let end = stream::once(transfer::received(received)).filter_map(|()| std::future::ready(None));
+    progress(stream::iter(first).map(Ok).chain(steps).chain(end)).await
 }
 
 fn archive(engine: &Engine, names: Vec<String>) -> Reply {
