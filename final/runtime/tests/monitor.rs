@@ -388,14 +388,7 @@ fn a_network_by_descriptor_and_a_volume() {
     bench.plan.volumes = vec![volumes::attach(&wanted, &store).unwrap()];
     bench.plan.network = Network::FromFd;
     bench.plan.container.namespaces.net = namespaces::Namespace::Host;
-    let (netns, name) = std::thread::spawn(|| {
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
-        let path = "/proc/thread-self/ns/net";
-        let name = std::fs::read_link(path).unwrap().into_os_string().into_string().unwrap();
-        (OwnedFd::from(std::fs::File::open(path).unwrap()), name)
-    })
-    .join()
-    .unwrap();
+    let (netns, name) = new_netns();
     let (mut client, theirs) = UnixStream::pair().unwrap();
     let request = Request::Start { plan: Box::new(bench.plan.clone()), attach: vec![OUTPUT] };
     let (daemon, monitor) = spawn(&request, &[netns, theirs.into()]);
@@ -404,6 +397,45 @@ fn a_network_by_descriptor_and_a_volume() {
     assert_eq!(frames(&mut client), (format!("{name}\nfrom outside\n"), String::new()));
     assert_eq!(bench.exited().code, 0);
     assert!(source.join("new").exists());
+}
+
+#[test]
+fn a_network_that_comes_after_the_plan() {
+    let mut bench = Bench::new("coming", &["readlink", "/proc/self/ns/net"]);
+    bench.plan.network = Network::Coming;
+    bench.plan.container.namespaces.net = namespaces::Namespace::Host;
+    let (mut client, theirs) = UnixStream::pair().unwrap();
+    let request = Request::Start { plan: Box::new(bench.plan.clone()), attach: vec![OUTPUT] };
+    let (daemon, monitor) = spawn(&request, &[theirs.into()]);
+    let (netns, name) = new_netns();
+    daemon.send(&Request::Network, &[netns.as_fd()]).unwrap();
+    assert!(matches!(receive(&daemon), Event::Started(_)));
+    (bench.daemon, bench.monitor) = (Some(daemon), Some(monitor));
+    assert_eq!(frames(&mut client).0, format!("{name}\n"));
+    assert_eq!(bench.exited().code, 0);
+}
+
+#[test]
+fn a_daemon_that_gives_up_on_the_network_leaves_nothing() {
+    let mut bench = Bench::new("given-up", &["true"]);
+    bench.plan.network = Network::Coming;
+    bench.plan.cgroup = Some(cgroups::Plan::new("", "skiff-runtime-given-up", cgroups::Limits::default()));
+    let request = Request::Start { plan: Box::new(bench.plan.clone()), attach: Vec::new() };
+    let (daemon, mut monitor) = spawn(&request, &[]);
+    drop(daemon);
+    monitor.wait().unwrap();
+    let hierarchies = cgroups::Hierarchies::discover().unwrap();
+    assert!(cgroups::Cgroup::open(&hierarchies, "skiff-runtime-given-up".as_ref()).is_err());
+}
+
+fn new_netns() -> (OwnedFd, String) {
+    let made = std::thread::spawn(|| {
+        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
+        let path = "/proc/thread-self/ns/net";
+        let name = std::fs::read_link(path).unwrap().into_os_string().into_string().unwrap();
+        (OwnedFd::from(std::fs::File::open(path).unwrap()), name)
+    });
+    made.join().unwrap()
 }
 
 #[test]

@@ -222,7 +222,7 @@ fn received(listener: &UnixListener) -> OwnedFd {
 #[test]
 fn run_shows_the_terminal_in_the_foreground() {
     let patch = json!({ "process": { "terminal": true } });
-    let bundle = Bundle::new("relay", &["sh", "-c", "read line; echo got $line; exit 5"], patch);
+    let bundle = Bundle::new("relay", &["sh", "-c", "read line; echo got $line; cat; exit 5"], patch);
     let mut child = bundle
         .command()
         .args(["run", "--bundle", bundle.path(), &bundle.id])

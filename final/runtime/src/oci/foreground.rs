@@ -54,6 +54,10 @@ impl Foreground {
             }
             if typed && input_open && !ended {
                 input_open = copy(rustix::stdio::stdin(), relay.console.as_fd());
+                if !input_open {
+                    // A terminal has no end; this character says the same (termios(3), VEOF).
+                    let _ = rustix::io::write(&relay.console, b"\x04");
+                }
             }
             if signals {
                 self.pass_on(pidfd, Some(relay));
