@@ -20,7 +20,8 @@
 //! 4. `launch.rs`: `clone3`, the dialogue of parent and child, and the end of both.
 //! 5. `steps/`: the child's own steps, in the order in which they run.
 //! 6. `root.rs`: how a path inside a container is resolved without ever leaving it.
-//! 7. `mount.rs`, `user.rs`, `capabilities.rs`, `seccomp/`, `terminal.rs`: one concept each.
+//! 7. `namespaces.rs`, `mount.rs`, `user.rs`, `capabilities.rs`, `seccomp/`, `terminal.rs`, `interpreter.rs`: one concept
+//!    each; `defaults.rs`: Docker's answers to all of them; `requirements.rs`: what the kernel must have.
 //! 8. `sys.rs`: the system calls that neither `nix` nor `rustix` has; the only `unsafe` of the chapter.
 
 pub mod capabilities;
@@ -43,7 +44,7 @@ mod user;
 pub use container::{
     Capabilities, Container, Device, IdMap, Namespace, Namespaces, Process, Propagation, Rlimit, RootFs, UserSpec,
 };
-pub use failure::{Context, Failure, Result};
+pub use failure::{Cause, Context, Failure, Result};
 pub use launch::{Launch, Running, Stdio, Timing, enter, launch};
 pub use mount::Mount;
 pub use namespaces::Kind;
