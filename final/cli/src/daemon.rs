@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use tokio::net::UnixStream;
 
 use crate::error::{During as _, Error, Result};
-use crate::sys;
+use crate::{output, sys};
 
 /// How long the daemon may take until it listens.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -31,7 +31,7 @@ pub(crate) async fn start(socket: &Path) -> Result<()> {
     }
     let program = sibling("skiffd")?;
     let log = log_path(socket);
-    eprintln!("No daemon is running: starting {} (its log is {}).", program.display(), log.display());
+    output::notice(format!("No daemon is running: starting {} (its log is {}).", program.display(), log.display()));
     let mut daemon = spawn(&program, &log)?;
     let mut deadline = Instant::now() + PATIENCE;
     let mut ended = None;

@@ -28,6 +28,7 @@ mod template;
 mod tree;
 mod usage;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 /// The name of the program, as it stands in front of messages.
@@ -39,7 +40,7 @@ fn main() -> ExitCode {
         Ok(commands::Exit(status)) => status,
         Err(error) => {
             attach::terminal::restore();
-            eprint!("{}", error.report(NAME));
+            let _ = std::io::stderr().write_all(error.report(NAME).as_bytes());
             error.exit.unwrap_or(1)
         }
     };

@@ -32,6 +32,11 @@ pub(crate) fn line(text: impl AsRef<str>) -> Result<()> {
     print(format!("{}\n", text.as_ref()))
 }
 
+/// Says something on standard error. When nobody can hear it, the work goes on.
+pub(crate) fn notice(text: impl AsRef<str>) {
+    let _ = writeln!(io::stderr(), "{}", text.as_ref());
+}
+
 /// A failed write to standard output.
 pub(crate) fn output_error(error: &io::Error) -> Error {
     match error.kind() {

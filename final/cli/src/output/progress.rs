@@ -113,13 +113,15 @@ pub(crate) async fn show(mut lines: Lines, to: To) -> Result<()> {
             None => to.write(&message.plain().unwrap_or_default())?,
         }
     }
-    Ok(())
+    to.write(&bars.map(Bars::finish).unwrap_or_default())
 }
 
 /// One bar per layer, in the order in which the layers are first spoken of.
 struct Bars {
     all: MultiProgress,
     known: BTreeMap<String, ProgressBar>,
+    /// What is said of the whole. It comes in the end, below the bars.
+    result: String,
 }
 
 impl Bars {
@@ -128,38 +130,44 @@ impl Bars {
             To::Output => ProgressDrawTarget::stdout(),
             To::Error | To::Nowhere => ProgressDrawTarget::stderr(),
         };
-        Self { all: MultiProgress::with_draw_target(target), known: BTreeMap::new() }
+        Self { all: MultiProgress::with_draw_target(target), known: BTreeMap::new(), result: String::new() }
     }
 
     fn update(&mut self, message: &Message) {
-        if let Some(stream) = &message.stream {
-            let _ = self.all.println(stream.trim_end());
+        let (Some(id), Some(status)) = (message.id.as_ref().filter(|id| !id.is_empty()), &message.status) else {
+            self.result += &message.plain().unwrap_or_default();
             return;
-        }
-        let status = message.status.clone().unwrap_or_default();
-        let id = message.id.clone().unwrap_or_default();
+        };
         // "latest: Pulling from library/debian" names a tag, not a layer.
-        if id.is_empty() || status.starts_with("Pulling from") {
-            let line = if id.is_empty() { status } else { format!("{id}: {status}") };
-            let _ = self.all.println(line);
+        if status.starts_with("Pulling from") {
+            let _ = self.all.println(format!("{id}: {status}"));
             return;
         }
         let bar = self.known.entry(id.clone()).or_insert_with(|| {
-            let bar = self.all.add(ProgressBar::new(0));
-            bar.set_prefix(id);
+            let bar = self.all.add(ProgressBar::new(0).with_style(words()));
+            bar.set_prefix(id.clone());
             bar
         });
         bar.set_message(status.clone());
-        if let Some((current, total)) = message.position() {
-            bar.set_style(style(total > 0));
-            bar.set_length(total);
-            bar.set_position(current);
-        } else {
-            bar.set_style(words());
-            if is_last(&status) {
-                bar.finish();
+        match message.position() {
+            Some((current, total)) => {
+                bar.set_style(style(total > 0));
+                bar.set_length(total);
+                bar.set_position(current);
             }
+            None => bar.set_style(words()),
         }
+        if is_last(status) {
+            bar.finish();
+        }
+    }
+
+    /// Leaves the bars as they are and returns what is to be said below them.
+    fn finish(self) -> String {
+        for bar in self.known.values() {
+            bar.finish();
+        }
+        self.result
     }
 }
 

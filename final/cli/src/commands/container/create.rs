@@ -68,7 +68,7 @@ pub(crate) async fn create(
     let created = match created {
         Err(error) if identity.pull == Pull::Missing && is_missing_image(&error) => {
             if !identity.quiet {
-                eprintln!("Unable to find image '{}' locally", Reference::parse(image)?.familiar());
+                output::notice(format!("Unable to find image '{}' locally", Reference::parse(image)?.familiar()));
             }
             pull().await?;
             client.json(request()?).await?
@@ -76,7 +76,7 @@ pub(crate) async fn create(
         other => other?,
     };
     for warning in created.warnings.iter().flatten() {
-        eprintln!("WARNING: {warning}");
+        output::notice(format!("WARNING: {warning}"));
     }
     if let Some(file) = &identity.cidfile {
         std::fs::write(file, &created.id).during("write the container's id to", file.display())?;

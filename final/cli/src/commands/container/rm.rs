@@ -6,6 +6,7 @@ use super::path;
 use crate::client::{Client, Request};
 use crate::commands::{Execute, Exit, each};
 use crate::error::Result;
+use crate::output;
 
 /// The flags and arguments.
 #[derive(Debug, Args)]
@@ -34,7 +35,7 @@ impl Execute for Rm {
             match client.send(request).await {
                 // What is gone need not be removed by force.
                 Err(error) if self.force && error.is_not_found() => {
-                    eprintln!("{}", error.message);
+                    output::notice(&error.message);
                     Ok(())
                 }
                 other => other,

@@ -10,6 +10,7 @@ use crate::commands::{Execute, Exit, each};
 use crate::create::restart_policy;
 use crate::error::{Error, Result};
 use crate::grammar::size;
+use crate::output;
 
 /// The flags and arguments.
 #[derive(Debug, Args)]
@@ -95,7 +96,7 @@ impl Execute for Update {
         let update = async |name: &str| {
             let updated: Updated = client.json(Request::post(format!("{}/update", path(name))).json(&body)?).await?;
             for warning in updated.warnings.iter().flatten() {
-                eprintln!("{warning}");
+                output::notice(warning);
             }
             Ok(())
         };

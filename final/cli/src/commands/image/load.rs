@@ -34,7 +34,7 @@ impl Execute for Load {
         let file = match &self.input {
             Some(path) => File::open(path).during("open", path.display())?,
             None if io::stdin().is_terminal() => {
-                return Err(Error::new("requested load from stdin, but stdin is empty")
+                return Err(Error::new("there is no archive to read: standard input is a terminal")
                     .hint("Name the archive with -i, or send it in: skiff load < image.tar"));
             }
             None => standard_input()?,

@@ -32,7 +32,7 @@ impl Execute for Save {
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         if self.output.is_none() && io::stdout().is_terminal() {
-            return Err(Error::new("cowardly refusing to save to a terminal")
+            return Err(Error::new("an archive is not for a terminal")
                 .hint("Use the -o flag, or redirect the output: skiff save IMAGE > image.tar"));
         }
         let mut request = Request::get("/images/get");

@@ -81,7 +81,7 @@ impl Execute for Create {
     async fn execute(self, client: &Client) -> Result<Exit> {
         let created: Created = client.json(Request::post("/networks/create").json(&self.body()?)?).await?;
         if let Some(warning) = created.warning.filter(|warning| !warning.is_empty()) {
-            eprintln!("WARNING: {warning}");
+            output::notice(format!("WARNING: {warning}"));
         }
         output::line(created.id)?;
         Ok(DONE)

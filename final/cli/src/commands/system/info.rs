@@ -34,7 +34,7 @@ impl Execute for Info {
         output::print(client + &server(&info))?;
         if let Some(Value::List(warnings)) = info.member("Warnings") {
             for warning in warnings {
-                eprintln!("{warning}");
+                output::notice(warning.to_string());
             }
         }
         Ok(DONE)

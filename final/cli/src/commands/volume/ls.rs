@@ -73,7 +73,7 @@ impl Execute for Ls {
         let request = Request::get("/volumes").maybe("filters", labels::filters(&self.filters));
         let found: Found = client.json(request).await?;
         for warning in found.warnings.iter().flatten() {
-            eprintln!("WARNING: {warning}");
+            output::notice(format!("WARNING: {warning}"));
         }
         let mut volumes = found.volumes.unwrap_or_default();
         volumes.sort_by(|a, b| a.name.cmp(&b.name));
