@@ -1,13 +1,9 @@
 //! What the program asks a daemon, in which order, and what it makes of the answers.
 
-#![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop at once")]
-
-mod daemon;
-
 use std::io::{Read as _, Write as _};
 use std::process::{Command, Output, Stdio};
 
-use daemon::{Answer, Daemon};
+use crate::daemon::{Answer, Daemon};
 
 const CREATED: &str = r#"{"Id":"c1","Warnings":[]}"#;
 

@@ -6,6 +6,7 @@ use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::process::{Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
 
 /// What is answered to a request.
 pub(crate) enum Answer {
@@ -15,6 +16,8 @@ pub(crate) enum Answer {
     Stream(&'static [u8]),
     /// The connection is handed over, and what comes in goes out as frames of standard output once it has ended.
     Echo,
+    /// The connection is handed over and stays open for as long as the client wants it.
+    Hold,
 }
 
 /// Decides by method, path without version, and how often the same was asked before.
@@ -55,6 +58,15 @@ impl Daemon {
         self.skiff(arguments).output().unwrap()
     }
 
+    /// Waits until something was asked that contains `part`.
+    pub(crate) fn wait_for(&self, part: &str) {
+        let deadline = Instant::now() + Duration::from_secs(10);
+        while !self.asked().iter().any(|line| line.contains(part)) {
+            assert!(Instant::now() < deadline, "nobody asked for {part}: {:?}", self.asked());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     /// `METHOD PATH` of every request, in the order of their arrival.
     pub(crate) fn asked(&self) -> Vec<String> {
         self.asked.lock().unwrap().clone()
@@ -81,6 +93,11 @@ fn serve(stream: UnixStream, script: Script, asked: &Mutex<Vec<String>>) {
             Answer::Stream(bytes) => {
                 upgrade(&mut stream);
                 let _ = stream.write_all(bytes);
+                return;
+            }
+            Answer::Hold => {
+                upgrade(&mut stream);
+                let _ = reader.read_to_end(&mut Vec::new());
                 return;
             }
             Answer::Echo => {

@@ -1,0 +1,11 @@
+//! The program as its users have it, against a daemon that answers as it is told.
+//!
+//! - `daemon.rs`: that daemon.
+//! - `dialogue.rs`: what is asked, in which order, and what is said.
+//! - `terminal.rs`: raw mode, detach keys, size, signals.
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop at once")]
+
+mod daemon;
+mod dialogue;
+mod terminal;
