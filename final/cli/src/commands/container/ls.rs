@@ -57,7 +57,7 @@ pub(crate) struct Summary {
     created: i64,
     ports: Option<Vec<Port>>,
     pub(crate) size_rw: Option<i64>,
-    size_root_fs: Option<i64>,
+    pub(crate) size_root_fs: Option<i64>,
     labels: Option<BTreeMap<String, String>>,
     pub(crate) state: String,
     status: String,

@@ -58,12 +58,27 @@ const FIELDS: &[Field] = &[
     ("Reclaimable", "RECLAIMABLE"),
 ];
 
+/// The columns of the build cache. Nothing builds yet, so it has no rows.
+const CACHE: [Field; 7] = [
+    ("ID", "CACHE ID"),
+    ("Type", "CACHE TYPE"),
+    ("Size", "SIZE"),
+    ("CreatedSince", "CREATED"),
+    ("LastUsedSince", "LAST USED"),
+    ("UsageCount", "USAGE"),
+    ("Shared", "SHARED"),
+];
+
 impl Execute for Df {
     const USAGE: &'static str = "[OPTIONS]";
     const ABOUT: &'static str = "Show what takes up space on the disk";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
-        let usage: Usage = client.json(Request::get("/system/df")).await?;
+        let mut usage: Usage = client.json(Request::get("/system/df")).await?;
+        // What the image takes up is counted with the images.
+        for container in usage.containers.iter_mut().flatten() {
+            container.size_root_fs = None;
+        }
         if self.verbose {
             output::print(usage.details()?)?;
             return Ok(DONE);
@@ -146,9 +161,11 @@ impl Usage {
         let volumes: Vec<Row> = self.volumes.iter().flatten().map(volume::ls::Volume::row).collect();
         let volumes = listing::render(None, volume::ls::FIELDS, &["Name", "Links", "Size"], &volumes)?;
         let cache: i64 = self.build_cache.iter().flatten().map(|cache| cache.size).sum();
+        let columns = CACHE.map(|(name, _)| name);
+        let caches = listing::render(None, &CACHE, &columns, &[])?;
         Ok(format!(
             "Images space usage:\n\n{images}\nContainers space usage:\n\n{containers}\nLocal Volumes space usage:\n\n{volumes}\n\
-             Build cache usage: {}\n",
+             Build cache usage: {}\n\n{caches}",
             units::size_exact(cache)
         ))
     }

@@ -76,7 +76,7 @@ fn with_id(event: Value) -> Value {
     let id = event.member("Actor").and_then(|actor| actor.member("ID")).cloned();
     let action = event.member("Action").cloned();
     let Value::Map(mut map) = event else { return event };
-    for (name, value) in [("id", id), ("status", action)] {
+    for (name, value) in [("id", id), ("status", action), ("from", Some("".into()))] {
         if let Some(value) = value.filter(|_| !map.iter().any(|(known, _)| known == name)) {
             map.push((name.to_owned(), value));
         }

@@ -93,6 +93,7 @@ fn server(info: &Value) -> String {
         let _ = writeln!(out, " Runtimes: {}", names.join(" "));
     }
     fields(&mut out, info, &[("Default Runtime", "DefaultRuntime"), ("Init Binary", "InitBinary")]);
+    versions(&mut out, info);
     security(&mut out, info);
     fields(&mut out, info, MACHINE);
     if let Some(memory) = info.member("MemTotal").and_then(Value::as_integer) {
@@ -101,7 +102,8 @@ fn server(info: &Value) -> String {
     fields(&mut out, info, PLACE);
     registries(&mut out, info);
     fields(&mut out, info, &[("Live Restore Enabled", "LiveRestoreEnabled")]);
-    out
+    pools(&mut out, info);
+    out + "\n"
 }
 
 /// The fields that are there and not empty.
@@ -122,6 +124,26 @@ fn plugins(out: &mut String, info: &Value) {
             let names: Vec<String> = names.iter().map(ToString::to_string).collect();
             let _ = writeln!(out, "  {kind}: {}", names.join(" "));
         }
+    }
+}
+
+/// The programs that a Docker daemon works with; ours is one program and has none.
+fn versions(out: &mut String, info: &Value) {
+    let parts = [("containerd", "ContainerdCommit"), ("runc", "RuncCommit"), ("init", "InitCommit")];
+    for (title, name) in parts {
+        if let Some(version) = info.member(name).and_then(|commit| commit.member("ID")) {
+            let _ = writeln!(out, " {title} version: {version}");
+        }
+    }
+}
+
+/// Where networks get their addresses from.
+fn pools(out: &mut String, info: &Value) {
+    let Some(Value::List(pools)) = info.member("DefaultAddressPools").filter(|pools| pools.truth()) else { return };
+    let _ = writeln!(out, " Default Address Pools:");
+    for pool in pools {
+        let field = |name| pool.member(name).map(ToString::to_string).unwrap_or_default();
+        let _ = writeln!(out, "   Base: {}, Size: {}", field("Base"), field("Size"));
     }
 }
 
