@@ -15,9 +15,9 @@
 //!                          ◀──────────────────── Exited{code, …}   unasked, once, to every connection
 //! ```
 //!
-//! Each request but Network is answered by exactly one event, in order; only [`Event::Exited`] comes unasked, and it is the last. The end
-//! of file after it says that the monitor has given back what it held: the overlay, the cgroup, the socket. A
-//! daemon that was restarted connects to `monitor.sock` ([`crate::Channel::connect`]), says Hello, and has the same
+//! Each request but Network is answered by exactly one event, in order; only [`Event::Exited`] comes unasked, and it is the
+//! last. The end of file after it says that the monitor has given back what it held: the overlay, the cgroup, the socket.
+//! A daemon that was restarted connects to `monitor.sock` ([`crate::Channel::connect`]), says Hello, and has the same
 //! conversation as the one before it. Start and Exec are understood once, on the connection that a monitor is born with.
 
 use jiff::Timestamp;

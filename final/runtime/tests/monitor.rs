@@ -2,162 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test may")]
 
+mod bench;
 mod rootfs;
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use namespaces::{Container, Failure};
-use rootfs::{Rootfs, residue};
+use bench::{ALL, Bench, OUTPUT, entries, frames, receive, spawn, until};
+use namespaces::Failure;
 use skiff_runtime::monitor::read_exit;
-use skiff_runtime::plan::{Log, Network, Stdin};
-use skiff_runtime::protocol::{Attach, Event, Exit, Request, Started, State};
-use skiff_runtime::{Channel, ExecPlan, Plan, own_executable};
-
-const ALL: Attach = Attach { stdin: true, stdout: true, stderr: true };
-const OUTPUT: Attach = Attach { stdin: false, stdout: true, stderr: true };
-
-/// A container with its own directories, and the conversation with its monitor.
-struct Bench {
-    rootfs: Rootfs,
-    plan: Plan,
-    daemon: Option<Channel>,
-    monitor: Option<Child>,
-}
-
-impl Bench {
-    fn new(id: &str, args: &[&str]) -> Self {
-        let rootfs = Rootfs::new();
-        let mut container = Container::with_defaults(rootfs.path());
-        container.process.args = args.iter().map(|arg| (*arg).to_owned()).collect();
-        let (record, run) = (rootfs.join("record"), rootfs.join("run"));
-        std::fs::create_dir(&record).unwrap();
-        std::fs::create_dir(&run).unwrap();
-        let log = Log::JsonFile { path: record.join("json.log"), max_size: None, max_files: 1 };
-        let plan = Plan { id: id.into(), record, run, container, log, ..Plan::default() };
-        Self { rootfs, plan, daemon: None, monitor: None }
-    }
-
-    fn shell(id: &str, script: &str) -> Self {
-        Self::new(id, &["sh", "-c", script])
-    }
-
-    /// Starts it with one client attached.
-    fn start(&mut self, wants: Attach) -> UnixStream {
-        let (client, theirs) = UnixStream::pair().unwrap();
-        let event = self.ask_to_start(wants, theirs.into());
-        assert!(matches!(event, Event::Started(Started { pid: 1.., .. })), "{event:?}");
-        client
-    }
-
-    fn ask_to_start(&mut self, wants: Attach, socket: OwnedFd) -> Event {
-        let request = Request::Start { plan: Box::new(self.plan.clone()), attach: vec![wants] };
-        let (daemon, monitor) = spawn(&request, &[socket]);
-        let event = receive(&daemon);
-        self.daemon = Some(daemon);
-        self.monitor = Some(monitor);
-        event
-    }
-
-    fn ask(&self, request: &Request, fds: &[&OwnedFd]) -> Event {
-        let daemon = self.daemon.as_ref().unwrap();
-        daemon.send(request, &fds.iter().map(|fd| fd.as_fd()).collect::<Vec<_>>()).unwrap();
-        receive(daemon)
-    }
-
-    fn attach(&self, wants: Attach) -> UnixStream {
-        let (client, theirs) = UnixStream::pair().unwrap();
-        assert_eq!(self.ask(&Request::Attach(wants), &[&theirs.into()]), Event::Done);
-        client
-    }
-
-    /// Waits for the end: what was told must be what was written, and nothing else may be left.
-    fn exited(&mut self) -> Exit {
-        let daemon = self.daemon.take().unwrap();
-        let Event::Exited(exit) = receive(&daemon) else { panic!("not the end") };
-        assert!(daemon.receive::<Event>().unwrap().is_none());
-        self.gone();
-        assert_eq!(read_exit(&self.plan.record).unwrap().as_ref(), Some(&exit));
-        exit
-    }
-
-    fn gone(&mut self) {
-        assert!(self.monitor.take().unwrap().wait().unwrap().success());
-        assert_eq!(std::fs::read_dir(&self.plan.run).unwrap().count(), 0);
-        assert_eq!(residue(self.rootfs.directory.path().to_str().unwrap()), [""; 0]);
-        if let Some(cgroup) = &self.plan.cgroup {
-            assert_eq!(residue(cgroup.path.to_str().unwrap()), [""; 0]);
-        }
-    }
-
-    fn logged(&self) -> Vec<(String, String)> {
-        let text = std::fs::read_to_string(self.plan.record.join("json.log")).unwrap();
-        let entry = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
-        let text_of = |entry: &serde_json::Value, key: &str| entry[key].as_str().unwrap().to_owned();
-        text.lines().map(entry).map(|entry| (text_of(&entry, "stream"), text_of(&entry, "log"))).collect()
-    }
-}
-
-impl Drop for Bench {
-    /// A failed test must not leave a container behind.
-    fn drop(&mut self) {
-        if let (Some(daemon), Some(mut monitor)) = (self.daemon.take(), self.monitor.take()) {
-            let _ = daemon.send(&Request::Signal { signo: 9 }, &[]);
-            let _ = monitor.wait();
-        }
-    }
-}
-
-fn spawn(request: &Request, fds: &[OwnedFd]) -> (Channel, Child) {
-    let (daemon, theirs) = Channel::pair().unwrap();
-    let executable = own_executable(&rootfs::runtime()).unwrap();
-    let path = format!("/proc/self/fd/{}", std::os::fd::AsRawFd::as_raw_fd(&executable));
-    let monitor = Command::new(path).arg("monitor").stdin(Stdio::from(OwnedFd::from(theirs))).spawn().unwrap();
-    daemon.send(request, &fds.iter().map(AsFd::as_fd).collect::<Vec<_>>()).unwrap();
-    (daemon, monitor)
-}
-
-fn receive(daemon: &Channel) -> Event {
-    daemon.receive().unwrap().expect("the monitor ended without a word").message
-}
-
-/// Everything on an attached socket without a terminal: output and error.
-fn frames(client: &mut UnixStream) -> (String, String) {
-    let mut bytes = Vec::new();
-    client.read_to_end(&mut bytes).unwrap();
-    let (mut rest, mut streams) = (bytes.as_slice(), [String::new(), String::new()]);
-    while !rest.is_empty() {
-        let (head, tail) = rest.split_at(8);
-        assert_eq!(head[1..4], [0, 0, 0]);
-        let (data, tail) = tail.split_at(u32::from_be_bytes(head[4..].try_into().unwrap()) as usize);
-        streams[usize::from(head[0]) - 1].push_str(std::str::from_utf8(data).unwrap());
-        rest = tail;
-    }
-    let [output, error] = streams;
-    (output, error)
-}
-
-/// Reads a terminal until it shows `text`.
-fn until(client: &mut UnixStream, text: &str) -> String {
-    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
-    let mut seen = String::new();
-    while !seen.contains(text) {
-        let mut buffer = [0; 1024];
-        let read = client.read(&mut buffer).unwrap_or_else(|error| panic!("{error}, after {seen:?}"));
-        assert!(read > 0, "the end, after {seen:?}");
-        seen.push_str(&String::from_utf8_lossy(&buffer[..read]));
-    }
-    seen
-}
-
-fn entries(lines: &[(&str, &str)]) -> Vec<(String, String)> {
-    lines.iter().map(|(stream, log)| ((*stream).to_owned(), (*log).to_owned())).collect()
-}
+use skiff_runtime::plan::{Log, Stdin};
+use skiff_runtime::protocol::{Attach, Event, Exit, Request, State};
+use skiff_runtime::{Channel, ExecPlan};
 
 #[test]
 fn output_arrives_framed_and_logged_and_the_code_is_kept() {
@@ -353,99 +212,6 @@ fn the_wrong_first_words_are_answered() {
         assert!(cause.is_some());
         assert!(monitor.wait().unwrap().success());
     }
-}
-
-#[test]
-fn layers_limits_and_a_killed_process() {
-    let mut bench =
-        Bench::shell("oom", "echo kept > /tmp/file; mkdir -p /x; exec dd if=/dev/zero of=/dev/null bs=200M");
-    let limits = cgroups::Limits { memory: Some(16 << 20), memory_swap: Some(16 << 20), ..cgroups::Limits::default() };
-    bench.plan.cgroup = Some(cgroups::Plan::new("", "skiff-runtime-oom", limits));
-    let target = bench.rootfs.join("target");
-    bench.plan.overlay = Some(unionfs::Overlay {
-        lowers: vec![bench.rootfs.path()],
-        upper: bench.rootfs.join("upper"),
-        work: bench.rootfs.join("work"),
-        target: target.clone(),
-        volatile: true,
-    });
-    bench.plan.container.root.path = target;
-    let _client = bench.start(OUTPUT);
-    let exit = bench.exited();
-    assert_eq!((exit.code, exit.signal, exit.oom_killed), (137, Some(9), true));
-    assert_eq!(std::fs::read_to_string(bench.rootfs.join("upper/tmp/file")).unwrap(), "kept\n");
-    assert!(!bench.rootfs.path().join("tmp/file").exists());
-}
-
-#[test]
-fn a_network_by_descriptor_and_a_volume() {
-    let mut bench = Bench::shell("parts", "readlink /proc/self/ns/net; cat /data/file; touch /data/new");
-    let source = bench.rootfs.join("source");
-    std::fs::create_dir(&source).unwrap();
-    std::fs::write(source.join("file"), "from outside\n").unwrap();
-    let store = volumes::Store::open(bench.rootfs.join("volumes")).unwrap();
-    let wanted = volumes::parse_volume(&format!("{}:/data", source.display())).unwrap();
-    bench.plan.volumes = vec![volumes::attach(&wanted, &store).unwrap()];
-    bench.plan.network = Network::FromFd;
-    bench.plan.container.namespaces.net = namespaces::Namespace::Host;
-    let (netns, name) = new_netns();
-    let (mut client, theirs) = UnixStream::pair().unwrap();
-    let request = Request::Start { plan: Box::new(bench.plan.clone()), attach: vec![OUTPUT] };
-    let (daemon, monitor) = spawn(&request, &[netns, theirs.into()]);
-    assert!(matches!(receive(&daemon), Event::Started(_)));
-    (bench.daemon, bench.monitor) = (Some(daemon), Some(monitor));
-    assert_eq!(frames(&mut client), (format!("{name}\nfrom outside\n"), String::new()));
-    assert_eq!(bench.exited().code, 0);
-    assert!(source.join("new").exists());
-}
-
-#[test]
-fn a_network_that_comes_after_the_plan() {
-    let mut bench = Bench::new("coming", &["readlink", "/proc/self/ns/net"]);
-    bench.plan.network = Network::Coming;
-    bench.plan.container.namespaces.net = namespaces::Namespace::Host;
-    let (mut client, theirs) = UnixStream::pair().unwrap();
-    let request = Request::Start { plan: Box::new(bench.plan.clone()), attach: vec![OUTPUT] };
-    let (daemon, monitor) = spawn(&request, &[theirs.into()]);
-    let (netns, name) = new_netns();
-    daemon.send(&Request::Network, &[netns.as_fd()]).unwrap();
-    assert!(matches!(receive(&daemon), Event::Started(_)));
-    (bench.daemon, bench.monitor) = (Some(daemon), Some(monitor));
-    assert_eq!(frames(&mut client).0, format!("{name}\n"));
-    assert_eq!(bench.exited().code, 0);
-}
-
-#[test]
-fn a_daemon_that_gives_up_on_the_network_leaves_nothing() {
-    let mut bench = Bench::new("given-up", &["true"]);
-    bench.plan.network = Network::Coming;
-    bench.plan.cgroup = Some(cgroups::Plan::new("", "skiff-runtime-given-up", cgroups::Limits::default()));
-    let request = Request::Start { plan: Box::new(bench.plan.clone()), attach: Vec::new() };
-    let (daemon, mut monitor) = spawn(&request, &[]);
-    drop(daemon);
-    monitor.wait().unwrap();
-    let hierarchies = cgroups::Hierarchies::discover().unwrap();
-    assert!(cgroups::Cgroup::open(&hierarchies, "skiff-runtime-given-up".as_ref()).is_err());
-}
-
-fn new_netns() -> (OwnedFd, String) {
-    let made = std::thread::spawn(|| {
-        nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
-        let path = "/proc/thread-self/ns/net";
-        let name = std::fs::read_link(path).unwrap().into_os_string().into_string().unwrap();
-        (OwnedFd::from(std::fs::File::open(path).unwrap()), name)
-    });
-    made.join().unwrap()
-}
-
-#[test]
-fn a_missing_working_directory_is_made() {
-    let mut bench = Bench::new("cwd", &["pwd"]);
-    bench.plan.create_cwd = true;
-    bench.plan.container.process.cwd = "/srv/app/x".into();
-    let mut client = bench.start(OUTPUT);
-    assert_eq!(frames(&mut client).0, "/srv/app/x\n");
-    assert_eq!(bench.exited().code, 0);
 }
 
 #[test]
