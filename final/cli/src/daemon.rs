@@ -32,6 +32,8 @@ pub(crate) async fn start(socket: &Path) -> Result<()> {
     let program = sibling("skiffd")?;
     let log = log_path(socket);
     output::notice(format!("No daemon is running: starting {} (its log is {}).", program.display(), log.display()));
+    // What other daemons wrote to the same log before is not about this one.
+    let before = fs::metadata(&log).map_or(0, |file| file.len());
     let mut daemon = spawn(&program, &log)?;
     let mut deadline = Instant::now() + PATIENCE;
     let mut ended = None;
@@ -49,8 +51,12 @@ pub(crate) async fn start(socket: &Path) -> Result<()> {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Err(match ended {
-        Some(status) => failed(&format!("skiffd ended at once ({status})"), &log),
-        None => failed(&format!("skiffd does not listen on {} after {} s", socket.display(), PATIENCE.as_secs()), &log),
+        Some(status) => failed(&format!("skiffd ended at once ({status})"), &log, before),
+        None => failed(
+            &format!("skiffd does not listen on {} after {} s", socket.display(), PATIENCE.as_secs()),
+            &log,
+            before,
+        ),
     })
 }
 
@@ -73,7 +79,7 @@ fn log_path(socket: &Path) -> PathBuf {
 /// Runs the daemon in a session of its own; what it says goes to its log.
 fn spawn(program: &Path, log: &Path) -> Result<Child> {
     if let Some(directory) = log.parent() {
-        fs::DirBuilder::new().recursive(true).mode(0o755).create(directory).during("make", directory.display())?;
+        fs::DirBuilder::new().recursive(true).mode(0o711).create(directory).during("make", directory.display())?;
     }
     let open = File::options().create(true).append(true).mode(0o600).open(log).during("open", log.display())?;
     let twin = open.try_clone().during("open", log.display())?;
@@ -82,10 +88,11 @@ fn spawn(program: &Path, log: &Path) -> Result<Child> {
     sys::own_session(&mut command).spawn().during("start", program.display())
 }
 
-/// Why it did not start, with the end of its log.
-fn failed(what: &str, log: &Path) -> Error {
-    let text = fs::read_to_string(log).unwrap_or_default();
-    let tail = tail(&text, TAIL);
+/// Why it did not start, with the end of what it wrote to its log.
+fn failed(what: &str, log: &Path, before: u64) -> Error {
+    let bytes = fs::read(log).unwrap_or_default();
+    let own = usize::try_from(before).ok().and_then(|before| bytes.get(before..)).unwrap_or_default();
+    let tail = tail(&String::from_utf8_lossy(own), TAIL);
     let said = if tail.is_empty() { String::new() } else { format!(". It said:\n{tail}") };
     Error::new(format!("{what}{said}")).hint(format!("The whole log is {}.", log.display()))
 }

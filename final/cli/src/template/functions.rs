@@ -133,7 +133,7 @@ fn equal(arguments: &[Value]) -> Result<Value, Fault> {
 }
 
 fn order(name: &str, a: &Value, b: &Value) -> Result<Ordering, Fault> {
-    match (a, b) {
+    match (&a.solid(), &b.solid()) {
         (Value::Number(a), Value::Number(b)) => Ok(a.as_f64().partial_cmp(&b.as_f64()).unwrap_or(Ordering::Equal)),
         (Value::Text(a), Value::Text(b)) => Ok(a.cmp(b)),
         (Value::Bool(a), Value::Bool(b)) => Ok(a.cmp(b)),

@@ -186,6 +186,7 @@ mod tests {
 
     #[test]
     fn a_field_that_may_be_missing_is_the_zero_of_its_type() {
+        assert_eq!(render("{{.Memory}} {{eq .Memory 0}} {{json .Tty}} {{.Entrypoint}}"), "0 true false []");
         assert_eq!(render("{{if .State.Health}}{{.State.Health.Status}}{{else}}no check{{end}}"), "no check");
         assert_eq!(
             render("{{.State.Health}}|{{.Gateway}}|{{.ExposedPorts}}|{{json .State.Health}}"),

@@ -78,6 +78,16 @@ impl Value {
         }
     }
 
+    /// The value that a field without one is compared as.
+    pub(crate) fn solid(&self) -> Self {
+        match self {
+            Self::Nothing(Zero::Number) => 0.into(),
+            Self::Nothing(Zero::False) => false.into(),
+            Self::Nothing(Zero::Text) => "".into(),
+            other => other.clone(),
+        }
+    }
+
     /// What it is, for messages.
     pub(crate) fn kind(&self) -> &'static str {
         match self {
@@ -152,6 +162,8 @@ impl Serialize for Value {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match self {
             Self::Nothing(Zero::Text) => serializer.serialize_str(""),
+            Self::Nothing(Zero::Number) => serializer.serialize_u8(0),
+            Self::Nothing(Zero::False) => serializer.serialize_bool(false),
             Self::Nothing(_) => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
             Self::Number(number) => number.serialize(serializer),

@@ -2,7 +2,8 @@
 //!
 //! Docker's templates work on Go structures, in which every field has a type, so an empty one prints as the zero of its type
 //! and `{{if .State.Health}}` is false and not an error. JSON has no types, and the API leaves many empty fields out. The
-//! table here puts back what scripts rely on; a `null` whose name is not in it is a list, as most are.
+//! lists here, from the API's documentation (version 1.51), put back what scripts rely on; a `null` whose name is in none of
+//! them is a list, as most are.
 
 /// How a field without a value prints.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,60 +16,54 @@ pub(crate) enum Zero {
     Nil,
     /// The empty text.
     Text,
+    /// `0`
+    Number,
+    /// `false`
+    False,
 }
 
-/// Names and types, from the API's documentation (version 1.51).
-const FIELDS: &[(&str, Zero)] = &[
-    // Containers.
-    ("Annotations", Zero::Map),
-    ("ConsoleSize", Zero::List),
-    ("ContainerIDFile", Zero::Text),
-    ("ExposedPorts", Zero::Map),
-    ("Health", Zero::Nil),
-    ("Healthcheck", Zero::Nil),
-    ("Init", Zero::Nil),
-    ("MacAddress", Zero::Text),
-    ("MemorySwappiness", Zero::Nil),
-    ("Mounts", Zero::List),
-    ("OnBuild", Zero::List),
-    ("PidsLimit", Zero::Nil),
-    ("PortBindings", Zero::Map),
-    ("Ports", Zero::Map),
-    ("Shell", Zero::List),
-    ("SizeRootFs", Zero::Nil),
-    ("SizeRw", Zero::Nil),
-    ("StopSignal", Zero::Text),
-    ("StopTimeout", Zero::Nil),
-    ("StorageOpt", Zero::Map),
-    ("Sysctls", Zero::Map),
-    ("Tmpfs", Zero::Map),
-    ("Volumes", Zero::Map),
-    // Mounts.
-    ("BindOptions", Zero::Nil),
-    ("Driver", Zero::Text),
-    ("Name", Zero::Text),
-    ("TmpfsOptions", Zero::Nil),
-    ("VolumeOptions", Zero::Nil),
-    // Images.
-    ("Author", Zero::Text),
-    ("Comment", Zero::Text),
-    ("OsVersion", Zero::Text),
-    ("Variant", Zero::Text),
-    // Networks and volumes.
-    ("AuxiliaryAddresses", Zero::Map),
-    ("DriverOpts", Zero::Map),
-    ("Gateway", Zero::Text),
-    ("IPAMConfig", Zero::Nil),
-    ("IPRange", Zero::Text),
-    ("Labels", Zero::Map),
-    ("Options", Zero::Map),
-    ("UsageData", Zero::Nil),
-];
+const LISTS: &str = "\
+    Aliases Binds BlkioDeviceReadBps BlkioDeviceReadIOps BlkioDeviceWriteBps BlkioDeviceWriteIOps \
+    BlkioWeightDevice CapAdd CapDrop Cmd ConsoleSize DNSNames DeviceCgroupRules DeviceRequests Devices Dns \
+    DnsOptions DnsSearch Entrypoint Env ExecIDs ExtraHosts GroupAdd Links MaskedPaths Mounts OnBuild \
+    ReadonlyPaths RepoDigests RepoTags SecurityOpt Shell Ulimits VolumesFrom Warnings";
+
+const MAPS: &str = "\
+    Annotations AuxiliaryAddresses DriverOpts ExposedPorts Labels Options PortBindings Ports StorageOpt \
+    Sysctls Tmpfs Volumes";
+
+const NILS: &str = "\
+    BindOptions Health Healthcheck IPAMConfig Init MemorySwappiness PidsLimit SizeRootFs SizeRw StopTimeout \
+    TmpfsOptions UsageData VolumeOptions";
+
+const TEXTS: &str = "\
+    AppArmorProfile Author CgroupParent Cgroup Comment ContainerIDFile CpusetCpus CpusetMems Domainname \
+    Driver Error Gateway GlobalIPv6Address HostIp HostPort Hostname IPAddress IPRange IPv6Gateway IpcMode \
+    Isolation MacAddress Name OsVersion PidMode Runtime StopSignal UTSMode User UsernsMode Variant \
+    VolumeDriver WorkingDir";
+
+const NUMBERS: &str = "\
+    BlkioWeight CpuPeriod CpuQuota CpuRealtimePeriod CpuRealtimeRuntime CpuShares ExitCode \
+    GlobalIPv6PrefixLen IPPrefixLen MaximumRetryCount Memory MemoryReservation MemorySwap NanoCpus \
+    OomScoreAdj Pid RestartCount ShmSize";
+
+const BOOLEANS: &str = "\
+    Attachable AttachStderr AttachStdin AttachStdout AutoRemove Dead EnableIPv6 Ingress Internal OOMKilled \
+    OomKillDisable OpenStdin Paused Privileged PublishAllPorts ReadonlyRootfs Restarting Running StdinOnce \
+    Tty";
 
 impl Zero {
     /// The zero of a field of this name, if it is one that may be missing.
     pub(crate) fn of(name: &str) -> Option<Self> {
-        FIELDS.iter().find(|(known, _)| *known == name).map(|(_, zero)| *zero)
+        let all = [
+            (LISTS, Self::List),
+            (MAPS, Self::Map),
+            (NILS, Self::Nil),
+            (TEXTS, Self::Text),
+            (NUMBERS, Self::Number),
+            (BOOLEANS, Self::False),
+        ];
+        all.into_iter().find(|(names, _)| names.split(' ').any(|known| known == name)).map(|(_, zero)| zero)
     }
 
     /// How it prints.
@@ -78,6 +73,8 @@ impl Zero {
             Self::Map => "map[]",
             Self::Nil => "<nil>",
             Self::Text => "",
+            Self::Number => "0",
+            Self::False => "false",
         }
     }
 }
