@@ -248,3 +248,49 @@ fn what_one_volume_gets_the_next_container_sees() {
 fn all() -> skiff_engine::containers::ListOptions {
     skiff_engine::containers::ListOptions { all: true, ..Default::default() }
 }
+
+#[test]
+fn many_containers_at_once_leave_no_descriptor_and_no_name() {
+    rig::engine(async |engine| {
+        let one = || hosted(script("echo x"), |host| host.auto_remove = Some(true));
+        run(&engine, one()).await.unwrap();
+        let open = || std::fs::read_dir("/proc/self/fd").unwrap().count();
+        let before = open();
+        for _ in 0..5 {
+            let eight: Vec<_> = (0..8).map(|_| run(&engine, one())).collect();
+            for ran in futures_util::future::join_all(eight).await {
+                assert_eq!(ran.unwrap(), (0, "x\n".into()));
+            }
+        }
+        // Other tests run in this process and have descriptors of their own: what grows with every container would be 40.
+        rig::eventually(|| open() < before + 40, || format!("{before} descriptors before, {} after", open()));
+        assert!(engine.containers.list(&all()).await.unwrap().is_empty());
+    });
+}
+
+#[test]
+fn another_containers_namespaces() {
+    rig::engine(async |engine| {
+        let containers = &engine.containers;
+        let first = hosted(script("sleep 100"), |host| host.network_mode = Some("bridge".into()));
+        containers.create(Some("first"), None, first).await.unwrap();
+        let join = |words: &str| {
+            hosted(script(words), |host| {
+                host.network_mode = Some("container:first".into());
+                host.pid_mode = Some("container:first".into());
+                host.ipc_mode = Some("container:first".into());
+            })
+        };
+        let error = run(&engine, join("true")).await.unwrap_err();
+        assert_eq!(error.kind, Kind::Conflict);
+        assert!(error.message.contains("non running container"), "{error}");
+        containers.start("first").await.unwrap();
+        let pid = state(&engine, "first").await.pid.unwrap();
+        let names = ["net", "pid", "ipc"].map(|kind| std::fs::read_link(format!("/proc/{pid}/ns/{kind}")).unwrap());
+        let (_, output) = run(&engine, join("for n in net pid ipc; do readlink /proc/self/ns/$n; done")).await.unwrap();
+        assert_eq!(
+            output.lines().collect::<Vec<_>>(),
+            names.iter().map(|name| name.to_str().unwrap()).collect::<Vec<_>>()
+        );
+    });
+}
