@@ -100,7 +100,9 @@ impl Error {
         }
         let hint = self.hint.as_ref().map_or_else(String::new, |hint| format!("hint: {hint}\n"));
         let others: String = self.others.iter().map(|error| error.report(name)).collect();
-        format!("{name}: {}\n{hint}{others}{}", self.message, self.footer)
+        // Two of docker's own errors begin like this, and scripts look for it.
+        let name = if self.message.starts_with("Error: ") { String::new() } else { format!("{name}: ") };
+        format!("{name}{}\n{hint}{others}{}", self.message, self.footer)
     }
 }
 

@@ -124,6 +124,7 @@ fn root() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .disable_version_flag(true)
         .disable_help_subcommand(true)
+        .args_override_self(true)
         .arg(flag("version", "Print the version").short('v').action(ArgAction::Version))
         .arg(flag("host", "Daemon to talk to: unix:///PATH or tcp://HOST:PORT").short('H').value_name("HOST"))
         .arg(flag("debug", "Accepted for docker's sake").short('D').action(ArgAction::SetTrue))

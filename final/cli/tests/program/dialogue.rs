@@ -141,7 +141,7 @@ fn inspect_shows_what_is_there_and_names_what_is_not() {
     });
     let output = daemon.output(&["inspect", "web", "gone"]);
     let json = "[\n    {\n        \"Id\": \"c1\",\n        \"Name\": \"/web\",\n        \"Size\": 1.50\n    }\n]\n";
-    assert_eq!(said(&output), (json, "skiff: No such object: gone\n", 1));
+    assert_eq!(said(&output), (json, "Error: No such object: gone\n", 1));
     assert_eq!(said(&daemon.output(&["inspect", "-f", "{{.Name}}", "web"])), ("/web\n", "", 0));
     assert_eq!(daemon.output(&["inspect", "-f", "{{.Name", "web"]).status.code(), Some(64));
 }

@@ -53,7 +53,7 @@ impl Execute for Port {
         match &self.port {
             None => output::print(all(&ports))?,
             Some(port) => {
-                let missing = || Error::new(format!("No public port '{port}' published for {}", self.container));
+                let missing = || Error::new(format!("Error: No public port '{port}' published for {}", self.container));
                 output::print(one(&ports, port).ok_or_else(missing)?)?;
             }
         }

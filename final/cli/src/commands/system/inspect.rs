@@ -116,6 +116,6 @@ async fn find(client: &Client, name: &str, kinds: &[Kind], size: bool) -> Result
     }
     match last {
         Some(error) if kinds.len() == 1 => Err(error),
-        _ => Err(Error::new(format!("No such object: {name}"))),
+        _ => Err(Error::new(format!("Error: No such object: {name}"))),
     }
 }
