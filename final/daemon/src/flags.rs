@@ -9,6 +9,7 @@ use std::str::FromStr;
 
 use clap::Parser;
 use ipnet::Ipv4Net;
+use tracing_subscriber::filter::LevelFilter;
 
 use crate::listener::Address;
 
@@ -56,8 +57,8 @@ pub(crate) struct Flags {
     #[arg(short = 'D', long)]
     pub(crate) debug: bool,
     /// How much to log: debug, info, warn, error.
-    #[arg(short, long, value_name = "LEVEL", default_value = "info")]
-    pub(crate) log_level: String,
+    #[arg(short, long, value_name = "LEVEL", default_value = "info", value_parser = level)]
+    pub(crate) log_level: LevelFilter,
     /// Print the version and end.
     #[arg(short, long, action = clap::ArgAction::Version)]
     version: Option<bool>,
@@ -90,13 +91,9 @@ struct Ignored {
 }
 
 impl Flags {
-    /// The directive of `tracing_subscriber`'s filter: dockerd's names of levels, `--debug` above all.
-    pub(crate) fn level(&self) -> &str {
-        match self.log_level.as_str() {
-            _ if self.debug => "debug",
-            "fatal" | "panic" => "error",
-            level => level,
-        }
+    /// How much is logged: dockerd's names of levels, `--debug` above all.
+    pub(crate) fn level(&self) -> LevelFilter {
+        if self.debug { LevelFilter::DEBUG } else { self.log_level }
     }
 
     /// The default network's bridge. A daemon with a data root of its own has a bridge of its own, so that two of them can
@@ -139,6 +136,18 @@ impl FromStr for Address {
             return Err(format!("the path of a socket must be absolute, so {path:?} is not one"));
         }
         Ok(Self { path: path.into() })
+    }
+}
+
+/// dockerd's names, which are logrus's.
+fn level(text: &str) -> Result<LevelFilter, String> {
+    match text {
+        "trace" => Ok(LevelFilter::TRACE),
+        "debug" => Ok(LevelFilter::DEBUG),
+        "info" => Ok(LevelFilter::INFO),
+        "warn" | "warning" => Ok(LevelFilter::WARN),
+        "error" | "fatal" | "panic" => Ok(LevelFilter::ERROR),
+        _ => Err("one of debug, info, warn, error".into()),
     }
 }
 
@@ -201,7 +210,7 @@ mod tests {
         .unwrap();
         let paths: Vec<_> = flags.hosts.iter().map(|host| host.path.display().to_string()).collect();
         assert_eq!(paths, ["/tmp/a.sock", "/tmp/b.sock"]);
-        assert_eq!((flags.level(), flags.insecure_registries.len()), ("debug", 1));
+        assert_eq!((flags.level(), flags.insecure_registries.len()), (LevelFilter::DEBUG, 1));
     }
 
     #[test]
@@ -209,7 +218,7 @@ mod tests {
         let flags = parse(&[]).unwrap();
         assert_eq!(flags.hosts, [Address { path: "/run/skiff/skiff.sock".into() }]);
         assert_eq!(flags.pidfile(), PathBuf::from("/run/skiff/skiffd.pid"));
-        assert_eq!((flags.level(), flags.bridge().as_str()), ("info", "skiff0"));
+        assert_eq!((flags.level(), flags.bridge().as_str()), (LevelFilter::INFO, "skiff0"));
     }
 
     #[test]
@@ -226,6 +235,7 @@ mod tests {
             ("--host=fd://", "systemd"),
             ("--host=unix://relative", "must be absolute"),
             ("--bridge=a-name-that-is-too-long", "at most 15"),
+            ("--log-level=loud", "one of debug"),
             ("--cgroup-parent=a/../b", "cgroup hierarchy"),
             ("--config-file=/proc/self/exe", "no configuration file"),
             ("--swarm-default-advertise-addr=eth0", "--swarm-default-advertise-addr"),

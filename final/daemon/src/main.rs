@@ -27,6 +27,7 @@ mod table;
 mod transfer;
 mod versions;
 
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -36,6 +37,10 @@ use skiff_engine::{Config, Engine};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
+use tracing_subscriber::Layer;
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::flags::Flags;
 use crate::listener::Socket;
@@ -43,12 +48,7 @@ use crate::lock::{Lock, PidFile};
 
 fn main() -> ExitCode {
     let flags = Flags::parse();
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(flags.level()))
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr()))
-        .with_target(false)
-        .init();
+    log_to_stderr(&flags);
     // Requests are short and the chapters' own work runs on blocking threads, so a few workers are enough.
     let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(workers).enable_all().build();
@@ -65,6 +65,17 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Lines on standard error, which whoever starts the daemon keeps. Of libraries only what is worth a warning.
+fn log_to_stderr(flags: &Flags) {
+    let ours = ["skiffd", "skiff_engine"].map(|target| (target, flags.level()));
+    let lines = tracing_subscriber::fmt::layer()
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_target(false);
+    let chosen = Targets::new().with_default(LevelFilter::WARN).with_targets(ours);
+    tracing_subscriber::registry().with(lines.with_filter(chosen)).init();
 }
 
 /// Opens the engine, listens, and serves until a signal asks to stop. Containers keep running.

@@ -40,6 +40,11 @@ pub(crate) async fn build() -> Reply {
     refuse("building images", "Build elsewhere, then `docker save IMAGE | docker load` into this daemon.")
 }
 
+/// `docker system prune` asks this as well, and nothing is a good answer: there is no cache.
+pub(crate) async fn prune_build_cache() -> Response<Body> {
+    json(&serde_json::json!({ "CachesDeleted": [], "SpaceReclaimed": 0 }))
+}
+
 /// An image from a container.
 pub(crate) async fn commit() -> Reply {
     refuse("commit", "")
