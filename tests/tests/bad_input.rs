@@ -97,7 +97,7 @@ fn a_dead_daemon_and_no_permission() {
 fn a_full_disk_while_loading() {
     let small = tempfile::tempdir().unwrap();
     let mounted =
-        Command::new("mount").args(["-t", "tmpfs", "-o", "size=2m", "skiff-small"]).arg(small.path()).status();
+        Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "skiff-small"]).arg(small.path()).status();
     assert!(mounted.unwrap().success());
     let data = small.path().join("data");
     let daemon = Daemon::with_data_root(&data);
