@@ -38,3 +38,8 @@ pub use engine::Engine;
 pub use error::{Error, Kind, Result};
 pub use events::Events;
 pub use filters::Filters;
+
+/// The example of the README is compiled with the tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -78,7 +78,8 @@ impl Containers {
         if !container.status().has_process() {
             return Err(container.not_running());
         }
-        container.monitor()?.ask(Request::Resize { width, height }, Vec::new()).await?;
+        let asked = container.monitor()?.ask(Request::Resize { width, height }, Vec::new()).await;
+        asked.map_err(|failure| container.blame(failure))?;
         let size = [("height", height.to_string()), ("width", width.to_string())];
         self.tell(&container, "resize", &size);
         Ok(())

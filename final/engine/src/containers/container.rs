@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use namespaces::Failure;
+use rustix::io::Errno;
 use skiff_runtime::protocol::Attach;
 use tokio::sync::watch;
 
@@ -186,6 +187,13 @@ impl Container {
     /// `Container ID is not running`
     pub(crate) fn not_running(&self) -> Error {
         Error::conflict(format!("container {} is not running", self.id))
+    }
+
+    /// What a failed request to the monitor or the kernel means. `ESRCH` and `ENODEV` (of a cgroup's files) mean that the
+    /// program has ended in this moment, though the record does not say so yet.
+    pub(crate) fn blame(&self, failure: Failure) -> Error {
+        let gone = failure.is(Errno::SRCH) || failure.is(Errno::NODEV);
+        if gone { self.not_running() } else { failure.into() }
     }
 
     /// Keeps a client for the next start.

@@ -5,6 +5,7 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
 
 use bollard_stubs::models::{ExecConfig, ExecInspectResponse, ExecStartConfig, ProcessConfig};
+use rustix::io::Errno;
 use skiff_runtime::ExecPlan;
 use skiff_runtime::plan::Stdin;
 use skiff_runtime::protocol::{Attach, Event, Request};
@@ -38,6 +39,31 @@ struct ExecState {
     pid: Option<i32>,
     exit_code: Option<i32>,
     monitor: Option<Monitor>,
+}
+
+/// An exec that is about to run. Two steps, because a client must have seen that its connection is a stream now before the
+/// first byte of output is on it.
+#[derive(Debug)]
+pub struct Begun {
+    containers: Containers,
+    exec: Arc<Exec>,
+}
+
+impl Begun {
+    /// Whether its streams are a terminal.
+    pub fn tty(&self) -> bool {
+        self.exec.config.tty == Some(true)
+    }
+
+    /// Runs the program. Returns the client's end of its streams, or `None` when the client detaches.
+    ///
+    /// # Errors
+    /// Those of the engine. That the program cannot be run is said on the stream, as docker does, because a client looks
+    /// there; the exit code is 126 or 127 then.
+    pub async fn run(self, options: ExecStartConfig) -> Result<Option<Attached>> {
+        let Self { containers, exec } = self;
+        whole(async move { containers.run(&exec, options).await }).await
+    }
 }
 
 /// All execs, by id.
@@ -76,9 +102,16 @@ impl Containers {
     /// Runs the program. Returns the client's end of its streams, or `None` when the client detaches.
     ///
     /// # Errors
-    /// 409 when it has run already or the container does not. That the program cannot be run is said on the stream, as
-    /// docker does, because a client looks there; the exit code is 126 or 127 then.
+    /// Those of [`Self::exec_begin`] and [`Begun::run`].
     pub async fn exec_start(&self, id: &str, options: ExecStartConfig) -> Result<Option<Attached>> {
+        self.exec_begin(id)?.run(options).await
+    }
+
+    /// Takes the one right to run the program.
+    ///
+    /// # Errors
+    /// 409 when it has run already or the container does not.
+    pub fn exec_begin(&self, id: &str) -> Result<Begun> {
         let exec = self.exec(id)?;
         match exec.container.status() {
             Status::Running => {}
@@ -91,8 +124,7 @@ impl Containers {
         if std::mem::replace(&mut lock(&exec.state).begun, true) {
             return Err(Error::conflict(format!("Error: Exec command {id} has already run")));
         }
-        let this = self.clone();
-        whole(async move { this.run(&exec, options).await }).await
+        Ok(Begun { containers: self.clone(), exec })
     }
 
     async fn run(&self, exec: &Arc<Exec>, options: ExecStartConfig) -> Result<Option<Attached>> {
@@ -145,7 +177,9 @@ impl Containers {
             Monitor::spawn(&self.shared.program).map_err(|failure| engine_failed(failure.into()))?;
         let attach = socket.iter().map(|_| wants).collect();
         let request = Request::Exec { plan: Box::new(plan), attach };
-        let answer = monitor.ask(request, socket.into_iter().collect()).await.map_err(blame::of)?;
+        let answer = monitor.ask(request, socket.into_iter().collect()).await.map_err(|failure| {
+            if failure.is(Errno::SRCH) { engine_failed(exec.container.not_running()) } else { blame::of(failure) }
+        })?;
         let mut state = lock(&exec.state);
         if let Event::Started(started) = answer {
             (state.running, state.pid) = (true, Some(started.pid));

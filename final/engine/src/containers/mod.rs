@@ -57,6 +57,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use bollard_stubs::models::EventMessageTypeEnum;
 
 pub use attach::{AttachOptions, Attached};
+pub use exec::Begun;
 pub use list::ListOptions;
 pub use logs::{LogStream, Logs, LogsOptions};
 pub use record::{Asked, Mounted, State, Status};

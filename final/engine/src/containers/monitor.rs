@@ -116,7 +116,8 @@ impl Monitor {
         Ok((Self { requests }, Ending { exit: exited, gone: ended }))
     }
 
-    /// Sends one request, with descriptors beside it, now. The answer can be waited for later; `Failed` is an error here.
+    /// Sends one request, with descriptors beside it, now. The answer can be waited for later; `Failed` is an error here, and
+    /// so is a monitor that has ended (`ESRCH`).
     pub(crate) fn ask(
         &self,
         request: Request,
@@ -126,7 +127,7 @@ impl Monitor {
         // When nobody takes it, the answer's other end is dropped with it.
         let _ = self.requests.send(Asking { request, fds, answer: Some(answer) });
         async move {
-            match answered.await.map_err(|_| Failure::new("talk to the monitor", "it has ended"))?? {
+            match answered.await.map_err(|_| ended())?? {
                 Event::Failed(failure) => Err(failure),
                 event => Ok(event),
             }
@@ -138,6 +139,10 @@ impl Monitor {
         // A monitor that is gone says so to whoever waits for an answer.
         let _ = self.requests.send(Asking { request, fds, answer: None });
     }
+}
+
+fn ended() -> Failure {
+    Failure { errno: Some(Errno::SRCH.raw_os_error()), ..Failure::new("talk to the monitor", "it has ended") }
 }
 
 /// Who waits for what a monitor will say.
@@ -175,7 +180,10 @@ async fn converse(
                 let sent = send(&channel, &asking).await;
                 match (asking.answer, sent) {
                     (Some(answer), Ok(())) => listeners.answers.push_back(answer),
-                    (Some(answer), Err(failure)) => drop(answer.send(Err(failure))),
+                    (Some(answer), Err(failure)) => {
+                        let failure = if failure.is(Errno::PIPE) { ended() } else { failure };
+                        let _ = answer.send(Err(failure));
+                    }
                     (None, _) => {}
                 }
             }

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 
 use cgroups::{Cgroup, Hierarchies};
+use namespaces::Failure;
+use rustix::io::Errno;
 
 use super::container::Container;
 use super::plan::cgroup_path;
@@ -24,7 +26,7 @@ impl Containers {
                 Status::Paused => return Err(Error::conflict(format!("Container {} is already paused", container.id))),
                 _ => return Err(Error::conflict(format!("Container {} is not running", container.id))),
             }
-            this.with_cgroup(&container, |cgroup| Ok(cgroup.freeze()?)).await?;
+            this.with_cgroup(&container, Cgroup::freeze).await?;
             container.change(|life| life.state.status = Status::Paused);
             container.keep();
             this.tell(&container, "pause", &[]);
@@ -54,19 +56,25 @@ impl Containers {
     }
 
     pub(super) async fn thaw(&self, container: &Arc<Container>) -> Result<()> {
-        self.with_cgroup(container, |cgroup| Ok(cgroup.thaw()?)).await
+        self.with_cgroup(container, Cgroup::thaw).await
     }
 
     /// Does something to the container's cgroup, on a thread that may wait.
     pub(super) async fn with_cgroup<T: Send + 'static>(
         &self,
         container: &Arc<Container>,
-        work: impl FnOnce(&Cgroup) -> Result<T> + Send + 'static,
+        work: impl FnOnce(&Cgroup) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T> {
         let path = cgroup_path(&container.asked(), &self.shared.config.cgroup_parent);
+        let container = Arc::clone(container);
         blocking(move || {
             let hierarchies = Hierarchies::discover()?;
-            work(&Cgroup::open(&hierarchies, &path)?)
+            let cgroup = Cgroup::open(&hierarchies, &path).map_err(|failure| {
+                // The monitor has removed it: the program has ended.
+                let ended = failure.is(Errno::NOENT);
+                if ended { container.not_running() } else { failure.into() }
+            })?;
+            work(&cgroup).map_err(|failure| container.blame(failure))
         })
         .await
     }

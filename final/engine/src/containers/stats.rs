@@ -8,11 +8,11 @@ use bollard_stubs::models::{
     ContainerBlkioStatEntry, ContainerBlkioStats, ContainerCpuStats, ContainerCpuUsage, ContainerMemoryStats,
     ContainerNetworkStats, ContainerPidsStats, ContainerStatsResponse, ContainerThrottlingData,
 };
-use cgroups::{BlockIo, Cpu, Memory, Stats};
+use cgroups::{BlockIo, Cgroup, Cpu, Memory, Stats};
 use jiff::Timestamp;
 
 use super::Containers;
-use crate::error::Result;
+use crate::error::{Kind, Result};
 
 impl Containers {
     /// What a container has used so far; `before` is the sample that rates are computed against. One that does not run has a
@@ -37,7 +37,10 @@ impl Containers {
             ..ContainerStatsResponse::default()
         };
         let Some(pid) = state.pid else { return Ok(sample) };
-        let used = self.with_cgroup(&container, |cgroup| Ok(cgroup.stats()?)).await?;
+        let used = match self.with_cgroup(&container, Cgroup::stats).await {
+            Err(error) if error.kind == Kind::Conflict => return Ok(sample),
+            used => used?,
+        };
         let Stats { cpu, memory, pids, block_io } = used;
         sample.cpu_stats = Some(show_cpu(&cpu));
         sample.memory_stats = Some(show_memory(&memory));

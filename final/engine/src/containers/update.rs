@@ -25,7 +25,7 @@ impl Containers {
             let limits = limits::of(&host)?;
             limits.validate().map_err(Error::refusal)?;
             if container.status().has_process() {
-                this.with_cgroup(&container, move |cgroup| Ok(cgroup.update(&limits)?)).await?;
+                this.with_cgroup(&container, move |cgroup| cgroup.update(&limits)).await?;
             }
             container.ask(|asked| asked.host = host)?;
             this.tell(&container, "update", &[]);

@@ -11,6 +11,7 @@
 )]
 
 mod attach;
+mod crowd;
 mod exec;
 mod life;
 mod logs;
