@@ -12,13 +12,14 @@
 //! A client asks with `Upgrade: tcp` and gets `101 UPGRADED`. Clients from before that time send no such header and take
 //! what follows `200 OK` for the stream; they get the output as the answer's body, and their input is the request's body.
 
+use std::future::{Future, ready};
 use std::io;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
 use axum::http::{HeaderValue, Response, StatusCode};
-use futures_util::{Stream, StreamExt, stream};
+use futures_util::{FutureExt, Stream, StreamExt, stream};
 use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -41,10 +42,14 @@ pub(crate) fn content_type(tty: bool, version: Version) -> &'static str {
     }
 }
 
-/// Answers `request` by joining its client with `container`, in both directions. `detach` is looked for when there is one.
+/// Answers `request` by joining its client with the stream that `container` gives, in both directions. `detach` is looked for
+/// when there is one.
+///
+/// `container` is waited for when the client has been told that its connection is a stream now. Clients that read the head of
+/// an answer through a buffer (docker-py) lose what comes in the same breath, so an exec starts only then.
 pub(crate) fn join(
     request: Request,
-    container: UnixStream,
+    container: impl Future<Output = Option<UnixStream>> + Send + 'static,
     kind: &'static str,
     detach: Option<Detach>,
 ) -> Response<Body> {
@@ -59,12 +64,23 @@ pub(crate) fn join(
             });
             switching(kind)
         }
-        _ => {
-            let (output, input) = container.into_split();
-            tokio::spawn(feed(body, input));
-            typed(kind, Body::from_stream(pieces(output)))
-        }
+        _ => typed(kind, Body::from_stream(as_body(container, body))),
     }
+}
+
+/// The container's output as the body of an answer, and the request's body as its input.
+fn as_body(
+    container: impl Future<Output = Option<UnixStream>> + Send + 'static,
+    input: Body,
+) -> impl Stream<Item = io::Result<Bytes>> + Send {
+    let joined = container.map(|container| {
+        container.map(|container| {
+            let (output, to_container) = container.into_split();
+            tokio::spawn(feed(input, to_container));
+            pieces(output)
+        })
+    });
+    joined.into_stream().filter_map(ready).flatten()
 }
 
 /// The bytes of `from` as they come.
@@ -92,11 +108,16 @@ fn switching(kind: &'static str) -> Response<Body> {
 }
 
 /// Waits for the socket, which hyper gives away once the answer is written, and relays until one side is done.
-async fn upgraded(upgrade: OnUpgrade, container: UnixStream, detach: Option<Detach>) -> io::Result<()> {
+async fn upgraded(
+    upgrade: OnUpgrade,
+    container: impl Future<Output = Option<UnixStream>>,
+    detach: Option<Detach>,
+) -> io::Result<()> {
     let upgraded = upgrade.await.map_err(io::Error::other)?;
     let parts = upgraded
         .downcast::<TokioIo<UnixStream>>()
         .map_err(|_| io::Error::other("the upgraded connection is not a unix socket"))?;
+    let Some(container) = container.await else { return Ok(()) };
     // A quick client's first input may have been read together with its request.
     relay(parts.io.into_inner(), &parts.read_buf, container, detach).await
 }

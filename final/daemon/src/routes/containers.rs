@@ -16,7 +16,8 @@ use crate::reply::{Reply, bytes_of, created, json, nothing, typed};
 pub(crate) async fn list(State(engine): State<Engine>, params: Params) -> Reply {
     let options = ListOptions {
         all: params.flag("all"),
-        limit: params.number("limit")?,
+        // docker-py writes -1 for all.
+        limit: params.number::<i64>("limit")?.and_then(|limit| usize::try_from(limit).ok()),
         size: params.flag("size"),
         filters: params.filters()?,
     };

@@ -1,9 +1,10 @@
 //! `/containers/ID/exec` and `/exec`: further programs in a running container.
 
+use axum::Extension;
+use axum::body::{Body, Bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
-use axum::{Extension, body::Bytes};
 use serde_json::json;
 use skiff_engine::Engine;
 use skiff_engine::models::{ExecConfig, ExecStartConfig};
@@ -26,7 +27,8 @@ pub(crate) async fn create(
     Ok(created(&json!({ "Id": id })))
 }
 
-/// The body comes first and the stream after it, on the same connection.
+/// The body comes first and the stream after it, on the same connection. What goes wrong before the head of the answer has a
+/// status; what goes wrong after it is said on the stream.
 pub(crate) async fn start(
     State(engine): State<Engine>,
     Path(id): Path<String>,
@@ -37,12 +39,18 @@ pub(crate) async fn start(
     let bytes: Bytes = collect(body).await?;
     let options: ExecStartConfig = if bytes.is_empty() { ExecStartConfig::default() } else { parse(&bytes)? };
     let keys = engine.containers.exec_inspect(&id)?.detach_keys.unwrap_or_default();
-    let Some(attached) = engine.containers.exec_start(&id, options).await? else {
+    let exec = engine.containers.exec_begin(&id)?;
+    if options.detach == Some(true) {
+        exec.run(options).await?;
         return Ok(StatusCode::OK.into_response());
+    }
+    let kind = hijack::content_type(exec.tty(), version);
+    let detach = exec.tty().then(|| Detach::parse(&keys)).transpose()?;
+    let stream = async move {
+        let attached = exec.run(options).await.inspect_err(|error| tracing::error!("{}", error.message));
+        attached.ok().flatten().map(|attached| attached.stream)
     };
-    let kind = hijack::content_type(attached.tty, version);
-    let detach = attached.tty.then(|| Detach::parse(&keys)).transpose()?;
-    Ok(hijack::join(Request::from_parts(parts, axum::body::Body::empty()), attached.stream, kind, detach))
+    Ok(hijack::join(Request::from_parts(parts, Body::empty()), stream, kind, detach))
 }
 
 pub(crate) async fn resize(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {

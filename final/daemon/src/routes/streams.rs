@@ -1,6 +1,7 @@
 //! The streams of a container: attach, logs, stats.
 
 use std::convert::Infallible;
+use std::future::ready;
 use std::time::Duration;
 
 use axum::Extension;
@@ -38,7 +39,7 @@ pub(crate) async fn attach(
     let kind = hijack::content_type(attached.tty, version);
     // Without a terminal there is nobody at the keys, and a file on standard input may well have such bytes in it.
     let detach = (attached.tty && options.stdin).then_some(detach);
-    Ok(hijack::join(request, attached.stream, kind, detach))
+    Ok(hijack::join(request, ready(Some(attached.stream)), kind, detach))
 }
 
 /// The log so far, and with `follow` what comes, in frames unless it is a terminal's.

@@ -19,19 +19,36 @@ use crate::sys;
 /// How many bytes go to the client at once.
 const PIECE: usize = 32 * 1024;
 
+/// A log, opened.
+#[derive(Debug)]
+pub(super) struct Opened {
+    files: Vec<LogFile>,
+    changes: Option<Changes>,
+}
+
+impl Opened {
+    /// Opens the files that there are, and watches for more when they will be followed.
+    pub(super) fn of(container: &Container, options: LogsOptions) -> Result<Self, Failure> {
+        let path = container.places.log(&container.id);
+        // Watched before it is read: what is written in between wakes us.
+        let changes = if options.follow { Some(Changes::of(&container.places.record)?) } else { None };
+        let files = open_all(&path).during("read", path.display())?;
+        Ok(Self { files, changes })
+    }
+}
+
 /// Sends what is wanted of `container`'s log to `pieces`. Returns when all is sent, or nobody listens any more.
 pub(super) async fn send(
     container: &Container,
     options: LogsOptions,
     mut rendering: Rendering,
+    opened: Opened,
     pieces: Sender<Bytes>,
 ) -> Result<(), Failure> {
     let path = container.places.log(&container.id);
-    // Watched before it is read: what is written in between wakes us.
-    let changes = if options.follow { Some(Changes::of(&container.places.record)?) } else { None };
-    let (sender, first) = (pieces.clone(), path.clone());
+    let Opened { mut files, changes } = opened;
+    let sender = pieces.clone();
     let past = tokio::task::spawn_blocking(move || {
-        let mut files = open_all(&first)?;
         if let Some(tail) = options.tail {
             skip_to_tail(&mut files, tail)?;
         }
@@ -142,6 +159,7 @@ fn catch_up(
 }
 
 /// Changes in a directory, by inotify(7).
+#[derive(Debug)]
 struct Changes {
     fd: AsyncFd<std::os::fd::OwnedFd>,
 }

@@ -69,8 +69,10 @@ impl Containers {
         let (pieces, received) = mpsc::channel(4);
         let tty = asked.tty();
         let rendering = Rendering::new(options, tty);
+        // Opened before the answer: who asks for the log and then removes the container still gets all of it.
+        let opened = follow::Opened::of(&container, options)?;
         tokio::spawn(async move {
-            if let Err(failure) = follow::send(&container, options, rendering, pieces).await {
+            if let Err(failure) = follow::send(&container, options, rendering, opened, pieces).await {
                 tracing::warn!("{failure}");
             }
         });
