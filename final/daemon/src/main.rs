@@ -33,6 +33,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Parser;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use skiff_engine::{Config, Engine};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
@@ -82,6 +83,7 @@ fn log_to_stderr(flags: &Flags) {
 async fn run(flags: &Flags) -> Result<()> {
     // First of all, so that a signal at any later moment finds what there is to be undone.
     let mut signals = Signals::listen()?;
+    raise_descriptors();
     let _lock = Lock::take(&flags.data_root)?;
     let _pidfile = PidFile::write(flags.pidfile())?;
     // Sockets before the engine: a client that started the daemon waits in the queue instead of being refused.
@@ -106,6 +108,15 @@ async fn run(flags: &Flags) -> Result<()> {
     Ok(())
 }
 
+/// Raises the number of descriptors this process may have to the most it is allowed. Each container that runs takes a few,
+/// and the usual 1024 would be used up by some hundreds of them.
+fn raise_descriptors() {
+    let limit = getrlimit(Resource::Nofile);
+    if let Err(errno) = setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }) {
+        tracing::debug!("cannot raise the limit of open files: {errno}");
+    }
+}
+
 /// What the engine is told.
 fn config(flags: &Flags) -> Config {
     Config {
@@ -123,20 +134,26 @@ fn config(flags: &Flags) -> Config {
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    /// The terminal it was started from is gone: no reason to stop. dockerd reads its configuration again then; we have none.
+    hangup: Signal,
 }
 
 impl Signals {
     fn listen() -> Result<Self> {
         let terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
         let interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        Ok(Self { terminate, interrupt })
+        let hangup = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
+        Ok(Self { terminate, interrupt, hangup })
     }
 
     /// Waits for one and says which.
     async fn next(&mut self) -> &'static str {
-        tokio::select! {
-            _ = self.terminate.recv() => "SIGTERM",
-            _ = self.interrupt.recv() => "SIGINT",
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return "SIGTERM",
+                _ = self.interrupt.recv() => return "SIGINT",
+                _ = self.hangup.recv() => {}
+            }
         }
     }
 }

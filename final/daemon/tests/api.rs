@@ -1,6 +1,10 @@
 //! The protocol itself, as bytes on the socket: what breaks clients when it is missed.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod daemon;
+
+use std::process::Command;
 
 use daemon::Daemon;
 
@@ -59,6 +63,16 @@ fn what_is_not_there_says_so() {
 }
 
 #[test]
+fn odd_clients_are_understood() {
+    let daemon = Daemon::start();
+    // docker-py.
+    assert_eq!(daemon.get("/containers/json?limit=-1&all=0&size=0&trunc_cmd=0").body().trim(), "[]");
+    // The terminal of a daemon goes away.
+    Command::new("kill").args(["-HUP", &daemon.pid().to_string()]).status().unwrap();
+    assert_eq!(daemon.get("/_ping").status(), 200);
+}
+
+#[test]
 fn a_bad_body_is_named_by_its_path() {
     let daemon = Daemon::start();
     let answer = daemon.post("/networks/create", r#"{"Name":"a","Internal":"yes"}"#);
@@ -80,7 +94,7 @@ fn the_past_is_told_until_now() {
 #[test]
 fn a_second_daemon_on_the_same_root_is_refused() {
     let first = Daemon::start();
-    let output = std::process::Command::new(env!("CARGO_BIN_EXE_skiffd"))
+    let output = Command::new(env!("CARGO_BIN_EXE_skiffd"))
         .arg("--data-root")
         .arg(first.home.path().join("data"))
         .arg("--host")
