@@ -5,7 +5,7 @@
 //! 3. `fixtures.rs`: the images that tests run, built once and kept outside the repository.
 //! 4. `suite.rs`: runs every test and counts them.
 //! 5. `tidy/`: what lints cannot check: lengths, docs, arrows between crates, reading orders.
-//! 6. `bench.rs`: start latency beside other engines, in one run.
+//! 6. `bench/`: start latency beside other engines, in one run.
 //! 7. `ci.rs`: all of the above in the order that fails soonest.
 
 mod bench;

@@ -33,15 +33,14 @@ impl Page {
         }
     }
 
-    /// The text of a list item, up to the colon that ends the names.
+    /// The text of a list item, up to the colon that ends the names. In a README only numbered lists are reading orders.
     fn item<'a>(&self, line: &'a str) -> Option<&'a str> {
-        let text = match self {
-            Self::Module => line.strip_prefix("//!")?.trim_start(),
-            Self::Readme => line.trim_start(),
+        let (text, bulleted) = match self {
+            Self::Module => (line.strip_prefix("//!")?.trim_start(), line.starts_with("//! - ")),
+            Self::Readme => (line.trim_start(), false),
         };
-        let listed =
-            text.starts_with("- ") || text.split_once(". ").is_some_and(|(number, _)| number.parse::<u8>().is_ok());
-        listed.then(|| text.split_once(": ").map_or(text, |(names, _)| names))
+        let numbered = text.split_once(". ").is_some_and(|(number, _)| number.parse::<u8>().is_ok());
+        (bulleted || numbered).then(|| text.split_once(": ").map_or(text, |(names, _)| names))
     }
 }
 
