@@ -4,10 +4,12 @@
 //! was measured in the same minutes: the contestants take turns, and the ratios are taken turn by turn.
 //!
 //! - `paired.rs`: the contestants, their turns, the table.
+//! - `steps.rs`: where our own time goes, from the log of a daemon that tells.
 //! - `peers.rs`: dockerd, podman, crun and runc from Debian packages, and our own daemon, each with roots of its own.
 
 mod paired;
 mod peers;
+mod steps;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -51,5 +53,8 @@ fn start(runs: usize) -> Result<()> {
     println!("{}", race.table("crun run (bare bundle)"));
     println!("{}", race.ratio("skiff run, bridge", "docker run, bridge"));
     println!("{}", race.ratio("skiff run, bridge", "crun run (bare bundle)"));
+    let mut telling = vec![Contestant::new("telling", peers.telling())];
+    Race::run(&mut telling, runs)?;
+    print!("\n{}", steps::table(&peers.told()?));
     Ok(())
 }

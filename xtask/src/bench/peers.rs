@@ -11,6 +11,11 @@ use crate::{fixtures, packages, release, shell};
 /// In a mount namespace of its own without the cgroup v2 tree of a hybrid machine; on other machines the tree stays.
 const WITHOUT_HYBRID: &str = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"";
 
+/// The daemon that races.
+const SKIFF: &str = "skiff";
+/// The daemon that tells where its time goes, which costs time: it does not race.
+const TELLING: &str = "telling";
+
 /// The engines, running.
 pub(crate) struct Peers {
     directory: tempfile::TempDir,
@@ -39,7 +44,8 @@ impl Peers {
         let mut peers = Self { directory, binaries, keeper, daemons: Vec::new(), with_podman: true };
         peers.bundle(&busybox)?;
         peers.start_docker(&busybox)?;
-        peers.start_skiff(&busybox)?;
+        peers.start_skiff(SKIFF, &[], &busybox)?;
+        peers.start_skiff(TELLING, &["--debug"], &busybox)?;
         peers.prepare_podman(&busybox);
         Ok(peers)
     }
@@ -59,9 +65,21 @@ impl Peers {
 
     /// `skiff run --rm` on a network.
     pub(crate) fn skiff(&self, network: &str) -> Vec<String> {
-        let mut words = self.skiff_client();
+        let mut words = self.skiff_client(SKIFF);
         words.extend(["run", "--rm", "--network", network, "busybox", "true"].map(str::to_owned));
         words
+    }
+
+    /// The same on a bridge, by a daemon that logs how long each step took.
+    pub(crate) fn telling(&self) -> Vec<String> {
+        let mut words = self.skiff_client(TELLING);
+        words.extend(["run", "--rm", "busybox", "true"].map(str::to_owned));
+        words
+    }
+
+    /// What that daemon has logged.
+    pub(crate) fn told(&self) -> Result<String> {
+        Ok(std::fs::read_to_string(self.path(&format!("{TELLING}.sock.log")))?)
     }
 
     /// `docker run --rm` on its default network.
@@ -91,9 +109,9 @@ impl Peers {
 
     // Clients need not enter the namespaces, since they talk over a socket in the file system. They do it all the same,
     // because the bare runtimes must, and it costs about a millisecond.
-    fn skiff_client(&self) -> Vec<String> {
+    fn skiff_client(&self, name: &str) -> Vec<String> {
         let program = self.binaries.join("skiff").to_string_lossy().into_owned();
-        self.inside(&[&program, "-H", &format!("unix://{}", self.path("skiff.sock"))])
+        self.inside(&[&program, "-H", &format!("unix://{}", self.path(&format!("{name}.sock")))])
     }
 
     fn docker_client(&self) -> Vec<String> {
@@ -129,13 +147,15 @@ impl Peers {
         shell::output(command(&words)?.arg("import").arg(busybox).arg("busybox:latest")).map(drop)
     }
 
-    fn start_skiff(&mut self, busybox: &Path) -> Result<()> {
+    fn start_skiff(&mut self, name: &str, flags: &[&str], busybox: &Path) -> Result<()> {
         let program = self.binaries.join("skiffd").to_string_lossy().into_owned();
-        let (data, exec, pid) = (self.path("data"), self.path("exec"), self.path("skiffd.pid"));
-        let socket = format!("unix://{}", self.path("skiff.sock"));
-        let words = [&program, "--data-root", &data, "--exec-root", &exec, "--pidfile", &pid, "--host", &socket];
-        self.daemon(&self.inside(&words), "skiff.sock")?;
-        let words = self.skiff_client();
+        let [data, exec, pid] = ["data", "exec", "pid"].map(|part| self.path(&format!("{name}-{part}")));
+        let socket = format!("{name}.sock");
+        let host = format!("unix://{}", self.path(&socket));
+        let mut words = vec![&*program, "--data-root", &data, "--exec-root", &exec, "--pidfile", &pid, "--host", &host];
+        words.extend(flags);
+        self.daemon(&self.inside(&words), &socket)?;
+        let words = self.skiff_client(name);
         shell::output(command(&words)?.arg("import").arg(busybox).arg("busybox:latest")).map(drop)
     }
 

@@ -4,6 +4,7 @@ use std::fs::DirBuilder;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
+use std::time::Instant;
 
 use bollard_stubs::models::HostConfig;
 use namespaces::Context;
@@ -113,8 +114,15 @@ impl Containers {
     async fn make(&self, container: &Arc<Container>, asked: &Asked, network: &Attachment) -> Result<Made, Blamed> {
         let engine_failed = |error: Error| (error, 128);
         let (networks, attachment) = (Arc::clone(&self.shared.networks), network.clone());
-        let netns = tokio::spawn(blocking(move || networks.prepare(&attachment)));
-        let begun = self.prepare(container, asked, network).map(|(monitor, ending, plan)| {
+        let netns = tokio::spawn(blocking(move || {
+            let began = Instant::now();
+            let made = networks.prepare(&attachment);
+            tracing::debug!("prepare network (meanwhile) took {} µs", began.elapsed().as_micros());
+            made
+        }));
+        let begun = self.prepare(container, asked, network).map(|(monitor, ending, mut plan)| {
+            // Measured only when somebody reads it: `skiffd --debug`, and `cargo xtask bench start`.
+            plan.timings = tracing::enabled!(tracing::Level::DEBUG);
             let mut clients = container.take_waiting();
             let late = clients.split_off(clients.len().min(MAX_FDS - 1));
             let (attach, sockets): (Vec<Attach>, Vec<OwnedFd>) = clients.into_iter().unzip();
@@ -136,6 +144,9 @@ impl Containers {
         let Event::Started(started) = answer.await.map_err(blame::of)? else {
             return Err(engine_failed(Error::internal("the monitor gave an answer that nobody understands")));
         };
+        for step in &started.timings {
+            tracing::debug!("{} took {} µs", step.name, step.took.as_micros());
+        }
         attach_late(&monitor, late).await;
         Ok(Made { monitor, ending, started })
     }
