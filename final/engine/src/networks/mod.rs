@@ -15,6 +15,8 @@ mod claim;
 mod connect;
 mod create;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod view;
 
 use std::collections::{BTreeMap, BTreeSet};
