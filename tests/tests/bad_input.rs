@@ -95,11 +95,8 @@ fn a_dead_daemon_and_no_permission() {
 
 #[test]
 fn a_full_disk_while_loading() {
-    let small = tempfile::tempdir().unwrap();
-    let mounted =
-        Command::new("mount").args(["-t", "tmpfs", "-o", "size=8m", "skiff-small"]).arg(small.path()).status();
-    assert!(mounted.unwrap().success());
-    let data = small.path().join("data");
+    let small = SmallDisk::mount();
+    let data = small.0.path().join("data");
     let daemon = Daemon::with_data_root(&data);
     let full = daemon.skiff(&["import", skiff_tests::debian_tar().to_str().unwrap(), "debian:latest"]);
     full.fails(1, "No space left on device");
@@ -107,7 +104,26 @@ fn a_full_disk_while_loading() {
     drop(daemon);
     let used = std::fs::read_dir(data.join("images/blobs/sha256")).unwrap().count();
     assert!(used <= 3, "{used} blobs are left of an image that was not loaded");
-    assert!(Command::new("umount").arg(small.path()).status().unwrap().success());
+}
+
+/// A tmpfs of 8 MB, unmounted on drop: room for the engine's own image and not for a Debian.
+struct SmallDisk(tempfile::TempDir);
+
+impl SmallDisk {
+    fn mount() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=8m", "skiff-small"]).arg(directory.path());
+        assert!(mount.status().unwrap().success());
+        Self(directory)
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg(self.0.path()).status();
+        assert!(std::thread::panicking() || unmounted.is_ok_and(|status| status.success()));
+    }
 }
 
 /// Pushes busybox to the registry as `bb:latest`, by skopeo from an archive that the daemon saved or imported.

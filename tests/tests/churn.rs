@@ -30,6 +30,7 @@ fn hundred(daemon: &Daemon) {
 fn two_hundred_containers_leave_nothing() {
     let daemon = Daemon::start();
     let rules = daemon.on_host(&["nft", "list", "ruleset"]).ok().to_owned();
+    let links = daemon.on_host(&["ip", "-o", "link"]).ok().lines().count();
     hundred(&daemon);
     let (memory, _) = cost(daemon.pid());
     hundred(&daemon);
@@ -37,6 +38,8 @@ fn two_hundred_containers_leave_nothing() {
     let (later, descriptors) = cost(daemon.pid());
     assert!(later <= memory + 1024, "the daemon grew from {memory} to {later} kB");
     assert!(descriptors < 40, "the daemon holds {descriptors} descriptors");
+    // The bridge has come with the first container and stays.
+    assert!(daemon.on_host(&["ip", "-o", "link"]).ok().lines().count() <= links + 1);
     let after = daemon.on_host(&["nft", "list", "ruleset"]).ok().to_owned();
     assert_eq!(after.matches("dnat to").count(), rules.matches("dnat to").count(), "{after}");
     assert!(!after.contains("10000"), "{after}");
