@@ -16,6 +16,9 @@ static PROBE: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/probe"));
 /// Its name.
 pub const NAME: &str = "hello:latest";
 
+/// The day of this version of the engine.
+const CREATED: &str = "2026-11-24T00:00:00Z";
+
 /// Makes the image when the store has none of this name, or that of an older engine.
 pub(crate) fn ensure(store: &Store) -> Result<()> {
     let layer = layer().during("write the layer of the image", NAME)?;
@@ -26,8 +29,8 @@ pub(crate) fn ensure(store: &Store) -> Result<()> {
         Ok(_) | Err(_) => {}
     }
     let mut config = ImageConfig::new(vec![diff]);
-    // The same image on every machine, and so the same id: made at the beginning of time, as far as it says.
-    config.created = Some("1970-01-01T00:00:00Z".into());
+    // The same image on every machine, and so the same id: it says the day of the version and not that of the build.
+    config.created = Some(CREATED.into());
     config.config.entrypoint = Some(vec!["/probe".into()]);
     config.config.working_dir = "/".into();
     let name: Reference = NAME.parse()?;
