@@ -189,11 +189,10 @@ impl Container {
         Error::conflict(format!("container {} is not running", self.id))
     }
 
-    /// What a failed request to the monitor or the kernel means. `ESRCH` and `ENODEV` (of a cgroup's files) mean that the
-    /// program has ended in this moment, though the record does not say so yet.
+    /// What a failed request to the monitor means. `ESRCH`: the program has ended in this moment, though the record does not
+    /// say so yet.
     pub(crate) fn blame(&self, failure: Failure) -> Error {
-        let gone = failure.is(Errno::SRCH) || failure.is(Errno::NODEV);
-        if gone { self.not_running() } else { failure.into() }
+        if failure.is(Errno::SRCH) { self.not_running() } else { failure.into() }
     }
 
     /// Keeps a client for the next start.

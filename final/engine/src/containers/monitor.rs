@@ -181,7 +181,8 @@ async fn converse(
                 match (asking.answer, sent) {
                     (Some(answer), Ok(())) => listeners.answers.push_back(answer),
                     (Some(answer), Err(failure)) => {
-                        let failure = if failure.is(Errno::PIPE) { ended() } else { failure };
+                        let gone = failure.is(Errno::PIPE) || failure.is(Errno::CONNRESET);
+                        let failure = if gone { ended() } else { failure };
                         let _ = answer.send(Err(failure));
                     }
                     (None, _) => {}

@@ -69,12 +69,12 @@ impl Containers {
         let container = Arc::clone(container);
         blocking(move || {
             let hierarchies = Hierarchies::discover()?;
-            let cgroup = Cgroup::open(&hierarchies, &path).map_err(|failure| {
-                // The monitor has removed it: the program has ended.
-                let ended = failure.is(Errno::NOENT);
-                if ended { container.not_running() } else { failure.into() }
-            })?;
-            work(&cgroup).map_err(|failure| container.blame(failure))
+            let open = || Cgroup::open(&hierarchies, &path);
+            // The monitor removes it when the program has ended, maybe in this moment.
+            let is_gone = || open().is_err_and(|failure| failure.is(Errno::NOENT));
+            open()
+                .and_then(|cgroup| work(&cgroup))
+                .map_err(|failure| if is_gone() { container.not_running() } else { failure.into() })
         })
         .await
     }

@@ -81,6 +81,7 @@ impl Containers {
                 drop(container.take_waiting());
                 let _ = std::fs::remove_dir_all(&container.places.run);
                 container.change(|life| {
+                    life.state.network = None;
                     life.state.error.clone_from(&error.message);
                     life.state.exit_code = code;
                 });
@@ -154,6 +155,11 @@ impl Containers {
     /// Starts a monitor, and decides what to tell it while it comes up.
     fn prepare(&self, container: &Container, asked: &Asked, network: &Attachment) -> Result<(Monitor, Ending, Plan)> {
         let (monitor, ending) = Monitor::spawn(&self.shared.program)?;
+        if !network.endpoints().is_empty() {
+            // An engine that is killed from here on leaves a container that holds these. The next one must know.
+            container.change(|life| life.state.network = Some(network.clone()));
+            container.keep();
+        }
         let run = &container.places.run;
         DirBuilder::new().mode(0o700).recursive(true).create(run).during("make the directory", run.display())?;
         self.files(asked, network)?.write(&container.places)?;

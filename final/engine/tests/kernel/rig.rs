@@ -47,13 +47,26 @@ impl Rig {
     pub(crate) fn with(&self, test: impl AsyncFnOnce(Engine)) {
         let tokio = tokio();
         tokio.block_on(async {
-            let engine = Engine::open(self.config.clone()).await.unwrap();
+            let engine = self.open().await;
             if engine.images.find("busybox").is_err() {
                 import(&engine, busybox()).await;
             }
             test(engine).await;
         });
         tokio.shutdown_timeout(Duration::from_secs(5));
+    }
+
+    /// A process that another test starts has a copy of all our descriptors until its exec, the lock on the images among
+    /// them: that is waited for.
+    async fn open(&self) -> Engine {
+        for _ in 0..100 {
+            match Engine::open(self.config.clone()).await {
+                Err(error) if error.message.contains("another process uses them") => {}
+                opened => return opened.unwrap(),
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        panic!("the images stay locked");
     }
 
     /// Asserts that nothing is left: no container, no cgroup, no trash, no monitor.
