@@ -35,6 +35,10 @@ impl Containers {
     /// The program has ended.
     pub(super) async fn ended(&self, container: &Arc<Container>, exit: Exit, lost: String) {
         let _turn = container.turn.lock().await;
+        // First: whoever has waited for this end may want the same port at once.
+        if let Some(network) = container.state().network {
+            self.give_back(network).await;
+        }
         let asked = container.asked();
         let before = container.watch().borrow().clone();
         let again = restart::after(asked.restart_policy(), &before.state, exit.code, exit.finished_at);
@@ -48,9 +52,6 @@ impl Containers {
             }
         });
         self.tell_end(container, &before.state, &exit);
-        if let Some(network) = before.state.network {
-            self.give_back(network).await;
-        }
         if asked.auto_remove() && !before.held && !before.removing {
             self.dispose(container, true).await;
             return;
