@@ -27,8 +27,11 @@ pub(crate) fn table(log: &str) -> String {
         }
         let _infallible = writeln!(text, "{name:<34}{:>10}{median:>10}", times.first().copied().unwrap_or_default());
     }
-    let _infallible =
-        writeln!(text, "{:<34}{:>10}{small:>10}\n{:<34}{:>10}{all:>10}", "steps below 10", "", "all steps", "");
+    let _infallible = writeln!(
+        text,
+        "{:<34}{:>10}{small:>10}\n{:<34}{:>10}{all:>10}",
+        "steps below 10", "", "sum, the meanwhile included", ""
+    );
     text
 }
 
