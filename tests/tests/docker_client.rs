@@ -101,7 +101,7 @@ fn images_load_tag_and_go() {
 }
 
 #[test]
-fn a_terminal_echoes_resizes_and_ends() {
+fn a_terminal_echoes_and_passes_the_exit_code_on() {
     let daemon = Daemon::start();
     let mut command = daemon.command("docker", &["run", "-it", "--rm", "busybox", "sh"]);
     command.env("TERM", "xterm");
