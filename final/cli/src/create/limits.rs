@@ -4,6 +4,7 @@ use bollard_stubs::models::{HostConfig, ResourcesBlkioWeightDevice, ResourcesUli
 use clap::Args;
 
 use super::given;
+use super::resources::Resources;
 use crate::error::{Error, Result};
 use crate::grammar::{device, size, ulimit};
 
@@ -11,45 +12,11 @@ use crate::grammar::{device, size, ulimit};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Limits")]
 pub(crate) struct Limits {
-    /// Memory, such as 64m (at least 6m)
-    #[arg(short, long, value_name = "BYTES", value_parser = size::parse)]
-    memory: Option<i64>,
-    /// Memory that is left to it when the machine runs short
-    #[arg(long, value_name = "BYTES", value_parser = size::parse)]
-    memory_reservation: Option<i64>,
-    /// Memory and swap together; -1 for any amount of swap
-    #[arg(long, value_name = "BYTES", value_parser = size::parse_or_unlimited)]
-    memory_swap: Option<i64>,
+    #[command(flatten)]
+    resources: Resources,
     /// Readiness to swap, 0 to 100 (cgroup v1)
     #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(i64).range(-1..=100))]
     memory_swappiness: Option<i64>,
-    /// Number of processors, such as 1.5
-    #[arg(long, value_name = "NUMBER", value_parser = size::cpus)]
-    cpus: Option<i64>,
-    /// Weight against other containers, 1024 for the usual one
-    #[arg(short, long, value_name = "SHARES")]
-    cpu_shares: Option<i64>,
-    /// Length of the scheduler's period in microseconds
-    #[arg(long, value_name = "MICROSECONDS")]
-    cpu_period: Option<i64>,
-    /// Processor time per period in microseconds
-    #[arg(long, value_name = "MICROSECONDS")]
-    cpu_quota: Option<i64>,
-    /// Length of the realtime scheduler's period (cgroup v1)
-    #[arg(long, value_name = "MICROSECONDS")]
-    cpu_rt_period: Option<i64>,
-    /// Realtime processor time per period (cgroup v1)
-    #[arg(long, value_name = "MICROSECONDS")]
-    cpu_rt_runtime: Option<i64>,
-    /// Processors it may run on, such as 0-2,4
-    #[arg(long, value_name = "LIST")]
-    cpuset_cpus: Option<String>,
-    /// Memory nodes it may use
-    #[arg(long, value_name = "LIST")]
-    cpuset_mems: Option<String>,
-    /// Number of processes and threads; -1 for any
-    #[arg(long, value_name = "NUMBER")]
-    pids_limit: Option<i64>,
     /// Resource limit of the process, such as nofile=1024:2048
     #[arg(long = "ulimit", value_name = "NAME=SOFT[:HARD]", value_parser = ulimit::parse)]
     ulimits: Vec<ResourcesUlimits>,
@@ -62,9 +29,6 @@ pub(crate) struct Limits {
     /// How readily it is killed when the machine's memory is used up, -1000 to 1000
     #[arg(long, value_name = "SCORE")]
     oom_score_adj: Option<i64>,
-    /// Weight for block devices, 10 to 1000
-    #[arg(long, value_name = "WEIGHT")]
-    blkio_weight: Option<u16>,
     /// Weight for one device, DEVICE:WEIGHT
     #[arg(long, value_name = "DEVICE:WEIGHT", value_parser = device::weight)]
     blkio_weight_device: Vec<ResourcesBlkioWeightDevice>,
@@ -85,28 +49,29 @@ pub(crate) struct Limits {
 impl Limits {
     /// Puts the flags in their places.
     pub(super) fn apply(&self, host: &mut HostConfig) -> Result<()> {
-        if self.cpus.is_some() && (self.cpu_period.is_some() || self.cpu_quota.is_some()) {
+        if self.resources.cpus.is_some() && (self.resources.cpu_period.is_some() || self.resources.cpu_quota.is_some())
+        {
             return Err(Error::new("conflicting options: --cpus cannot be used with --cpu-period or --cpu-quota")
                 .hint("--cpus 1.5 says the same as --cpu-period 100000 --cpu-quota 150000."));
         }
-        host.memory = self.memory;
-        host.memory_reservation = self.memory_reservation;
-        host.memory_swap = self.memory_swap;
+        host.memory = self.resources.memory;
+        host.memory_reservation = self.resources.memory_reservation;
+        host.memory_swap = self.resources.memory_swap;
         host.memory_swappiness = self.memory_swappiness;
-        host.nano_cpus = self.cpus;
-        host.cpu_shares = self.cpu_shares;
-        host.cpu_period = self.cpu_period;
-        host.cpu_quota = self.cpu_quota;
-        host.cpu_realtime_period = self.cpu_rt_period;
-        host.cpu_realtime_runtime = self.cpu_rt_runtime;
-        host.cpuset_cpus.clone_from(&self.cpuset_cpus);
-        host.cpuset_mems.clone_from(&self.cpuset_mems);
-        host.pids_limit = self.pids_limit;
+        host.nano_cpus = self.resources.cpus;
+        host.cpu_shares = self.resources.cpu_shares;
+        host.cpu_period = self.resources.cpu_period;
+        host.cpu_quota = self.resources.cpu_quota;
+        host.cpu_realtime_period = self.resources.cpu_rt_period;
+        host.cpu_realtime_runtime = self.resources.cpu_rt_runtime;
+        host.cpuset_cpus.clone_from(&self.resources.cpuset_cpus);
+        host.cpuset_mems.clone_from(&self.resources.cpuset_mems);
+        host.pids_limit = self.resources.pids_limit;
         host.ulimits = given(&self.ulimits);
         host.shm_size = self.shm_size;
         host.oom_kill_disable = self.oom_kill_disable.then_some(true);
         host.oom_score_adj = self.oom_score_adj;
-        host.blkio_weight = self.blkio_weight;
+        host.blkio_weight = self.resources.blkio_weight;
         host.blkio_weight_device = given(&self.blkio_weight_device);
         host.blkio_device_read_bps = given(&self.device_read_bps);
         host.blkio_device_write_bps = given(&self.device_write_bps);

@@ -5,7 +5,7 @@
 //! 1. `identity.rs`: name, labels, image.
 //! 2. `process.rs`: program, environment, user, restart.
 //! 3. `streams.rs`: input, output, terminal.
-//! 4. `limits.rs`: memory, processors, processes.
+//! 4. `resources.rs`, `limits.rs`: memory, processors, processes; the first has what `update` can change.
 //! 5. `files.rs`: volumes, mounts, devices.
 //! 6. `network.rs`: networks, ports, names.
 //! 7. `isolation.rs`: namespaces, capabilities, security options.
@@ -21,6 +21,7 @@ mod logs;
 mod network;
 mod process;
 mod refused;
+mod resources;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -34,6 +35,7 @@ use clap::Args;
 pub(crate) use identity::{Identity, Pull};
 pub(crate) use network::{address, endpoint};
 pub(crate) use process::{Process, environment, restart_policy};
+pub(crate) use resources::Resources;
 pub(crate) use streams::{Connected, Streams};
 
 use crate::error::{During as _, ENGINE, Error, Result};
