@@ -18,7 +18,6 @@ use crate::run::{Ran, run};
 pub struct Daemon {
     child: Child,
     directory: tempfile::TempDir,
-    data: PathBuf,
     arguments: Vec<String>,
     residue: Residue,
     _lock: File,
@@ -38,19 +37,21 @@ impl Daemon {
         Self::launch(arguments, None)
     }
 
-    /// Starts one whose data root is not below [`Daemon::directory`].
-    pub fn with_data_root(data: &Path) -> Self {
-        Self::launch(&[], Some(data))
+    /// Starts one whose data root is a tmpfs of this many megabytes.
+    pub fn on_small_disk(megabytes: u32) -> Self {
+        Self::launch(&[], Some(megabytes))
     }
 
-    fn launch(arguments: &[&str], data: Option<&Path>) -> Self {
+    fn launch(arguments: &[&str], megabytes: Option<u32>) -> Self {
         let lock = machine_lock();
         let directory = tempfile::Builder::new().prefix("skiff-test-").tempdir().expect("a temporary directory");
         let residue = Residue::of_machine(&cgroup_parent(directory.path()));
-        let data = data.map_or_else(|| directory.path().join("data"), Path::to_path_buf);
+        if let Some(megabytes) = megabytes {
+            mount_small_disk(&directory.path().join("data"), megabytes);
+        }
         let arguments: Vec<String> = arguments.iter().map(|&each| each.to_owned()).collect();
-        let child = spawn(directory.path(), &data, &arguments, None);
-        let mut daemon = Self { child, directory, data, arguments, residue, _lock: lock };
+        let child = spawn(directory.path(), &arguments, None);
+        let mut daemon = Self { child, directory, arguments, residue, _lock: lock };
         daemon.wait_until_ready();
         daemon
     }
@@ -111,7 +112,7 @@ impl Daemon {
     /// Starts it again on the same roots, in the same network namespace, after [`Daemon::crash`].
     pub fn restart(&mut self) {
         let namespace = self.directory.path().join("netns");
-        self.child = spawn(self.directory.path(), &self.data, &self.arguments, Some(&namespace));
+        self.child = spawn(self.directory.path(), &self.arguments, Some(&namespace));
         self.wait_until_ready();
     }
 
@@ -129,8 +130,10 @@ impl Daemon {
         }
         let _reaped = self.child.wait();
         remove_cgroup_parent(&cgroup_parent(self.directory.path()));
-        let _not_mounted =
-            Command::new("umount").arg(self.directory.path().join("netns")).stderr(Stdio::null()).status();
+        for point in ["netns", "data"] {
+            let mut unmount = Command::new("umount");
+            let _not_mounted = unmount.arg(self.directory.path().join(point)).stderr(Stdio::null()).status();
+        }
     }
 
     /// Binds the daemon's network namespace to a file, so that it outlives the daemon.
@@ -177,7 +180,7 @@ impl Daemon {
 }
 
 /// Starts `skiffd` in a new network namespace, or in the one at `namespace`.
-fn spawn(directory: &Path, data: &Path, arguments: &[String], namespace: Option<&Path>) -> Child {
+fn spawn(directory: &Path, arguments: &[String], namespace: Option<&Path>) -> Child {
     let log = File::options().create(true).append(true).open(directory.join("log")).expect("a log file");
     let mut command = match namespace {
         None => Command::new("unshare"),
@@ -187,11 +190,19 @@ fn spawn(directory: &Path, data: &Path, arguments: &[String], namespace: Option<
     // The shell turns loopback on, then becomes the daemon.
     command.args([flag.as_str(), "sh", "-c", "ip link set lo up && exec \"$@\"", "sh"]).arg(binary("skiffd"));
     command.arg("--host").arg(format!("unix://{}", directory.join("skiff.sock").display()));
-    command.arg("--data-root").arg(data).arg("--exec-root").arg(directory.join("exec"));
+    command.arg("--data-root").arg(directory.join("data")).arg("--exec-root").arg(directory.join("exec"));
     command.arg("--pidfile").arg(directory.join("skiffd.pid")).arg("--cgroup-parent").arg(cgroup_parent(directory));
     command.args(arguments);
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).process_group(0);
     command.spawn().expect("skiffd starts")
+}
+
+/// Mounts a tmpfs on `directory`.
+fn mount_small_disk(directory: &Path, megabytes: u32) {
+    std::fs::create_dir(directory).expect("a directory to mount on");
+    let mut mount = Command::new("mount");
+    mount.args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "skiff-small"]).arg(directory);
+    assert!(mount.status().is_ok_and(|status| status.success()), "cannot mount a tmpfs");
 }
 
 /// The cgroup below which this daemon's containers have theirs: by it the residue check knows its own.

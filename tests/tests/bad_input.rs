@@ -95,35 +95,14 @@ fn a_dead_daemon_and_no_permission() {
 
 #[test]
 fn a_full_disk_while_loading() {
-    let small = SmallDisk::mount();
-    let data = small.0.path().join("data");
-    let daemon = Daemon::with_data_root(&data);
+    // Room for the engine's own image and not for a Debian.
+    let daemon = Daemon::on_small_disk(8);
     let full = daemon.skiff(&["import", skiff_tests::debian_tar().to_str().unwrap(), "debian:latest"]);
     full.fails(1, "No space left on device");
     assert_eq!(daemon.skiff(&["images", "-q", "debian"]).ok(), "");
-    drop(daemon);
-    let used = std::fs::read_dir(data.join("images/blobs/sha256")).unwrap().count();
+    let used = std::fs::read_dir(daemon.directory().join("data/images/blobs/sha256")).unwrap().count();
     assert!(used <= 3, "{used} blobs are left of an image that was not loaded");
-}
-
-/// A tmpfs of 8 MB, unmounted on drop: room for the engine's own image and not for a Debian.
-struct SmallDisk(tempfile::TempDir);
-
-impl SmallDisk {
-    fn mount() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let mut mount = Command::new("mount");
-        mount.args(["-t", "tmpfs", "-o", "size=8m", "skiff-small"]).arg(directory.path());
-        assert!(mount.status().unwrap().success());
-        Self(directory)
-    }
-}
-
-impl Drop for SmallDisk {
-    fn drop(&mut self) {
-        let unmounted = Command::new("umount").arg(self.0.path()).status();
-        assert!(std::thread::panicking() || unmounted.is_ok_and(|status| status.success()));
-    }
+    daemon.finish();
 }
 
 /// Pushes busybox to the registry as `bb:latest`, by skopeo from an archive that the daemon saved or imported.
