@@ -9,6 +9,8 @@ use std::io;
 use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
+use std::thread;
+use std::time::{Duration, Instant};
 
 use namespaces::{Failure, Result};
 use rustix::net::sockopt::set_socket_reuseaddr;
@@ -19,6 +21,10 @@ use crate::port::{PortRequest, Protocol, PublishedPort};
 /// Where a port is looked for when any will do: the dynamic ports of RFC 6335, but the first, as docker does.
 const ANY: RangeInclusive<u16> = 49153..=65535;
 
+/// How long a port that was given back may still be seen as bound. A process that is just being started holds copies of all
+/// sockets from its fork until its exec, which a busy machine can put apart.
+const LINGERS: Duration = Duration::from_secs(2);
+
 /// The claims of one engine, in memory. A port on every address (`0.0.0.0`) meets the same port on each single one.
 /// Made again from the records by [`PortClaims::restore`] when the engine starts.
 #[derive(Debug, Default)]
@@ -27,6 +33,8 @@ pub struct PortClaims {
     held: BTreeMap<(Protocol, u16), Vec<Claim>>,
     /// Where to look first for the next port of any: not the one that was just given back, which clients still know.
     next: Option<u16>,
+    /// What was given back within the last [`LINGERS`], and when.
+    freed: BTreeMap<(Protocol, u16), Instant>,
 }
 
 /// One port on one address (or on all) for one container.
@@ -78,10 +86,7 @@ impl PortClaims {
 
     /// Gives back all ports of `container`. Doing it again does nothing.
     pub fn release(&mut self, container: &str) {
-        self.held.retain(|_, claims| {
-            claims.retain(|claim| claim.container != container);
-            !claims.is_empty()
-        });
+        self.strike(|_, claim| claim.container == container);
     }
 
     /// The container that holds this port on this address, or on one that includes it.
@@ -130,7 +135,7 @@ impl PortClaims {
             let hint = format!("Container {holder} has it. Stop that one, or choose another port of the host.");
             return Err(allocated(port).hint(hint));
         }
-        match bind(protocol, host_ip, host_port) {
+        match self.bind_freed(protocol, host_ip, host_port) {
             Ok(socket) => {
                 self.next = ANY.contains(&host_port).then(|| host_port.wrapping_add(1));
                 self.hold(container, port, socket);
@@ -158,10 +163,37 @@ impl PortClaims {
     /// Strikes out one claim.
     fn give_back(&mut self, container: &str, port: &PublishedPort) {
         let key = (port.protocol, port.host_port);
-        if let Some(claims) = self.held.get_mut(&key) {
-            claims.retain(|claim| claim.container != container || claim.ip != port.host_ip);
+        self.strike(|held, claim| *held == key && claim.container == container && claim.ip == port.host_ip);
+    }
+
+    /// Strikes out the claims that are meant, and notes when.
+    fn strike(&mut self, meant: impl Fn(&(Protocol, u16), &Claim) -> bool) {
+        let now = Instant::now();
+        self.freed.retain(|_, when| now.duration_since(*when) < LINGERS);
+        self.held.retain(|key, claims| {
+            let before = claims.len();
+            claims.retain(|claim| !meant(key, claim));
+            if claims.len() < before {
+                self.freed.insert(*key, now);
+            }
+            !claims.is_empty()
+        });
+    }
+
+    /// [`bind`], with patience for a port that was ours a moment ago.
+    fn bind_freed(&self, protocol: Protocol, ip: IpAddr, port: u16) -> io::Result<Option<OwnedFd>> {
+        let freed = self.freed.get(&(protocol, port));
+        loop {
+            match bind(protocol, ip, port) {
+                Err(error)
+                    if error.kind() == io::ErrorKind::AddrInUse
+                        && freed.is_some_and(|when| when.elapsed() < LINGERS) =>
+                {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                other => return other,
+            }
         }
-        self.held.retain(|_, claims| !claims.is_empty());
     }
 }
 
@@ -250,6 +282,29 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_of_the_socket_in_a_process_that_is_being_started_is_waited_for() {
+        alone(|| {
+            let mut claims = PortClaims::new();
+            let ports = claims.claim("a", &[loopback(":80"), loopback(":53/udp")].concat()).unwrap();
+            let copies: Vec<_> = claims
+                .held
+                .values()
+                .flatten()
+                .map(|claim| claim._socket.as_ref().unwrap().try_clone().unwrap())
+                .collect();
+            claims.release("a");
+            let start = thread::spawn(move || {
+                thread::sleep(Duration::from_millis(20));
+                drop(copies);
+            });
+            let tcp = loopback(&format!("{}:80", ports[0].host_port));
+            let udp = loopback(&format!("{}:53/udp", ports[1].host_port));
+            claims.claim("b", &[tcp, udp].concat()).unwrap();
+            start.join().unwrap();
+        });
+    }
+
+    #[test]
     fn a_claim_is_of_all_ports_or_of_none() {
         alone(|| {
             let program = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -278,7 +333,12 @@ mod tests {
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "nobody is left waiting");
             PortClaims::new().claim("b", &loopback(&format!("{}:80", ports[0].host_port))).unwrap_err();
             claims.release("a");
-            assert_eq!(bound(), (true, true));
+            // A process that another test is starting may hold copies of the sockets until its exec.
+            let deadline = Instant::now() + Duration::from_secs(30);
+            while bound() != (true, true) {
+                assert!(Instant::now() < deadline, "the ports are not given back");
+                thread::sleep(Duration::from_millis(1));
+            }
             claims.restore("a", &ports);
             assert_eq!(bound(), (false, false));
         });
