@@ -120,7 +120,7 @@ impl Daemon {
     #[track_caller]
     pub fn finish(mut self) {
         self.stop();
-        let left = self.residue.settle(Duration::from_secs(5));
+        let left = self.residue.settle(Duration::from_mins(1));
         assert!(left.is_empty(), "left behind:\n{}\n--- log\n{}", left.join("\n"), self.log());
     }
 

@@ -73,7 +73,7 @@ impl Registry {
     }
 
     fn wait(&self, pid: u32) {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_mins(1);
         let url = format!("http://{}/v2/", self.address);
         while Instant::now() < end {
             let mut probe = Command::new("nsenter");

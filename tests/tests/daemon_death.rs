@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Read as _;
+use std::path::Path;
 use std::process::Stdio;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use skiff_tests::{Daemon, run};
 
@@ -13,7 +14,7 @@ fn containers_outlive_the_daemon() {
     let mut daemon = Daemon::start();
     let count = "i=0; while :; do i=$((i+1)); echo tick $i; sleep 0.1; done";
     daemon.docker(&["run", "-d", "--name", "ticker", "busybox", "sh", "-c", count]).ok();
-    daemon.docker(&["run", "-d", "--name", "brief", "busybox", "sh", "-c", "sleep 1; exit 9"]).ok();
+    daemon.docker(&["run", "-d", "--name", "brief", "busybox", "sh", "-c", "sleep 3; exit 9"]).ok();
     daemon
         .docker(&[
             "run",
@@ -31,8 +32,14 @@ fn containers_outlive_the_daemon() {
         .ok();
     let pid = daemon.docker(&["inspect", "-f", "{{.State.Pid}}", "ticker"]).ok().to_owned();
 
+    let brief = daemon.docker(&["inspect", "-f", "{{.State.Pid}}", "brief"]).ok().to_owned();
+
     daemon.crash();
-    std::thread::sleep(Duration::from_millis(1500));
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while Path::new("/proc").join(&brief).exists() {
+        assert!(Instant::now() < deadline, "the brief container does not end");
+        std::thread::sleep(Duration::from_millis(20));
+    }
     daemon.restart();
 
     assert_eq!(daemon.docker(&["inspect", "-f", "{{.State.Pid}}", "ticker"]).ok(), pid);

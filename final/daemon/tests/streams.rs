@@ -14,7 +14,7 @@ use daemon::{Daemon, read_head};
 /// Everything to the end.
 fn rest(stream: &mut UnixStream) -> Vec<u8> {
     let mut bytes = Vec::new();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     stream.read_to_end(&mut bytes).unwrap();
     bytes
 }
@@ -131,7 +131,7 @@ fn logs_come_while_they_are_written() {
     let id = daemon.create(&format!(r#"{{"Cmd":["sh","-c","echo first; sleep 100"],{NONE}}}"#));
     daemon.post(&format!("/containers/{id}/start"), "");
     let mut stream = UnixStream::connect(daemon.socket()).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     write!(stream, "GET /v1.44/containers/{id}/logs?follow=1&stdout=1 HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
     let head = read_head(&mut stream).to_lowercase();
     assert!(head.contains("multiplexed-stream") && head.contains("transfer-encoding: chunked"), "{head}");

@@ -273,7 +273,7 @@ fn hooks_run_at_their_moments_and_read_the_state() {
     let read = || std::fs::read_to_string(&told).unwrap();
     assert_eq!(read(), "prestart creating 1\ncreateRuntime creating 1\ncreateContainer creating 1\n");
     bundle.ok(&["start", "ID"]);
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_mins(1);
     while !read().contains("program") && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(5));
     }

@@ -99,7 +99,7 @@ fn datagrams_find_their_way_as_well() {
         let mut container = Container::attach(&network, &mut ipam, 'a', &[port]);
         let bound = |netns| {
             let socket = network::within(netns, || Ok(UdpSocket::bind("0.0.0.0:53").expect("bind"))).expect("thread");
-            socket.set_read_timeout(Some(Duration::from_secs(2))).expect("timeout");
+            socket.set_read_timeout(Some(Duration::from_secs(30))).expect("timeout");
             socket
         };
         let client = bound(outside);

@@ -60,7 +60,7 @@ impl Daemon {
 
     /// Waits until something was asked that contains `part`.
     pub(crate) fn wait_for(&self, part: &str) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while !self.asked().iter().any(|line| line.contains(part)) {
             assert!(Instant::now() < deadline, "nobody asked for {part}: {:?}", self.asked());
             std::thread::sleep(Duration::from_millis(5));

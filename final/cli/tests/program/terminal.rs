@@ -38,7 +38,7 @@ fn is_raw(terminal: &File) -> bool {
 
 /// The end of the program, which must not take long.
 fn end(child: &mut Child) -> ExitStatus {
-    let deadline = Instant::now() + Duration::from_secs(10);
+    let deadline = Instant::now() + Duration::from_mins(1);
     loop {
         if let Some(status) = child.try_wait().unwrap() {
             return status;

@@ -32,7 +32,7 @@ fn closing_the_input_ends_it_and_the_output_goes_on() {
         client.stream.write_all(b"there and back\n").await.unwrap();
         client.stream.shutdown().await.unwrap();
         assert_eq!(read(client).await, "there and back\n");
-        assert_eq!(within(5, exit).await.status_code, 0);
+        assert_eq!(within(exit).await.status_code, 0);
     });
 }
 
@@ -56,7 +56,7 @@ fn a_late_client_gets_the_log_first() {
     rig::engine(async |engine| {
         let id = engine.containers.create(None, None, script("echo early; sleep 0.5; echo late")).await.unwrap().id;
         engine.containers.start(&id).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        rig::says(&engine, &id, "early").await;
         let client = engine.containers.attach(&id, AttachOptions { logs: true, stdin: false, ..ALL }).await.unwrap();
         assert_eq!(read(client).await, "early\nlate\n");
     });
@@ -69,7 +69,7 @@ fn a_client_of_a_failed_start_is_let_go() {
         let mut client = engine.containers.attach(&id, ALL).await.unwrap();
         engine.containers.start(&id).await.unwrap_err();
         let mut bytes = Vec::new();
-        within(5, client.stream.read_to_end(&mut bytes)).await.unwrap();
+        within(client.stream.read_to_end(&mut bytes)).await.unwrap();
         assert!(bytes.is_empty());
     });
 }

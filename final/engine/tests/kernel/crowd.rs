@@ -35,15 +35,20 @@ async fn client(engine: Engine, seed: u64, end: Instant) {
             host.network_mode = Some(if dice.roll(4) == 0 { "bridge" } else { "none" }.into());
         });
         let exec = ExecConfig { cmd: Some(vec!["true".into()]), ..ExecConfig::default() };
-        let done = match dice.roll(9) {
-            0 | 1 => within(20, Box::pin(containers.create(Some(name), None, body))).await.map(drop),
-            2 | 3 => within(20, containers.start(name)).await,
-            4 => within(20, containers.stop(name, None, Some(0))).await,
-            5 => within(20, containers.kill(name, None)).await,
-            6 => within(20, containers.restart(name, None, Some(0))).await,
-            7 => within(20, containers.remove(name, dice.roll(2) == 0, true)).await,
+        let done = match dice.roll(10) {
+            0 | 1 => within(Box::pin(containers.create(Some(name), None, body))).await.map(drop),
+            2 | 3 => within(containers.start(name)).await,
+            4 => within(containers.stop(name, None, Some(0))).await,
+            5 => within(containers.kill(name, None)).await,
+            6 => within(containers.restart(name, None, Some(0))).await,
+            7 => within(containers.remove(name, dice.roll(2) == 0, true)).await,
+            // Undone by whoever did it: an exec that is on its way into a frozen container waits for that.
+            8 => match within(containers.pause(name)).await {
+                Ok(()) => within(containers.unpause(name)).await,
+                Err(refused) => Err(refused),
+            },
             _ => match containers.exec_create(name, exec) {
-                Ok(id) => within(20, containers.exec_start(&id, ExecStartConfig::default())).await.map(drop),
+                Ok(id) => within(containers.exec_start(&id, ExecStartConfig::default())).await.map(drop),
                 Err(refused) => Err(refused),
             },
         };

@@ -2,24 +2,14 @@
 
 use std::collections::HashMap;
 
-use futures_util::StreamExt;
 use skiff_engine::containers::{Condition, LogsOptions};
 use skiff_engine::models::{ContainerCreateBody, HostConfigLogConfig};
 use skiff_engine::{Engine, Kind};
 
-use crate::rig::{self, hosted, script, unframed, within};
+use crate::rig::{self, hosted, logged, script, within};
 
 const BOTH: LogsOptions =
     LogsOptions { follow: false, stdout: true, stderr: true, since: None, until: None, timestamps: false, tail: None };
-
-async fn read(engine: &Engine, id: &str, options: LogsOptions) -> String {
-    let mut logs = engine.containers.logs(id, options).unwrap();
-    let mut bytes = Vec::new();
-    while let Some(piece) = within(20, logs.stream.next()).await {
-        bytes.extend_from_slice(&piece);
-    }
-    unframed(&bytes)
-}
 
 fn rotating(body: ContainerCreateBody, files: &str) -> ContainerCreateBody {
     hosted(body, |host| {
@@ -39,14 +29,14 @@ async fn started(engine: &Engine, body: ContainerCreateBody) -> String {
 fn what_was_written_is_there_after_the_end() {
     rig::engine(async |engine| {
         let id = started(&engine, script("echo one; echo two >&2; echo three; printf four")).await;
-        within(5, engine.containers.wait(&id, Condition::NotRunning).unwrap()).await;
-        let all = read(&engine, &id, BOTH).await;
+        within(engine.containers.wait(&id, Condition::NotRunning).unwrap()).await;
+        let all = logged(&engine, &id, BOTH).await;
         assert!(all.contains("one\n") && all.contains("two\n") && all.ends_with("four"), "{all}");
-        assert_eq!(read(&engine, &id, LogsOptions { stdout: false, ..BOTH }).await, "two\n");
+        assert_eq!(logged(&engine, &id, LogsOptions { stdout: false, ..BOTH }).await, "two\n");
         // The two outputs are two pipes: which of them was read first is not said.
         let out = LogsOptions { stderr: false, tail: Some(4), follow: true, ..BOTH };
-        assert_eq!(read(&engine, &id, out).await, "one\nthree\nfour");
-        let stamped = read(&engine, &id, LogsOptions { timestamps: true, tail: Some(1), ..BOTH }).await;
+        assert_eq!(logged(&engine, &id, out).await, "one\nthree\nfour");
+        let stamped = logged(&engine, &id, LogsOptions { timestamps: true, tail: Some(1), ..BOTH }).await;
         assert!(stamped.starts_with("20") && stamped.ends_with("Z four"), "{stamped}");
         let error = engine.containers.logs(&id, LogsOptions::default()).unwrap_err();
         assert_eq!(error.kind, Kind::Invalid);
@@ -60,9 +50,9 @@ fn following_ends_with_the_container_and_misses_nothing_across_files() {
             "i=0; while [ $i -lt 400 ]; do echo line number $i; i=$((i+1)); [ $((i % 20)) = 0 ] && sleep 0.02; done";
         let id = started(&engine, rotating(script(lines), "4")).await;
         let expected = rig::numbered("line number", 400);
-        let followed = read(&engine, &id, LogsOptions { follow: true, ..BOTH }).await;
+        let followed = logged(&engine, &id, LogsOptions { follow: true, ..BOTH }).await;
         assert!(followed == expected, "{} of {} bytes", followed.len(), expected.len());
-        let kept = read(&engine, &id, BOTH).await;
+        let kept = logged(&engine, &id, BOTH).await;
         assert!(expected.ends_with(&kept) && kept.len() < expected.len(), "the oldest lines are gone");
     });
 }

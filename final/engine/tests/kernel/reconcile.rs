@@ -19,7 +19,7 @@ fn containers_run_on_and_are_found_again() {
         });
         engine.containers.create(Some("web"), None, published).await.unwrap();
         engine.containers.start("web").await.unwrap();
-        tokio::time::sleep(Duration::from_millis(200)).await;
+        rig::says(&engine, "web", "before").await;
     });
     rig.with(async |engine| {
         let containers = &engine.containers;
@@ -39,13 +39,13 @@ fn containers_run_on_and_are_found_again() {
         let touch = containers.exec_create("web", touch).unwrap();
         containers.exec_start(&touch, ExecStartConfig { detach: Some(true), ..Default::default() }).await.unwrap();
         assert_eq!(read(client).await, "after\n");
-        assert_eq!(within(5, exit).await.status_code, 6);
+        assert_eq!(within(exit).await.status_code, 6);
         let log = containers.logs("web", LogsOptions { stdout: true, follow: true, ..Default::default() }).unwrap();
         let log: Vec<_> = tokio_stream::StreamExt::collect(log.stream).await;
         assert_eq!(crate::rig::unframed(&log.concat()), "before\nafter\n");
         // The port is free again.
-        within(5, containers.start(&other)).await.unwrap();
-        within(5, containers.wait(&other, Condition::NotRunning).unwrap()).await;
+        within(containers.start(&other)).await.unwrap();
+        within(containers.wait(&other, Condition::NotRunning).unwrap()).await;
     });
     rig.finish();
 }
@@ -68,8 +68,8 @@ fn an_end_in_the_meantime_is_known_with_its_status() {
         let kept = state(&engine, "kept").await;
         assert_eq!((kept.status.unwrap().to_string().as_str(), kept.exit_code), ("exited", Some(9)));
         assert_eq!(engine.containers.inspect("gone", false).await.unwrap_err().message, "No such container: gone");
-        within(5, engine.containers.start("kept")).await.unwrap();
-        assert_eq!(within(5, engine.containers.wait("kept", Condition::NotRunning).unwrap()).await.status_code, 9);
+        within(engine.containers.start("kept")).await.unwrap();
+        assert_eq!(within(engine.containers.wait("kept", Condition::NotRunning).unwrap()).await.status_code, 9);
     });
     rig.finish();
 }
@@ -83,12 +83,12 @@ fn a_lost_monitor_is_noticed_and_its_container_is_not_left_alone() {
         engine.containers.start(&id).await.unwrap();
         let pid = state(&engine, &id).await.pid.unwrap();
         kill_parent_of(pid);
-        assert_eq!(within(10, exit).await.status_code, 137);
+        assert_eq!(within(exit).await.status_code, 137);
         let after = state(&engine, &id).await;
         assert!(after.error.unwrap().contains("the monitor ended unexpectedly"));
         let alive = || std::path::Path::new(&format!("/proc/{pid}/root/bin")).exists();
         eventually(|| !alive(), || format!("process {pid} lives on"));
-        within(5, engine.containers.start(&id)).await.unwrap();
+        within(engine.containers.start(&id)).await.unwrap();
     });
     rig.finish();
 }
@@ -111,7 +111,7 @@ fn what_should_always_run_is_started_with_the_engine() {
             });
             engine.containers.create(Some(name), None, body).await.unwrap();
             engine.containers.start(name).await.unwrap();
-            within(5, engine.containers.stop(name, None, Some(0))).await.unwrap();
+            within(engine.containers.stop(name, None, Some(0))).await.unwrap();
         }
     });
     rig.with(async |engine| {

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use skiff_engine::containers::{AttachOptions, Attached, Condition};
+use skiff_engine::containers::{AttachOptions, Attached, Condition, LogsOptions};
 use skiff_engine::images::Import;
 use skiff_engine::models::{ContainerCreateBody, ContainerState, HostConfig};
 use skiff_engine::{Config, Engine, Error};
@@ -77,7 +77,7 @@ impl Rig {
             }
             // Deletion goes on after the answer, and an engine that is gone deletes nothing.
             let left = || entries(&self.data("trash")).len() + entries(&self.exec("containers")).len();
-            within(10, async {
+            within(async {
                 while left() > 0 {
                     tokio::time::sleep(Duration::from_millis(10)).await;
                 }
@@ -211,9 +211,9 @@ pub(crate) async fn run(engine: &Engine, body: ContainerCreateBody) -> Result<(i
         engine.containers.remove(&id, true, true).await?;
         return Err(error);
     }
-    let (output, exit) = tokio::join!(read(attached), within(10, exit));
+    let (output, exit) = tokio::join!(read(attached), within(exit));
     if !removed {
-        within(10, engine.containers.remove(&id, false, true)).await?;
+        within(engine.containers.remove(&id, false, true)).await?;
     }
     Ok((exit.status_code, output))
 }
@@ -221,7 +221,7 @@ pub(crate) async fn run(engine: &Engine, body: ContainerCreateBody) -> Result<(i
 /// All output of a client, frames taken off.
 pub(crate) async fn read(mut attached: Attached) -> String {
     let mut bytes = Vec::new();
-    within(20, attached.stream.read_to_end(&mut bytes)).await.unwrap();
+    within(attached.stream.read_to_end(&mut bytes)).await.unwrap();
     if attached.tty { String::from_utf8_lossy(&bytes).into_owned() } else { unframed(&bytes) }
 }
 
@@ -242,9 +242,33 @@ pub(crate) async fn state(engine: &Engine, id: &str) -> ContainerState {
     engine.containers.inspect(id, false).await.unwrap().state.unwrap()
 }
 
+/// What the log has, its frames taken off.
+pub(crate) async fn logged(engine: &Engine, id: &str, options: LogsOptions) -> String {
+    let mut logs = engine.containers.logs(id, options).unwrap();
+    let mut bytes = Vec::new();
+    while let Some(piece) = within(logs.stream.next()).await {
+        bytes.extend_from_slice(&piece);
+    }
+    unframed(&bytes)
+}
+
+/// Waits until the container has written `word`.
+pub(crate) async fn says(engine: &Engine, id: &str, word: &str) {
+    let all = LogsOptions { stdout: true, stderr: true, ..LogsOptions::default() };
+    within(async {
+        while !logged(engine, id, all).await.contains(word) {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    })
+    .await;
+}
+
+/// Longer than anything takes on a busy machine, shorter than for ever.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// Waits for `future`, but not for ever.
-pub(crate) async fn within<T>(seconds: u64, future: impl Future<Output = T>) -> T {
-    tokio::time::timeout(Duration::from_secs(seconds), future).await.expect("it takes too long")
+pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, future).await.expect("it takes too long")
 }
 
 /// `TEXT 0`, `TEXT 1`, … up to `count` lines.
@@ -256,7 +280,7 @@ pub(crate) fn numbered(text: &str, count: u32) -> String {
 /// Waits until something holds.
 #[track_caller]
 pub(crate) fn eventually(mut holds: impl FnMut() -> bool, otherwise: impl Fn() -> String) {
-    for _ in 0..200 {
+    for _ in 0..2400 {
         if holds() {
             return;
         }

@@ -27,7 +27,7 @@ fn lists_are_filtered() {
         containers.start("db").await.unwrap();
         let web = containers.create(Some("web"), None, body(&["false"])).await.unwrap().id;
         containers.start("web").await.unwrap();
-        within(5, containers.wait("web", Condition::NotRunning).unwrap()).await;
+        within(containers.wait("web", Condition::NotRunning).unwrap()).await;
         containers.create(Some("new"), None, body(&["true"])).await.unwrap();
         let names = async |options: ListOptions| -> String {
             let rows = containers.list(&options).await.unwrap();
@@ -76,12 +76,11 @@ fn processes_and_what_they_use() {
         assert_eq!(containers.top(&id, "").await.unwrap_err().kind, Kind::Conflict);
         assert_eq!(containers.stats(&id, None).await.unwrap().pids_stats.unwrap().current, None);
         containers.start(&id).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
-        let top = containers.top(&id, "").await.unwrap();
-        let rows = top.processes.unwrap();
+        let rows = containers.top(&id, "").await.unwrap().processes.unwrap();
         assert_eq!((rows.len(), rows[0][0].as_str(), rows[0][7].as_str()), (1, "root", "sh -c while :; do :; done"));
         let first = containers.stats(&id, None).await.unwrap();
-        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+        // The clock of a v1 group is exact, but a busy machine may not run the program for a while.
+        tokio::time::sleep(std::time::Duration::from_secs(1)).await;
         let second = containers.stats(&id, Some(&first)).await.unwrap();
         let used =
             |stats: &skiff_engine::models::ContainerCpuStats| stats.cpu_usage.clone().unwrap().total_usage.unwrap();
@@ -103,7 +102,7 @@ fn a_life_is_told() {
     rig::engine(async |engine| {
         let events = engine.events.subscribe(Some(jiff::Timestamp::now()), None);
         rig::run(&engine, hosted(script("exit 2"), |host| host.auto_remove = Some(true))).await.unwrap();
-        let told: Vec<_> = within(5, events.take(5).collect::<Vec<_>>()).await;
+        let told: Vec<_> = within(events.take(5).collect::<Vec<_>>()).await;
         let actions: Vec<_> = told.iter().map(|event| event.action.clone().unwrap()).collect();
         assert_eq!(actions, ["create", "attach", "start", "die", "destroy"]);
         let attributes = told[3].actor.clone().unwrap().attributes.unwrap();

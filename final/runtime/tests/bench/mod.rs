@@ -141,7 +141,7 @@ pub(crate) fn frames(client: &mut UnixStream) -> (String, String) {
 
 /// Reads a terminal until it shows `text`.
 pub(crate) fn until(client: &mut UnixStream, text: &str) -> String {
-    client.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+    client.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
     let mut seen = String::new();
     while !seen.contains(text) {
         let mut buffer = [0; 1024];

@@ -95,7 +95,7 @@ impl Bundle {
     }
 
     pub(crate) fn until(&self, status: &str) {
-        let deadline = Instant::now() + Duration::from_secs(10);
+        let deadline = Instant::now() + Duration::from_mins(1);
         while self.state()["status"] != status {
             assert!(Instant::now() < deadline, "{}", self.state());
             std::thread::sleep(Duration::from_millis(5));
