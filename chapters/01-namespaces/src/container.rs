@@ -34,8 +34,17 @@ pub struct Container {
     pub readonly_paths: Vec<PathBuf>,
     /// Kernel parameters, only those that belong to a namespace (sysctl(8)), by dotted name.
     pub sysctls: BTreeMap<String, String>,
+    /// Whether the first process is a small init that has the program as its child (docker's `--init`): it passes signals on
+    /// and reaps orphans, which a program that does not expect to be process 1 leaves undone.
+    #[serde(skip_serializing_if = "is_default")]
+    pub init: bool,
     /// The program and what it may do.
     pub process: Process,
+}
+
+/// What was not asked for is left out of a plan that is written down, so that a plan shows what is special about it.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 impl Container {

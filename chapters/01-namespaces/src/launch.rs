@@ -23,6 +23,7 @@ mod clone;
 mod dialogue;
 mod enter;
 mod idmap;
+mod init;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};

@@ -15,9 +15,12 @@ enum Command {
         /// Host name inside.
         #[arg(long)]
         hostname: Option<String>,
-        /// Print as JSON what would be launched, and launch nothing.
+        /// Print as JSON what would be launched.
         #[arg(long)]
         plan: bool,
+        /// Have a small init as process 1.
+        #[arg(long)]
+        init: bool,
         /// The directory that becomes /.
         rootfs: PathBuf,
         #[command(flatten)]
@@ -59,9 +62,9 @@ fn main() -> ExitCode {
 
 fn obey(command: Command) -> Result<u8> {
     match command {
-        Command::Run { hostname, plan, rootfs, program } => {
+        Command::Run { hostname, plan, init, rootfs, program } => {
             let default = Container::with_defaults(rootfs);
-            let container = Container { hostname, process: program.process(default.process), ..default };
+            let container = Container { hostname, init, process: program.process(default.process), ..default };
             if plan {
                 println!("{}", serde_json::to_string_pretty(&container).step("print the plan")?);
                 return Ok(0);
@@ -74,9 +77,8 @@ fn obey(command: Command) -> Result<u8> {
             attend(&namespaces::enter(pid, &process, &mut [], program.options())?)
         }
         Command::Steps => {
-            let any = Container::with_defaults("/");
-            let line = |step: &Step<'_>| format!("{:<24}{}\n", step.name, step.about);
-            print!("{}", namespaces::steps(&any, [], &[]).iter().map(line).collect::<String>());
+            let line = |step: Step<'_>| println!("{:<24}{}", step.name, step.about);
+            namespaces::steps(&Container::with_defaults("/"), [], &[]).into_iter().for_each(line);
             Ok(0)
         }
     }

@@ -67,6 +67,48 @@ pub(crate) fn clone3(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Clone
     }
 }
 
+/// fork(2) by the C library's own way, which the default system call filter lets through: it cannot see the flags of clone3(2)
+/// and refuses it. `None` in the new process. The process must have one thread.
+pub(crate) fn fork() -> Result<Option<Pid>, Errno> {
+    // SAFETY: with one thread, nothing that the copy could wait for is held by somebody else.
+    match unsafe { libc::fork() } {
+        -1 => Err(last_errno()),
+        pid => Ok(Pid::from_raw(pid)),
+    }
+}
+
+/// sigwaitinfo(2): takes one of all signals that are blocked and pending, or waits for one. Gives its number.
+pub(crate) fn wait_for_signal() -> Result<i32, Errno> {
+    let all = [u64::MAX; 1];
+    let nowhere = std::ptr::null_mut::<libc::siginfo_t>();
+    let forever = std::ptr::null::<libc::timespec>();
+    // SAFETY: the kernel reads the eight bytes of the set, and nothing else is pointed to.
+    let signo = unsafe { libc::syscall(libc::SYS_rt_sigtimedwait, all.as_ptr(), nowhere, forever, size_of::<u64>()) };
+    check(signo)?;
+    i32::try_from(signo).map_err(|_| Errno::RANGE)
+}
+
+/// kill(2), for every signal number: real-time signals too.
+pub(crate) fn kill(pid: Pid, signo: i32) -> Result<(), Errno> {
+    // SAFETY: numbers in, nothing pointed to.
+    check(libc::c_long::from(unsafe { libc::kill(pid.as_raw_pid(), signo) }))
+}
+
+/// Blocks every signal (rt_sigprocmask(2)): they wait to be taken by [`wait_for_signal`], also in the first process of a pid
+/// namespace, which would otherwise never see a signal that it has no handler for.
+pub(crate) fn block_signals() {
+    let all = [u64::MAX; 1];
+    let nowhere = std::ptr::null_mut::<u64>();
+    // SAFETY: the kernel reads eight bytes. What cannot be blocked is ignored.
+    unsafe { libc::syscall(libc::SYS_rt_sigprocmask, libc::SIG_SETMASK, all.as_ptr(), nowhere, size_of::<u64>()) };
+}
+
+/// close_range(2) of everything.
+pub(crate) fn close_all() {
+    // SAFETY: whoever calls this uses no descriptor afterwards; it is the last but one act before a loop without any.
+    unsafe { libc::syscall(libc::SYS_close_range, 0, u32::MAX, 0) };
+}
+
 /// _exit(2): ends this process without running destructors or flushing buffers, which belong to the process that it is
 /// a copy of.
 pub fn exit(status: i32) -> ! {

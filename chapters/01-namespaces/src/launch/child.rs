@@ -11,7 +11,7 @@ use std::time::Instant;
 use rustix::fs::Mode;
 
 use super::dialogue::{Dialogue, Message};
-use super::{Launch, Timing};
+use super::{Launch, Timing, init};
 use crate::failure::{Context, Failure, Result};
 use crate::stage::{Child, Phase, Step};
 use crate::sys;
@@ -58,6 +58,9 @@ fn live<'a>(child: &mut Child<'a>, options: &Launch, steps: impl FnOnce() -> Vec
         rustix::io::retry_on_intr(|| rustix::io::read(gate, &mut [0_u8; 1])).step("wait at the gate")?;
     }
     at_start.into_iter().try_for_each(|step| (step.run)(child))?;
+    if child.container.init {
+        init::fork_program(child)?;
+    }
     crate::steps::execute(child)
 }
 

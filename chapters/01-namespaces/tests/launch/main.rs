@@ -10,6 +10,7 @@ mod confinement;
 mod entry;
 mod hostile;
 mod identity;
+mod init;
 mod mounts;
 mod process;
 mod stages;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         terminal::TESTS,
         stages::TESTS,
         entry::TESTS,
+        init::TESTS,
     ];
     let chosen: Vec<_> = groups.into_iter().flatten().filter(|(name, _)| name.contains(&only)).collect();
     println!("\nrunning {} tests", chosen.len());

@@ -25,6 +25,7 @@ pub(super) fn limits(resources: &Resources) -> Result<Limits> {
         blkio_weight: resources.block_io.weight.filter(|weight| *weight != 0),
         throttles: throttles(&resources.block_io),
         devices: devices(&resources.devices)?,
+        ..Limits::default()
     })
 }
 
