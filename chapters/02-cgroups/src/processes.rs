@@ -62,12 +62,21 @@ impl Cgroup {
     /// Stops every process where it stands, and returns when all have stopped. They notice nothing, unlike with
     /// SIGSTOP.
     pub fn freeze(&self) -> Result<()> {
-        self.set_frozen(true)
+        self.freeze_while(|| true)
+    }
+
+    /// The same, given up as soon as `wanted` says no. A freeze that does not come to its end is taken back: half of a
+    /// group that stands still keeps the other half from ending (a container's init waits for its killed children, and
+    /// frozen in version 1 those do not notice that they were killed).
+    pub fn freeze_while(&self, wanted: impl Fn() -> bool) -> Result<()> {
+        self.set_frozen(true, wanted).inspect_err(|_| {
+            let _ = self.thaw();
+        })
     }
 
     /// Lets frozen processes go on.
     pub fn thaw(&self) -> Result<()> {
-        self.set_frozen(false)
+        self.set_frozen(false, || true)
     }
 
     /// Kills every process with SIGKILL, frozen ones too, and returns when none is left. A process that forks faster
@@ -106,7 +115,7 @@ impl Cgroup {
 
     /// Writes what is wanted and looks until it is so: freezing takes as long as the slowest process needs to get out
     /// of the kernel.
-    fn set_frozen(&self, frozen: bool) -> Result<()> {
+    fn set_frozen(&self, frozen: bool, wanted: impl Fn() -> bool) -> Result<()> {
         let step = if frozen { "freeze the cgroup" } else { "thaw the cgroup" };
         let dir = self.freezing_dir()?;
         let deadline = Instant::now() + PATIENCE;
@@ -116,7 +125,7 @@ impl Cgroup {
             if self.is_frozen(dir).during(step, self.path().display())? == frozen {
                 return Ok(());
             }
-            if Instant::now() > deadline {
+            if !wanted() || Instant::now() > deadline {
                 return Err(Failure::new(step, "some of its processes do not stop").on(self.path().display()));
             }
             std::thread::sleep(Duration::from_micros(100));

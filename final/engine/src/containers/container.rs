@@ -33,6 +33,8 @@ pub(crate) struct Container {
     life: watch::Sender<Life>,
     /// Whoever changes the container holds this.
     pub(crate) turn: tokio::sync::Mutex<()>,
+    /// Whoever freezes or thaws it holds this, and nothing else is done meanwhile.
+    pub(crate) freezer: tokio::sync::Mutex<()>,
     monitor: Mutex<Option<Monitor>>,
     /// Clients that attached before the start.
     waiting: Mutex<Vec<Client>>,
@@ -53,6 +55,8 @@ pub(crate) struct Life {
     pub(crate) removing: bool,
     /// Whether its monitor is there: a little longer than its program, to give back what that held.
     pub(crate) monitored: bool,
+    /// Whether SIGKILL is on its way to it: frozen now, it would never die.
+    pub(crate) killed: bool,
     /// Whether somebody restarts it: then its end is not the end.
     pub(crate) held: bool,
 }
@@ -111,6 +115,7 @@ impl Container {
             asked: Mutex::new(Arc::new(asked)),
             life: watch::Sender::new(Life { state, ..Life::default() }),
             turn: tokio::sync::Mutex::new(()),
+            freezer: tokio::sync::Mutex::new(()),
             monitor: Mutex::default(),
             waiting: Mutex::default(),
         }
@@ -147,6 +152,11 @@ impl Container {
     /// What is, and every change of it.
     pub(crate) fn watch(&self) -> watch::Receiver<Life> {
         self.life.subscribe()
+    }
+
+    /// Whether SIGKILL is on its way to its program.
+    pub(crate) fn is_killed(&self) -> bool {
+        self.life.borrow().killed
     }
 
     /// Changes what is, and tells those who wait. The record follows by [`Self::keep`].

@@ -76,7 +76,7 @@ pub(crate) struct Monitor {
 pub(crate) struct Ending {
     /// How the program ended. An error when the monitor was lost before it could say.
     pub(crate) exit: oneshot::Receiver<Exit>,
-    /// The monitor itself has ended, and has given back what it held.
+    /// The monitor has given back what it held.
     pub(crate) gone: oneshot::Receiver<()>,
 }
 
@@ -108,10 +108,11 @@ impl Monitor {
         let (gone, ended) = oneshot::channel();
         tokio::spawn(async move {
             converse(channel, asked, exit).await;
+            // Now, and not when its process has ended: that waits for the slowest of the attached clients.
+            let _ = gone.send(());
             if let Some(child) = child {
                 reap(child).await;
             }
-            let _ = gone.send(());
         });
         Ok((Self { requests }, Ending { exit: exited, gone: ended }))
     }

@@ -1,4 +1,8 @@
 //! Pause and unpause: the cgroup's freezer stops every process of a container where it stands.
+//!
+//! What stands still cannot die, so a pause must never win against a kill. Whoever sends SIGKILL says so in the container's
+//! life first and thaws afterwards; a pause looks at that as long as it freezes, and gives up. The two meet at
+//! [`Container::freezer`], a lock that nobody holds while he waits for a program to end.
 
 use std::sync::Arc;
 
@@ -22,11 +26,11 @@ impl Containers {
         whole(async move {
             let _turn = container.turn.lock().await;
             match container.status() {
-                Status::Running => {}
+                Status::Running if !container.is_killed() => {}
                 Status::Paused => return Err(Error::conflict(format!("Container {} is already paused", container.id))),
                 _ => return Err(Error::conflict(format!("Container {} is not running", container.id))),
             }
-            this.with_cgroup(&container, Cgroup::freeze).await?;
+            this.freeze(&container).await?;
             container.change(|life| life.state.status = Status::Paused);
             container.keep();
             this.tell(&container, "pause", &[]);
@@ -55,7 +59,17 @@ impl Containers {
         .await
     }
 
+    /// Freezes it, unless it is about to end.
+    async fn freeze(&self, container: &Arc<Container>) -> Result<()> {
+        let watched = Arc::clone(container);
+        let _freezer = container.freezer.lock().await;
+        let frozen = self.with_cgroup(container, move |cgroup| cgroup.freeze_while(|| !watched.is_killed())).await;
+        frozen.map_err(|error| if container.is_killed() { container.not_running() } else { error })
+    }
+
+    /// Lets its processes go on, whether they stand or not.
     pub(super) async fn thaw(&self, container: &Arc<Container>) -> Result<()> {
+        let _freezer = container.freezer.lock().await;
         self.with_cgroup(container, Cgroup::thaw).await
     }
 

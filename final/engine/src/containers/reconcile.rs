@@ -7,13 +7,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bollard_stubs::models::RestartPolicyNameEnum as Policy;
+use namespaces::Failure;
 use skiff_runtime::protocol::{Event, Exit, Request};
 use tokio::sync::oneshot;
 
 use super::container::{ASKED, Container};
 use super::monitor::{Ending, Monitor};
+use super::plan::cgroup_path;
 use super::record::{Asked, Status};
-use super::remove::{TRASH, remove_tree};
+use super::remove::{TRASH, clear_cgroup, remove_tree};
 use super::{Containers, blocking, restart, watch};
 use crate::error::Result;
 use crate::record;
@@ -119,13 +121,22 @@ impl Containers {
         let config = &self.shared.config;
         let places = [home.to_owned(), config.exec_root.join("containers"), config.data_root.join(TRASH)];
         let found: Vec<_> = places.iter().flat_map(|place| strays(place, &ids)).collect();
+        let parent = config.cgroup_parent.clone();
         tokio::spawn(blocking(move || {
-            for failure in found.iter().filter_map(|directory| remove_tree(directory).err()) {
+            for failure in found.iter().filter_map(|directory| remove_stray(directory, &parent).err()) {
                 tracing::warn!("{failure}");
             }
             Ok(())
         }));
     }
+}
+
+/// Removes the directory of a container that is no more, and its cgroup: where its record says, or below `parent`.
+fn remove_stray(directory: &Path, parent: &str) -> Result<(), Failure> {
+    let asked: Option<Asked> = record::read(&directory.join(ASKED)).ok().flatten();
+    let name = directory.file_name().map_or(directory, Path::new);
+    clear_cgroup(&asked.map_or_else(|| Path::new(parent).join(name), |asked| cgroup_path(&asked, parent)))?;
+    remove_tree(directory)
 }
 
 /// The entries of a directory that are not called like a container.

@@ -5,10 +5,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use cgroups::{Cgroup, Hierarchies};
 use namespaces::{Context, Failure};
 use rustix::io::Errno;
 
 use super::container::Container;
+use super::plan::cgroup_path;
 use super::{Containers, blocking, whole};
 use crate::engine::directory;
 use crate::error::{Error, Result};
@@ -38,7 +40,7 @@ impl Containers {
             let ended = this.end(&container, Some(9), None).await;
             let _turn = container.turn.lock().await;
             if let Err(error) = ended {
-                container.change(|life| life.removing = false);
+                container.change(|life| life.removing = life.gone);
                 return Err(error);
             }
             this.dispose(&container, volumes).await;
@@ -65,7 +67,8 @@ impl Containers {
         container.change(|life| life.gone = true);
         drop(container.take_waiting());
         self.tell(container, "destroy", &[]);
-        tokio::spawn(delete(Arc::clone(container), trashed.ok()));
+        let cgroup = cgroup_path(&container.asked(), &self.shared.config.cgroup_parent);
+        tokio::spawn(delete(Arc::clone(container), cgroup, trashed.ok()));
     }
 
     fn to_trash(&self, record: &Path, id: &str) -> Result<PathBuf, Failure> {
@@ -100,12 +103,14 @@ impl Containers {
     }
 }
 
-/// Deletes what is left of a container, once its monitor has let go of it.
-async fn delete(container: Arc<Container>, trashed: Option<PathBuf>) {
+/// Deletes what is left of a container, once its monitor has let go of it. The cgroup goes first: as long as the trash is
+/// there, the next engine knows that something is left to do.
+async fn delete(container: Arc<Container>, cgroup: PathBuf, trashed: Option<PathBuf>) {
     let _ = container.watch().wait_for(|life| !life.monitored).await;
     let run = container.places.run.clone();
     drop(container);
     let deleted = blocking(move || {
+        clear_cgroup(&cgroup)?;
         for directory in trashed.iter().chain([&run]) {
             remove_tree(directory)?;
         }
@@ -114,6 +119,17 @@ async fn delete(container: Arc<Container>, trashed: Option<PathBuf>) {
     if let Err(error) = deleted.await {
         tracing::warn!("{error}");
     }
+}
+
+/// Ends what is left in the cgroup of a container whose program has ended, and removes it, should its monitor not have done
+/// so: an exec that was on its way into the container is in the cgroup already and not yet in the pid namespace, whose end
+/// takes everybody else along.
+pub(super) fn clear_cgroup(path: &Path) -> Result<(), Failure> {
+    let hierarchies = Hierarchies::discover()?;
+    if let Ok(cgroup) = Cgroup::open(&hierarchies, path) {
+        cgroup.kill()?;
+    }
+    Cgroup::remove(&hierarchies, path)
 }
 
 /// Removes a directory and all below it. One that is gone already is what was wanted.

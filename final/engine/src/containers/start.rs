@@ -99,7 +99,7 @@ impl Containers {
     fn running(&self, container: &Arc<Container>, made: Made, network: Option<Attachment>) {
         container.set_monitor(Some(made.monitor.clone()));
         container.change(|life| {
-            life.monitored = true;
+            (life.monitored, life.killed) = (true, false);
             let state = &mut life.state;
             (state.status, state.pid) = (Status::Running, Some(made.started.pid));
             (state.started_at, state.network) = (Some(made.started.started_at), network);

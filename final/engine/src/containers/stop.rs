@@ -8,7 +8,7 @@ use skiff_runtime::protocol::Request;
 use super::container::Container;
 use super::record::Status;
 use super::{Containers, blocking, marked_for_removal, signal, whole};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// Seconds that `stop` waits unless the request or the image says otherwise.
 const PATIENCE: i64 = 10;
@@ -138,8 +138,10 @@ impl Containers {
         true
     }
 
-    /// Sends a signal to the first process. A frozen one is thawed for it, or it would never notice.
+    /// Sends a signal to the first process. A frozen one is thawed for it, or it would never notice: after SIGKILL whatever
+    /// the record says, because a pause may be under way, or an engine have died in one.
     async fn send(&self, container: &Arc<Container>, signo: i32) -> Result<()> {
+        container.change(|life| life.killed |= signo == SIGKILL);
         self.tell(container, "kill", &[("signal", signo.to_string())]);
         let sent = container.monitor()?.ask(Request::Signal { signo }, Vec::new()).await;
         match sent {
@@ -149,8 +151,12 @@ impl Containers {
             Err(failure) if failure.is(rustix::io::Errno::SRCH) => return Ok(()),
             Err(failure) => return Err(failure.into()),
         }
-        if container.status() == Status::Paused && (signo == SIGKILL || signo == stop_signal(container)?) {
-            self.thaw(container).await?;
+        if signo == SIGKILL || (container.status() == Status::Paused && signo == stop_signal(container)?) {
+            match self.thaw(container).await {
+                // The signal has done its work: there is nothing left to thaw.
+                Err(error) if error.kind == Kind::Conflict => {}
+                thawed => thawed?,
+            }
         }
         Ok(())
     }

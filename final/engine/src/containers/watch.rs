@@ -9,6 +9,7 @@ use super::container::Container;
 use super::monitor::{Ending, Monitor};
 use super::plan::cgroup_path;
 use super::record::{State, Status};
+use super::remove::clear_cgroup;
 use super::{Containers, blocking, restart};
 
 /// The exit code of a program of which nobody saw the end, as if it had been killed.
@@ -24,12 +25,24 @@ impl Containers {
                 Err(_) => this.lost(&container).await,
             };
             this.ended(&container, exit, lost).await;
+            if shares_pids(&container) {
+                this.clear(&container).await;
+            }
             let _ = ending.gone.await;
+            this.clear(&container).await;
             // The conversation goes on as long as somebody could say something: until here.
             drop(monitor);
             container.set_monitor(None);
             container.change(|life| life.monitored = false);
         });
+    }
+
+    /// Ends what is left of a container in its cgroup, and removes that. Usually there is nothing left to do.
+    async fn clear(&self, container: &Container) {
+        let path = cgroup_path(&container.asked(), &self.shared.config.cgroup_parent);
+        if let Err(error) = blocking(move || Ok(clear_cgroup(&path)?)).await {
+            tracing::warn!("{error}");
+        }
     }
 
     /// The program has ended.
@@ -78,11 +91,7 @@ impl Containers {
         let record = container.places.record.clone();
         let found = blocking(move || {
             let written = crate::record::read(&record.join("exit.json"))?;
-            let hierarchies = cgroups::Hierarchies::discover()?;
-            if let Ok(cgroup) = cgroups::Cgroup::open(&hierarchies, &path) {
-                cgroup.kill()?;
-                cgroups::Cgroup::remove(&hierarchies, &path)?;
-            }
+            clear_cgroup(&path)?;
             Ok(written)
         })
         .await;
@@ -92,6 +101,11 @@ impl Containers {
             Err(error) => (unknown(), error.message),
         }
     }
+}
+
+/// Whether the end of its first process leaves its other processes alive: only a pid namespace's own init takes all along.
+fn shares_pids(container: &Container) -> bool {
+    container.asked().host.pid_mode.as_deref().is_some_and(|mode| mode == "host" || mode.starts_with("container:"))
 }
 
 fn unknown() -> Exit {

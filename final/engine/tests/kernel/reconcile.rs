@@ -5,7 +5,7 @@ use std::time::Duration;
 use skiff_engine::containers::{AttachOptions, Condition, LogsOptions};
 use skiff_engine::models::{ExecConfig, ExecStartConfig, PortBinding, RestartPolicy, RestartPolicyNameEnum};
 
-use crate::rig::{Rig, body, eventually, hosted, read, script, state, within};
+use crate::rig::{self, Rig, body, eventually, hosted, read, script, state, within};
 
 #[test]
 fn containers_run_on_and_are_found_again() {

@@ -22,6 +22,7 @@ pub(crate) fn plan(config: &Config, bundle: &Path, id: &str) -> Result<Plan> {
     let propagation =
         propagation.map(|word| mounts::propagation(word).ok_or_else(|| strange("rootfsPropagation", word)));
     let container = Container {
+        init: false,
         namespaces: namespaces(linux)?,
         hostname: config.hostname.clone().filter(|name| !name.is_empty()),
         domainname: config.domainname.clone().filter(|name| !name.is_empty()),

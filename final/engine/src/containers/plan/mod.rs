@@ -72,6 +72,7 @@ pub(crate) fn plan(facts: &Facts<'_>) -> Result<Plan> {
     };
     let security = security::of(&asked.host)?;
     let mut container = Container {
+        init: asked.host.init == Some(true),
         namespaces: namespaces::of(facts),
         hostname: uts_is_own(asked).then(|| asked.config.hostname.clone()).flatten(),
         domainname: asked.config.domainname.clone().filter(|name| !name.is_empty()),

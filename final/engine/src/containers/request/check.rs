@@ -121,7 +121,6 @@ fn not_here(host: &HostConfig) -> Result<()> {
     }
     let positive = |value: Option<i64>| value.unwrap_or(0) > 0;
     let lacking = [
-        (host.init == Some(true), "an init process (--init)"),
         (some(host.device_requests.iter().flatten().count()), "device requests (--gpus)"),
         (some(host.links.iter().flatten().count()), "links (--link)"),
         (some(host.storage_opt.iter().flatten().count()), "storage options (--storage-opt)"),
@@ -179,7 +178,6 @@ mod tests {
             host(|h| h.pid_mode = text("mine")),
             host(|h| h.userns_mode = text("keep-id")),
             host(|h| h.runtime = text("kata")),
-            host(|h| h.init = Some(true)),
             host(|h| h.cap_add = Some(vec!["FLY".into()])),
             host(|h| h.security_opt = Some(vec!["selinux=on".into()])),
             host(|h| h.log_config = Some(HostConfigLogConfig { typ: text("syslog"), config: None })),
