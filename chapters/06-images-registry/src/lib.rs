@@ -43,7 +43,10 @@ pub use compression::{Compression, decompress};
 pub use config::{Healthcheck, History, ImageConfig, RootFs, RunConfig};
 pub use error::{Error, Kind, Result};
 pub use image::{Event, Image, Import, Progress, Removed};
+pub use manifest::Platform;
 pub use reference::Reference;
-pub use registry::{Credentials, RegistryOptions, find_or_pull, pull, push};
+pub use registry::{
+    Credentials, RegistryOptions, Remote, find_or_pull, login, look_up, pull, pull_for, push, registry_of, tags,
+};
 pub use store::Store;
 pub use unionfs::Digest;

@@ -14,7 +14,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Tells `status` of the layer `id` with the bytes read through it.
 pub(crate) struct Meter<'a, R> {
     reader: R,
-    id: &'a str,
+    id: String,
     status: &'static str,
     /// Bytes so far.
     done: u64,
@@ -26,9 +26,21 @@ pub(crate) struct Meter<'a, R> {
 
 impl<'a, R> Meter<'a, R> {
     /// Of `total` bytes.
-    pub(crate) fn new(reader: R, id: &'a str, status: &'static str, total: u64, progress: Progress<'a>) -> Self {
-        progress(Event::of(id, status).at(0, total));
-        Self { reader, id, status, done: 0, total, progress, told: Instant::now() }
+    pub(crate) fn new(reader: R, id: &str, status: &'static str, total: u64, progress: Progress<'a>) -> Self {
+        Self::of_part(reader, id.to_owned(), status, 0, total, progress)
+    }
+
+    /// Of what comes after the first `done` bytes of `total`.
+    pub(crate) fn of_part(
+        reader: R,
+        id: String,
+        status: &'static str,
+        done: u64,
+        total: u64,
+        progress: Progress<'a>,
+    ) -> Self {
+        progress(Event::of(&id, status).at(done, total));
+        Self { reader, id, status, done, total, progress, told: Instant::now() }
     }
 }
 
@@ -38,7 +50,7 @@ impl<R: Read> Read for Meter<'_, R> {
         self.done += length as u64;
         let last = length == 0 || self.done == self.total;
         if last || self.told.elapsed() >= PAUSE {
-            (self.progress)(Event::of(self.id, self.status).at(self.done, self.total));
+            (self.progress)(Event::of(&self.id, self.status).at(self.done, self.total));
             self.told = Instant::now();
         }
         Ok(length)

@@ -84,6 +84,11 @@ impl Reference {
         self
     }
 
+    /// What a registry is asked for: the digest, or else the tag, or else `latest`.
+    pub(crate) fn wanted(&self) -> String {
+        self.digest.map_or_else(|| self.tag().unwrap_or("latest").to_owned(), |digest| digest.to_string())
+    }
+
     /// Only the repository, without tag and digest.
     #[must_use]
     pub fn repository(&self) -> Self {

@@ -207,6 +207,12 @@ impl Store {
         known.iter().find(|known| known.id == *id).map(|known| known.entry.manifest.clone())
     }
 
+    /// The images that have this blob, hidden ones too.
+    pub(crate) fn with_blob(&self, blob: &Digest) -> Vec<Known> {
+        let has = |known: &&Known| known.id == *blob || known.manifest.layers.iter().any(|layer| layer.digest == *blob);
+        self.read().iter().filter(has).cloned().collect()
+    }
+
     /// The image with its documents.
     pub(crate) fn known(&self, id: &Digest) -> Result<Known> {
         let known = self.read();

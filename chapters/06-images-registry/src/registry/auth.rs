@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde::Deserialize;
+use ureq::http::HeaderMap;
 
 use super::Credentials;
 
@@ -51,18 +51,33 @@ impl Challenge {
     }
 
     /// A parameter, or nothing.
-    fn parameter(&self, name: &str) -> &str {
+    pub(super) fn parameter(&self, name: &str) -> &str {
         self.parameters.get(name).map_or("", String::as_str)
     }
 
-    /// The address to get a token from. `scope` is what we need, where the challenge does not say.
-    pub(super) fn token_url(&self, scope: &str) -> Option<String> {
-        let realm = Some(self.parameter("realm")).filter(|realm| realm.starts_with("http"))?;
-        let asked = self.parameter("scope");
-        let scope = if asked.is_empty() { scope } else { asked };
-        let separator = if realm.contains('?') { '&' } else { '?' };
-        let service = encode(self.parameter("service"));
-        Some(format!("{realm}{separator}service={service}&scope={}", encode(scope)))
+    /// The challenges of an answer.
+    pub(super) fn all(headers: &HeaderMap) -> Vec<Self> {
+        let values = headers.get_all("www-authenticate");
+        values.iter().filter_map(|value| value.to_str().ok()).flat_map(Self::parse).collect()
+    }
+
+    /// Where to get a token, when this is a challenge that a token answers.
+    pub(super) fn realm(&self) -> Option<&str> {
+        let realm = self.parameter("realm");
+        (self.scheme == "bearer" && (realm.starts_with("https://") || realm.starts_with("http://"))).then_some(realm)
+    }
+
+    /// What the token must be good for: what we want to do, and what else the registry asks for. Where both name the same
+    /// repository ours counts, because the registry only knows of the request at hand.
+    pub(super) fn scopes(&self, ours: &[String]) -> Vec<String> {
+        let mut scopes = ours.to_vec();
+        for asked in self.parameter("scope").split_whitespace() {
+            let thing = |scope: &str| scope.rsplit_once(':').map(|(thing, _)| thing.to_owned());
+            if !scopes.iter().any(|scope| thing(scope) == thing(asked)) {
+                scopes.push(asked.to_owned());
+            }
+        }
+        scopes
     }
 }
 
@@ -84,68 +99,49 @@ fn parameter(text: &str) -> (String, &str) {
     (value, "")
 }
 
-/// What a token service answers.
-#[derive(Debug, Deserialize)]
-pub(super) struct Token {
-    /// What most services call it.
-    #[serde(default)]
-    token: String,
-    /// What OAuth 2.0 calls it; some services have only this one.
-    #[serde(default)]
-    access_token: String,
-}
-
-impl Token {
-    /// The header to send with each request.
-    pub(super) fn header(&self) -> Option<String> {
-        let token = if self.token.is_empty() { &self.access_token } else { &self.token };
-        (!token.is_empty()).then(|| format!("Bearer {token}"))
-    }
-}
-
 /// The header for a user name and password (RFC 7617).
 /// It is an encoding, not a protection: it must not travel in the clear.
 pub(super) fn basic(credentials: &Credentials) -> String {
     format!("Basic {}", STANDARD.encode(format!("{}:{}", credentials.username, credentials.password)))
 }
 
-/// Percent-encoding of a query value (RFC 3986 section 2.1).
-/// Everything but unreserved characters, so that a scope cannot add parameters of its own.
-fn encode(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte);
-    text.bytes().map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") }).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::{Challenge, Credentials, Token, basic};
+    use super::{Challenge, Credentials, basic};
 
     #[test]
-    fn challenges_and_their_tokens() {
+    fn challenges_are_taken_apart() {
         let hub = r#"realm="https://auth.docker.io/token",service="registry.docker.io""#;
-        let header = format!(r#"Bearer {hub},scope="repository:library/busybox:pull""#);
-        let [challenge] = &Challenge::parse(&header)[..] else { panic!() };
+        let [hub] = &Challenge::parse(&format!(r#"Bearer {hub},scope="repository:a/b:pull""#))[..] else { panic!() };
         assert_eq!(
-            challenge.token_url("unused").unwrap(),
-            "https://auth.docker.io/token?service=registry.docker.io&scope=repository%3Alibrary%2Fbusybox%3Apull"
+            (hub.realm(), hub.parameter("service")),
+            (Some("https://auth.docker.io/token"), "registry.docker.io")
         );
         let header = r#"Basic realm="a \"quoted\" realm, with a comma", BEARER Realm="http://x?a=b", service=plain"#;
         let [basic, bearer] = &Challenge::parse(header)[..] else { panic!() };
         assert_eq!((basic.scheme.as_str(), basic.parameter("realm")), ("basic", r#"a "quoted" realm, with a comma"#));
-        assert_eq!(bearer.token_url("s").unwrap(), "http://x?a=b&service=plain&scope=s");
+        assert_eq!((basic.realm(), bearer.realm()), (None, Some("http://x?a=b")));
         assert_eq!(Challenge::parse("Negotiate, Basic realm=x").len(), 2);
-        assert_eq!(Challenge::parse(r#"Bearer realm="file:///etc/passwd""#)[0].token_url("s"), None);
+        assert_eq!(Challenge::parse(r#"Bearer realm="file:///etc/passwd""#)[0].realm(), None);
     }
 
     #[test]
-    fn headers() {
-        let token = |text| serde_json::from_str::<Token>(text).unwrap().header();
-        assert_eq!(token(r#"{"token": "a", "access_token": "b"}"#).as_deref(), Some("Bearer a"));
-        assert_eq!(token(r#"{"access_token": "b", "expires_in": 300}"#).as_deref(), Some("Bearer b"));
-        assert_eq!(token("{}"), None);
-        let credentials = Credentials { username: "user".into(), password: "pass".into() };
+    fn a_scope_is_ours_before_it_is_the_registrys() {
+        let scopes = |asked: &str, ours: &[&str]| {
+            let ours: Vec<_> = ours.iter().map(|&scope| scope.to_owned()).collect();
+            Challenge::parse(&format!(r#"Bearer realm="https://a",scope="{asked}""#))[0].scopes(&ours)
+        };
+        let push = "repository:a:pull,push";
+        assert_eq!(scopes("repository:a:pull", &[push]), [push]);
+        assert_eq!(scopes("repository:a:pull repository:b:pull", &[push]), [push, "repository:b:pull"]);
+        assert_eq!(scopes("", &[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_password_is_in_the_header_and_nowhere_else() {
+        let credentials = Credentials::new("user", "pass");
         assert_eq!(basic(&credentials), "Basic dXNlcjpwYXNz");
         assert!(!format!("{credentials:?}").contains("pass"));
     }
@@ -153,7 +149,9 @@ mod tests {
     proptest! {
         #[test]
         fn no_header_makes_it_panic(header: String) {
-            let _ = Challenge::parse(&header);
+            for challenge in Challenge::parse(&header) {
+                let _ = (challenge.realm(), challenge.scopes(&["repository:a:pull".to_owned()]));
+            }
         }
     }
 }

@@ -4,24 +4,21 @@
 //! registry's words lose their control characters before they come near a terminal.
 
 use std::io::Read;
-use std::sync::{Mutex, PoisonError};
 
-use namespaces::{Context, Failure};
-use serde::Deserialize;
+use namespaces::Failure;
 use unionfs::Digest;
 use ureq::http::{HeaderMap, Method, Response, StatusCode};
 
-use super::Credentials;
-use super::auth::{Challenge, Token, basic};
+use super::auth::{Challenge, basic};
 use super::body::Body;
-use super::endpoint::{Endpoint, unreachable};
-use super::transport::{ATTEMPTS, Ask, origin};
+use super::endpoint::Endpoint;
+use super::refusal::{read, refusal};
+use super::token::{Headers, Wanted, fetch};
+use super::transport::{ATTEMPTS, Ask, join};
+use super::{Credentials, RegistryOptions};
 use crate::error::{Error, Kind, Result};
 use crate::manifest::{DOCKER_INDEX, DOCKER_MANIFEST, Descriptor, INDEX, MANIFEST, MANIFEST_LIMIT};
 use crate::reference::Reference;
-
-/// The most bytes of an error message or a token that are read.
-const MESSAGE: u64 = 1 << 20;
 
 /// A repository.
 #[derive(Debug)]
@@ -34,8 +31,8 @@ pub(super) struct Client<'a> {
     credentials: Option<&'a Credentials>,
     /// What for.
     pub(super) action: Action,
-    /// The `Authorization` header of the last challenge that was answered.
-    authorization: Mutex<Option<String>>,
+    /// The answers to challenges so far.
+    headers: Headers,
 }
 
 /// What a client is for. Tokens and refusals differ.
@@ -84,7 +81,25 @@ impl<'a> Client<'a> {
         credentials: Option<&'a Credentials>,
         action: Action,
     ) -> Self {
-        Self { endpoint, name, credentials, action, authorization: Mutex::default() }
+        let credentials = credentials.filter(|_| !endpoint.mirror);
+        Self { endpoint, name, credentials, action, headers: Headers::default() }
+    }
+
+    /// The first endpoint that has the name, and what it has under it. When none has, the registry's own error counts.
+    pub(super) fn first(
+        name: &'a Reference,
+        credentials: Option<&'a Credentials>,
+        options: &RegistryOptions,
+    ) -> Result<(Self, Fetched)> {
+        let mut failed = Error::worded(Kind::Unavailable, format!("there is no registry for {}", name.familiar()));
+        for endpoint in Endpoint::all(name.domain(), options)? {
+            let client = Self::new(endpoint, name, credentials, Action::Pull);
+            match client.manifest(&name.wanted()) {
+                Ok(fetched) => return Ok((client, fetched)),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
     }
 
     /// The manifest or index `reference`, a tag or a digest.
@@ -140,10 +155,15 @@ impl<'a> Client<'a> {
         Ok(bytes)
     }
 
+    /// A GET of an address of the registry's.
+    pub(super) fn get_at(&self, url: String) -> Result<Response<ureq::Body>> {
+        self.send(&Ask::new(Method::GET, url))
+    }
+
     /// A GET below the repository's address.
     pub(super) fn get(&self, path: &str, headers: &[(&'static str, &str)]) -> Result<Response<ureq::Body>> {
         let headers = headers.iter().map(|(name, value)| (*name, (*value).to_owned())).collect();
-        self.send(&Ask { method: Method::GET, url: self.url(path), headers, body: None })
+        self.send(&Ask { headers, ..Ask::new(Method::GET, self.url(path)) })
     }
 
     /// The address of something in the repository.
@@ -151,132 +171,57 @@ impl<'a> Client<'a> {
         format!("{}/v2/{}/{path}", self.endpoint.base, self.name.path())
     }
 
+    /// What follows a page of a list: `Link: </v2/…>; rel="next"` (RFC 8288).
+    pub(super) fn next_page(&self, url: &str, headers: &HeaderMap) -> Option<String> {
+        let link = headers.get("link")?.to_str().ok()?;
+        let (target, relation) = link.trim_start().strip_prefix('<')?.split_once('>')?;
+        let next = join(url, target);
+        // The list goes on at the registry or not at all.
+        (relation.contains("next") && next.starts_with(&format!("{}/", self.endpoint.base))).then_some(next)
+    }
+
+    /// What a token has to be good for: this repository, and reading in the one that a blob is taken over from.
+    fn scopes(&self, from: Option<&str>) -> Vec<String> {
+        let own = format!("repository:{}:{}", self.name.path(), self.action.scope());
+        [own].into_iter().chain(from.map(|path| format!("repository:{path}:pull"))).collect()
+    }
+
     /// Answers the challenge of a 401.
-    pub(super) fn authorize(&self, response: &mut Response<ureq::Body>) -> Result<()> {
-        let headers = response.headers().get_all("www-authenticate");
-        let challenges: Vec<_> =
-            headers.iter().filter_map(|value| value.to_str().ok()).flat_map(Challenge::parse).collect();
-        let find = |scheme| challenges.iter().find(|challenge| challenge.scheme == scheme);
-        let scope = format!("repository:{}:{}", self.name.path(), self.action.scope());
-        let header = match (find("bearer").and_then(|bearer| bearer.token_url(&scope)), find("basic"), self.credentials)
-        {
-            (Some(url), _, _) => self.token(&url)?,
-            (None, Some(_), Some(credentials)) => {
+    pub(super) fn authorize(&self, from: Option<&str>, response: &mut Response<ureq::Body>) -> Result<()> {
+        let challenges = Challenge::all(response.headers());
+        let basics = || challenges.iter().any(|challenge| challenge.scheme == "basic");
+        let ours = self.scopes(from);
+        let header = match (challenges.iter().find(|challenge| challenge.realm().is_some()), self.credentials) {
+            (Some(bearer), credentials) => {
+                let wanted = Wanted { scopes: bearer.scopes(&ours), credentials, offline: false };
+                fetch(&self.endpoint, bearer, &wanted, |response| self.refusal(response))?.header().unwrap_or_default()
+            }
+            (None, Some(credentials)) if basics() => {
                 self.endpoint.allow(&self.endpoint.base)?;
                 basic(credentials)
             }
             _ => return Err(self.refusal(response)),
         };
-        *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = Some(header);
+        self.headers.set(&ours, header);
         Ok(())
     }
 
-    /// Fetches a token. The realm is another host, and the registry has named it: the password goes there because that
-    /// is how the protocol works, but never unencrypted.
-    fn token(&self, url: &str) -> Result<String> {
-        self.endpoint.allow(url)?;
-        let mut request = self.endpoint.agent.get(url);
-        if let Some(credentials) = self.credentials {
-            request = request.header("authorization", basic(credentials));
-        }
-        let mut response = request.call().map_err(|error| unreachable(origin(url), &error))?;
-        if response.status() != StatusCode::OK {
-            return Err(self.refusal(&mut response));
-        }
-        let bytes = read(&mut response, MESSAGE)?;
-        let token: Option<Token> = serde_json::from_slice(&bytes).ok();
-        token.and_then(|token| token.header()).ok_or_else(|| {
-            let failure = Failure::new("use the answer of the token service", "it has no token").on(origin(url));
-            Error::new(Kind::Unavailable, failure)
-        })
+    /// What to send, once a challenge was answered; or at once, when we were given a token for this very registry.
+    pub(super) fn authorization(&self, from: Option<&str>) -> Option<String> {
+        let given = self.credentials.map(|known| &known.registry_token).filter(|token| !token.is_empty());
+        self.headers.get(&self.scopes(from)).or_else(|| given.map(|token| format!("Bearer {token}")))
     }
 
-    /// What to send, once a challenge was answered.
-    pub(super) fn authorization(&self) -> Option<String> {
-        self.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// What an answer other than "here it is" means, in docker's words where it has some.
-    /// A registry says 401 or 403 both for "you may not" and for "there is no such repository": it does not want to
-    /// tell strangers which names exist. So the message has to say both.
+    /// See [`refusal()`].
     pub(super) fn refusal(&self, response: &mut Response<ureq::Body>) -> Error {
-        let status = response.status();
-        let said = said(&read(response, MESSAGE).unwrap_or_default());
-        let name = self.name.familiar();
-        match status {
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
-                let said = said.unwrap_or_else(|| "denied: requested access to the resource is denied".to_owned());
-                let words = match self.action {
-                    Action::Pull => format!(
-                        "pull access denied for {}, repository does not exist or may require 'docker login': {said}",
-                        self.name.familiar_name()
-                    ),
-                    Action::Push => said,
-                };
-                Error::worded(Kind::Denied, words)
-                    .with_hint("Is the name right? If the repository is private, log in first: docker login.")
-            }
-            StatusCode::NOT_FOUND if self.action == Action::Pull => {
-                let said = said.unwrap_or_else(|| "manifest unknown: manifest unknown".to_owned());
-                Error::worded(Kind::NotFound, format!("manifest for {name} not found: {said}"))
-                    .with_hint("Is the tag right? The registry has nothing of this name.")
-            }
-            _ => {
-                let why = said.map_or_else(|| status.to_string(), |said| format!("{status}: {said}"));
-                let failure = Failure::new(self.action.step(), why).on(name);
-                Error::new(Kind::Unavailable, failure)
-                    .with_hint("The registry is in trouble, or busy. Try again later.")
-            }
-        }
+        refusal(self.name, self.action, response)
     }
 }
 
-/// The body of a small answer. One that is longer than `limit` bytes is refused (CVE-2023-25153).
-fn read(response: &mut Response<ureq::Body>, limit: u64) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let step = "read the answer of the registry";
-    response
-        .body_mut()
-        .as_reader()
-        .take(limit + 1)
-        .read_to_end(&mut bytes)
-        .step(step)
-        .map_err(|failure| Error::new(Kind::Unavailable, failure))?;
-    if bytes.len() as u64 > limit {
-        let failure = Failure::new(step, format!("it has more than {limit} bytes"));
-        return Err(Error::new(Kind::Invalid, failure));
-    }
-    Ok(bytes)
-}
-
-/// The first error of a registry's message, as docker shows it: `manifest unknown: manifest unknown`.
-/// (distribution specification, "Error Codes".) The text is cut at 500 letters, and control characters are left out.
-fn said(bytes: &[u8]) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Said {
-        errors: Vec<One>,
-    }
-    #[derive(Deserialize)]
-    struct One {
-        code: String,
-        #[serde(default)]
-        message: String,
-    }
-    let said: Said = serde_json::from_slice(bytes).ok()?;
-    let first = said.errors.into_iter().next()?;
-    let text = format!("{}: {}", first.code.to_lowercase().replace('_', " "), first.message);
-    // A stranger's words, on our user's terminal.
-    Some(text.chars().filter(|letter| !letter.is_control()).take(500).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::said;
-
-    #[test]
-    fn what_the_registry_says() {
-        let text = br#"{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown\u001b[31m","detail":{}}]}"#;
-        assert_eq!(said(text).unwrap(), "manifest unknown: manifest unknown[31m");
-        assert_eq!(said(b"<html>"), None);
+impl Fetched {
+    /// The media type that the document came with, unless it says nothing.
+    pub(super) fn stated(&self) -> Option<&str> {
+        let plain = ["application/json", "text/plain", "application/octet-stream"];
+        self.media_type.as_deref().filter(|kind| !plain.contains(kind))
     }
 }

@@ -4,27 +4,20 @@
 //! (`--insecure-registry`). Those are asked over HTTPS first, with any certificate, and over HTTP if they do not
 //! understand.
 //!
-//! docker.io is a name and not a host: its registry is `registry-1.docker.io`. It is also the only one with mirrors,
-//! which are asked first and without our password.
+//! docker.io is a name and not a host: its registry is `registry-1.docker.io`. Every registry can have mirrors, which are
+//! asked first and without our password.
 //!
 //! The environment's proxy (`HTTPS_PROXY`, `NO_PROXY`) is used, but never for loopback.
 
-use std::fs;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use namespaces::Failure;
-use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 use ureq::{Agent, Proxy};
 
 use super::RegistryOptions;
+use super::trust::Certificates;
 use crate::error::{Error, Kind, Result};
-
-/// The certificates that the machine trusts, as Debian, Fedora and Alpine have them. Without one of these files the
-/// program's own list counts.
-const TRUSTED: &[&str] =
-    &["/etc/ssl/certs/ca-certificates.crt", "/etc/pki/tls/certs/ca-bundle.crt", "/etc/ssl/cert.pem"];
 
 /// A registry that can be spoken to.
 #[derive(Debug, Clone)]
@@ -35,31 +28,39 @@ pub(super) struct Endpoint {
     pub(super) agent: Agent,
     /// Whether plain HTTP is allowed, also for the token and for redirects.
     pub(super) insecure: bool,
+    /// Whether it only keeps copies of what another registry has. A mirror is never shown who we are.
+    pub(super) mirror: bool,
 }
 
 impl Endpoint {
-    /// The endpoints for images of `domain`, in the order in which they are to be tried.
-    /// Only docker.io has several. That a mirror exists is not checked here: asking it for the manifest will tell.
-    pub(super) fn of(domain: &str, options: &RegistryOptions) -> Result<Vec<Self>> {
-        if domain != "docker.io" {
-            return Ok(vec![Self::connect(domain, options)?]);
-        }
-        let mirror = |base: &String| {
+    /// The endpoints to pull images of `domain` from, in the order in which they are to be tried.
+    /// That a mirror exists is not checked here: asking it for the manifest will tell.
+    pub(super) fn all(domain: &str, options: &RegistryOptions) -> Result<Vec<Self>> {
+        let mirror = |base: &str| {
             let base = base.trim_end_matches('/');
             let host = base.split_once("://").map_or(base, |(_, host)| host);
             let insecure = base.starts_with("http://") || is_insecure(host, options);
-            Self { base: base.to_owned(), agent: agent(host, insecure), insecure }
+            Self { base: base.to_owned(), agent: agent(host, insecure, options), insecure, mirror: true }
         };
-        let mut endpoints: Vec<_> = options.mirrors.iter().map(mirror).collect();
-        endpoints.push(Self::connect("registry-1.docker.io", options)?);
+        let mut endpoints: Vec<_> = mirrors(domain, &options.mirrors).map(mirror).collect();
+        match Self::direct(domain, options) {
+            Ok(direct) => endpoints.push(direct),
+            // A mirror may be there for the very reason that the registry cannot be reached.
+            Err(error) if endpoints.is_empty() => return Err(error),
+            Err(_) => {}
+        }
         Ok(endpoints)
     }
 
-    /// HTTPS; for a registry that is allowed to be insecure, HTTP if it does not answer HTTPS.
-    fn connect(host: &str, options: &RegistryOptions) -> Result<Self> {
-        let insecure = is_insecure(host, options);
-        let agent = agent(host, insecure);
-        let secure = Self { base: format!("https://{host}"), agent, insecure };
+    /// The registry itself: to push to, to log in to. HTTPS; for a registry that is allowed to be insecure, HTTP if it does
+    /// not answer HTTPS.
+    pub(super) fn direct(domain: &str, options: &RegistryOptions) -> Result<Self> {
+        let host = if domain == "docker.io" { "registry-1.docker.io" } else { domain };
+        let certified = !Certificates::of(host, &options.certificates).authorities.is_empty();
+        // Whoever has put a certificate there wants it to be checked, on loopback too.
+        let insecure = is_insecure(host, options) && !certified;
+        let agent = agent(host, insecure, options);
+        let secure = Self { base: format!("https://{host}"), agent, insecure, mirror: false };
         if !insecure {
             return Ok(secure);
         }
@@ -84,6 +85,15 @@ impl Endpoint {
     }
 }
 
+/// The mirrors of a registry. One without a name in front is of docker.io, as in dockerd's `--registry-mirror`.
+fn mirrors<'a>(domain: &'a str, mirrors: &'a [String]) -> impl Iterator<Item = &'a str> {
+    let of = |mirror: &'a String| match mirror.split_once('=') {
+        Some((of, base)) if !of.contains("://") => (of, base),
+        _ => ("docker.io", mirror.as_str()),
+    };
+    mirrors.iter().map(of).filter(move |(of, _)| *of == domain).map(|(_, base)| base)
+}
+
 /// The failure of a registry that cannot be reached.
 pub(super) fn unreachable(host: &str, error: &ureq::Error) -> Error {
     let why = match error {
@@ -93,7 +103,7 @@ pub(super) fn unreachable(host: &str, error: &ureq::Error) -> Error {
     let hint = match error {
         _ if is_lookup(error) => "Is the name right, and does the machine's name service work?",
         ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
-            "If it is a registry of your own without a valid certificate, allow it with --insecure-registry."
+            "If it is a registry of your own, put the certificate that vouches for it into /etc/skiff/certs.d/HOST:PORT/ca.crt."
         }
         _ => "Is it running, and does a proxy or firewall let this machine through?",
     };
@@ -120,9 +130,10 @@ fn is_insecure(host: &str, options: &RegistryOptions) -> bool {
 /// What sends the requests. Redirects and error statuses are ours to judge.
 /// The times are for one step each, none for the whole: a large layer over a slow line may take an hour, as long as
 /// something comes every minute.
-fn agent(host: &str, insecure: bool) -> Agent {
-    let tls = TlsConfig::builder().root_certs(trusted()).disable_verification(insecure).build();
-    let proxy = if is_insecure(host, &RegistryOptions::default()) { None } else { Proxy::try_from_env() };
+fn agent(host: &str, insecure: bool, options: &RegistryOptions) -> Agent {
+    let certificates = Certificates::of(host, &options.certificates);
+    let loopback = is_insecure(host, &RegistryOptions::default());
+    let proxy = if loopback { None } else { Proxy::try_from_env() };
     let seconds = |seconds| Some(Duration::from_secs(seconds));
     Agent::config_builder()
         .http_status_as_error(false)
@@ -134,29 +145,15 @@ fn agent(host: &str, insecure: bool) -> Agent {
         .timeout_connect(seconds(15))
         .timeout_recv_response(seconds(60))
         .timeout_per_read(seconds(60))
-        .tls_config(tls)
+        .tls_config(certificates.config(insecure))
         .proxy(proxy)
         .build()
         .new_agent()
 }
 
-/// The machine's certificates, as with every other program on it: a company's own authority is in there too.
-/// `SSL_CERT_FILE` names another file.
-fn trusted() -> RootCerts {
-    let named = std::env::var_os("SSL_CERT_FILE").map(Into::into);
-    let files = named.into_iter().chain(TRUSTED.iter().map(std::path::PathBuf::from));
-    let Some(pem) = files.into_iter().find_map(|file| fs::read(file).ok()) else { return RootCerts::WebPki };
-    let certificate = |item| match item {
-        Ok(PemItem::Certificate(certificate)) => Some(certificate),
-        _ => None,
-    };
-    let certificates: Vec<Certificate<'static>> = parse_pem(&pem).filter_map(certificate).collect();
-    if certificates.is_empty() { RootCerts::WebPki } else { RootCerts::Specific(Arc::new(certificates)) }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::{RegistryOptions, is_insecure};
+    use super::{RegistryOptions, is_insecure, mirrors};
 
     #[test]
     fn who_may_be_insecure() {
@@ -177,5 +174,13 @@ mod tests {
         for host in ["lab", "lab:5001", "localhost.example", "128.0.0.1", "[2001:db8::1]:5000", "docker.io"] {
             assert!(!is_insecure(host, &options), "{host}");
         }
+    }
+
+    #[test]
+    fn every_registry_has_its_own_mirrors() {
+        let all = ["https://hub", "ghcr.io=https://ours", "docker.io=http://other?a=b"].map(str::to_owned);
+        assert_eq!(mirrors("docker.io", &all).collect::<Vec<_>>(), ["https://hub", "http://other?a=b"]);
+        assert_eq!(mirrors("ghcr.io", &all).collect::<Vec<_>>(), ["https://ours"]);
+        assert_eq!(mirrors("quay.io", &all).count(), 0);
     }
 }

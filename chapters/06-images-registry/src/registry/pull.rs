@@ -12,9 +12,9 @@ use std::io::{self, Read};
 use namespaces::Failure;
 use unionfs::{Digest, chain_ids};
 
-use super::client::{Action, Client, Fetched};
-use super::endpoint::Endpoint;
+use super::client::{Client, Fetched};
 use super::{Credentials, RegistryOptions};
+use crate::config::ImageConfig;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Event, Image, Progress};
 use crate::load::no_platform;
@@ -51,22 +51,22 @@ pub fn pull(
     options: &RegistryOptions,
     progress: Progress<'_>,
 ) -> Result<Image> {
+    pull_for(store, name, None, credentials, options, progress)
+}
+
+/// The same for another kind of machine. Whether it can run here is for whoever starts a container to find out.
+pub fn pull_for(
+    store: &Store,
+    name: &Reference,
+    platform: Option<&Platform>,
+    credentials: Option<&Credentials>,
+    options: &RegistryOptions,
+    progress: Progress<'_>,
+) -> Result<Image> {
     let name = name.clone().or_latest();
-    let wanted = name.digest().map_or_else(|| name.tag().unwrap_or("latest").to_owned(), |digest| digest.to_string());
-    let mut failed = None;
-    for endpoint in Endpoint::of(name.domain(), options)? {
-        // A mirror gets no password: it belongs to the registry that is mirrored.
-        let mirror = options.mirrors.iter().any(|mirror| mirror.trim_end_matches('/') == endpoint.base);
-        let client = Client::new(endpoint, &name, credentials.filter(|_| !mirror), Action::Pull);
-        match client.manifest(&wanted) {
-            Ok(fetched) => {
-                progress(Event::of(&wanted, &format!("Pulling from {}", name.path())));
-                return Pull { store, client: &client, name: &name, progress }.run(fetched);
-            }
-            Err(error) => failed = Some(error),
-        }
-    }
-    Err(failed.unwrap_or_else(|| Error::new(Kind::Unavailable, Failure::new("pull", "there is no registry").on(name))))
+    let (client, fetched) = Client::first(&name, credentials, options)?;
+    progress(Event::of(&name.wanted(), &format!("Pulling from {}", name.path())));
+    Pull { store, client: &client, name: &name, platform, progress }.run(fetched)
 }
 
 /// The image that `name` means, pulled if it is not here: what `docker run` does first.
@@ -91,6 +91,8 @@ struct Pull<'a> {
     client: &'a Client<'a>,
     /// As it was asked for, with a tag or a digest.
     name: &'a Reference,
+    /// For which machine, when somebody asked; it must be this one then, not only the best that there is.
+    platform: Option<&'a Platform>,
     /// Who is told.
     progress: Progress<'a>,
 }
@@ -141,15 +143,15 @@ impl Pull<'_> {
     /// Goes from an index to the manifest for this machine.
     /// The second document is asked for by its digest, so no registry can slip in another one.
     fn choose(&self, fetched: Fetched) -> Result<(Manifest, Vec<u8>)> {
-        let host = Platform::host();
-        let fetched = match Document::read(&fetched.bytes, stated(&fetched))? {
+        let wanted = self.platform.cloned().unwrap_or_else(Platform::host);
+        let fetched = match Document::read(&fetched.bytes, fetched.stated())? {
             Document::Manifest(manifest) => return Ok((manifest, fetched.bytes)),
             Document::Index(index) => {
-                let chosen = index.choose(&host).ok_or_else(|| no_platform(&index, &host))?;
+                let chosen = index.choose(&wanted).ok_or_else(|| no_platform(&index, &wanted))?;
                 self.client.manifest(&chosen.digest.to_string())?
             }
         };
-        match Document::read(&fetched.bytes, stated(&fetched))? {
+        match Document::read(&fetched.bytes, fetched.stated())? {
             Document::Manifest(manifest) => Ok((manifest, fetched.bytes)),
             Document::Index(_) => {
                 Err(Error::new(Kind::Invalid, Failure::new("use the manifest", "it is an index within an index")))
@@ -162,6 +164,7 @@ impl Pull<'_> {
     fn fetch(&self, manifest: &Manifest, bytes: &[u8], descriptor: &Descriptor, names: &[Reference]) -> Result<Image> {
         let config_bytes = self.client.small_blob(&manifest.config, CONFIG_LIMIT)?;
         let config = read_config(&config_bytes)?;
+        self.check_platform(&config)?;
         check_layers(manifest, &config)?;
         let chains = chain_ids(&config.rootfs.diff_ids);
         let blobs = manifest.layers.iter().map(|layer| layer.digest).chain([manifest.config.digest, descriptor.digest]);
@@ -189,6 +192,23 @@ impl Pull<'_> {
             self.store.blobs.put(bytes)?;
             self.store.add(descriptor, names)
         })
+    }
+
+    /// A manifest without an index says only in its configuration what it is for.
+    fn check_platform(&self, config: &ImageConfig) -> Result<()> {
+        let Some(wanted) = self.platform else { return Ok(()) };
+        if config.architecture.is_empty() || config.architecture == wanted.architecture {
+            return Ok(());
+        }
+        let words = format!(
+            "image with reference {} was found but its platform ({}/{}) does not match the specified platform ({}/{})",
+            self.name.familiar(),
+            config.os,
+            config.architecture,
+            wanted.os,
+            wanted.architecture
+        );
+        Err(Error::worded(Kind::NotFound, words))
     }
 
     /// One layer: from what is here already, or from the registry.
@@ -241,10 +261,4 @@ impl Pull<'_> {
     fn tell(&self, blob: &Descriptor, status: &str) {
         (self.progress)(Event::of(&blob.digest.short(), status));
     }
-}
-
-/// The media type that a document came with, unless it says nothing.
-fn stated(fetched: &Fetched) -> Option<&str> {
-    let plain = ["application/json", "text/plain", "application/octet-stream"];
-    fetched.media_type.as_deref().filter(|kind| !plain.contains(kind))
 }

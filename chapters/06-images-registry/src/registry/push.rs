@@ -5,8 +5,7 @@
 //! for each layer, and the configuration:
 //!   HEAD blobs/sha256:…                       200: it is there already
 //!   POST blobs/uploads/?mount=sha256:…&from=… 201: taken over from another repository of the registry
-//!                                             202: Location says where to send it
-//!   PUT  that address?digest=sha256:…         201
+//!                                             202: Location says where to send it (upload.rs)
 //! and then, since now everything is there that it refers to:
 //!   PUT  manifests/TAG                        201
 //! ```
@@ -14,7 +13,8 @@
 //! The blobs go as they are in the store: an image that was pulled goes back byte for byte, under the same digest.
 //! Layers that were loaded from `docker save` are not compressed, and so are not compressed in the registry either.
 
-use std::io::{self, Read};
+use std::collections::HashSet;
+use std::io;
 
 use namespaces::Failure;
 use unionfs::Digest;
@@ -27,7 +27,6 @@ use super::{Credentials, RegistryOptions};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Event, Image, Progress};
 use crate::manifest::{Descriptor, MANIFEST_LIMIT};
-use crate::meter::Meter;
 use crate::parallel::in_parallel;
 use crate::reference::Reference;
 use crate::store::Store;
@@ -46,7 +45,7 @@ const THREADS: usize = 3;
 /// let store = Store::open(std::path::Path::new("/var/lib/skiff"))?;
 /// let name: Reference = "ghcr.io/team/app:v1".parse()?;
 /// store.tag(&store.resolve("app")?.id, &name)?;
-/// let login = Credentials { username: "me".into(), password: "a token".into() };
+/// let login = Credentials::new("me", "a token");
 /// let digest = push(&store, &name, Some(&login), &RegistryOptions::default(), &|event| println!("{event}"))?;
 /// println!("ghcr.io/team/app@{digest}");
 /// # Ok::<(), images::Error>(())
@@ -60,34 +59,32 @@ pub fn push(
 ) -> Result<Digest> {
     let name = name.clone().or_latest();
     let image = store.resolve(&name.to_string())?;
-    // Mirrors are for reading: the last endpoint is the registry itself.
-    let endpoint = Endpoint::of(name.domain(), options)?.pop();
-    let endpoint =
-        endpoint.ok_or_else(|| Error::new(Kind::Unavailable, Failure::new("push", "there is no registry")))?;
-    let client = Client::new(endpoint, &name, credentials, Action::Push);
+    let client = Client::new(Endpoint::direct(name.domain(), options)?, &name, credentials, Action::Push);
     progress(Event::plain(format!("The push refers to repository [{}]", name.repository())));
     Push { store, client: &client, name: &name, image: &image, progress }.run()
 }
 
 /// One push under way.
-struct Push<'a> {
+pub(super) struct Push<'a> {
     /// Where from.
-    store: &'a Store,
+    pub(super) store: &'a Store,
     /// Where to.
-    client: &'a Client<'a>,
+    pub(super) client: &'a Client<'a>,
     /// As it was asked for, with a tag.
     name: &'a Reference,
     /// What is sent.
     image: &'a Image,
     /// Who is told.
-    progress: Progress<'a>,
+    pub(super) progress: Progress<'a>,
 }
 
 impl Push<'_> {
     /// The manifest goes last: a registry refuses one that refers to what it does not have.
     fn run(&self) -> Result<Digest> {
         let known = self.store.known(&self.image.id)?;
-        let layers = known.manifest.layers.clone();
+        // An image may have the same layer twice, most often the empty one.
+        let mut seen = HashSet::new();
+        let layers: Vec<_> = known.manifest.layers.iter().filter(|layer| seen.insert(layer.digest)).cloned().collect();
         for layer in &layers {
             self.tell(layer, "Preparing");
         }
@@ -110,42 +107,31 @@ impl Push<'_> {
 
     /// Sees to it that the registry has a blob; says how, in docker's words.
     fn blob(&self, blob: &Descriptor, told: bool) -> Result<String> {
-        let head = self.ask(Method::HEAD, self.client.url(&format!("blobs/{}", blob.digest)), Vec::new(), None)?;
+        let head = self.ask(Method::HEAD, self.client.url(&format!("blobs/{}", blob.digest)))?;
         if head.status() == StatusCode::OK {
             return Ok("Layer already exists".to_owned());
         }
-        let other = self.elsewhere();
-        let mount = other.map(|from| format!("?mount={}&from={}", blob.digest, from.path()));
-        let url = self.client.url(&format!("blobs/uploads/{}", mount.unwrap_or_default()));
-        let nothing = Payload { length: 0, open: &|| Ok(Box::new(io::empty())) };
-        let mut response = self.ask(Method::POST, url.clone(), Vec::new(), Some(nothing))?;
-        match response.status() {
-            StatusCode::CREATED => {
-                return Ok(format!("Mounted from {}", other.map(|from| from.path().to_owned()).unwrap_or_default()));
+        let from = self.elsewhere(&blob.digest);
+        match self.begin(blob, from.as_deref())? {
+            Begun::Mounted => Ok(format!("Mounted from {}", from.unwrap_or_default())),
+            Begun::At(place) => {
+                self.upload(blob, &place, told)?;
+                Ok("Pushed".to_owned())
             }
-            StatusCode::ACCEPTED => {}
-            _ => return Err(self.client.refusal(&mut response)),
         }
-        let place = location(&response, &url).ok_or_else(|| self.puzzled("it does not say where to send the blob"))?;
-        self.client.endpoint.allow(&place)?;
-        self.upload(blob, &place, told)?;
-        Ok("Pushed".to_owned())
     }
 
-    /// Sends a blob in one piece.
-    fn upload(&self, blob: &Descriptor, place: &str, told: bool) -> Result<()> {
-        let separator = if place.contains('?') { '&' } else { '?' };
-        let url = format!("{place}{separator}digest={}", blob.digest);
-        let id = blob.digest.short();
-        let open = || -> Result<Box<dyn Read + '_>> {
-            let file = self.store.blobs.open_blob(&blob.digest)?;
-            Ok(if told { Box::new(Meter::new(file, &id, "Pushing", blob.size, self.progress)) } else { Box::new(file) })
-        };
-        let headers = vec![("content-type", "application/octet-stream".to_owned())];
-        let payload = Payload { length: blob.size, open: &open };
-        let mut response = self.ask(Method::PUT, url, headers, Some(payload))?;
+    /// Asks where to send a blob, or to take it over from the repository `from`. A registry that cannot do that, or that
+    /// does not let us read there, answers as if nothing but a place had been asked for.
+    pub(super) fn begin(&self, blob: &Descriptor, from: Option<&str>) -> Result<Begun> {
+        let mount = from.map(|from| format!("?mount={}&from={from}", blob.digest));
+        let url = self.client.url(&format!("blobs/uploads/{}", mount.unwrap_or_default()));
+        let nothing = Payload { length: 0, open: &|| Ok(Box::new(io::empty())) };
+        let ask = Ask { from, body: Some(nothing), ..Ask::new(Method::POST, url.clone()) };
+        let mut response = self.client.send(&ask)?;
         match response.status() {
-            StatusCode::CREATED => Ok(()),
+            StatusCode::CREATED => Ok(Begun::Mounted),
+            StatusCode::ACCEPTED => Ok(Begun::At(self.location(&response, &url)?)),
             _ => Err(self.client.refusal(&mut response)),
         }
     }
@@ -156,34 +142,38 @@ impl Push<'_> {
         let url = self.client.url(&format!("manifests/{}", self.name.tag().unwrap_or("latest")));
         let headers = vec![("content-type", manifest.media_type.clone())];
         let payload = Payload { length: manifest.size, open: &|| Ok(Box::new(bytes.as_slice())) };
-        let mut response = self.ask(Method::PUT, url, headers, Some(payload))?;
+        let mut response = self.client.send(&Ask { headers, body: Some(payload), ..Ask::new(Method::PUT, url) })?;
         match response.status() {
             StatusCode::CREATED => Ok(()),
             _ => Err(self.client.refusal(&mut response)),
         }
     }
 
-    /// Another repository of the same registry that has this image, and so its blobs: they can be taken over from
-    /// there.
-    fn elsewhere(&self) -> Option<&Reference> {
-        let here = |other: &&Reference| other.domain() == self.name.domain() && other.path() != self.name.path();
-        self.image.repo_digests.iter().find(here)
+    /// Another repository of the same registry that has this blob, so that it can be taken over from there: that of the
+    /// image itself, or of any other that has the same layer.
+    fn elsewhere(&self, blob: &Digest) -> Option<String> {
+        let images = self.store.with_blob(blob);
+        let names = images.iter().flat_map(|known| &known.entry.names);
+        let other = |name: &&Reference| {
+            name.digest().is_some() && name.domain() == self.name.domain() && name.path() != self.name.path()
+        };
+        names.filter(other).map(|name| name.path().to_owned()).next()
     }
 
-    /// A request; see [`Client::send`] for what is tried.
-    fn ask(
-        &self,
-        method: Method,
-        url: String,
-        headers: Vec<(&'static str, String)>,
-        body: Option<Payload<'_>>,
-    ) -> Result<Response<ureq::Body>> {
-        self.client.send(&Ask { method, url, headers, body })
+    /// A request without a body.
+    pub(super) fn ask(&self, method: Method, url: String) -> Result<Response<ureq::Body>> {
+        self.client.send(&Ask::new(method, url))
     }
 
-    /// An answer that the specification does not have.
-    fn puzzled(&self, why: &str) -> Error {
-        Error::new(Kind::Unavailable, Failure::new("push to the registry", why).on(self.name.familiar()))
+    /// Where an answer sends us.
+    pub(super) fn location(&self, response: &Response<ureq::Body>, from: &str) -> Result<String> {
+        let place = response.headers().get("location").and_then(|value| value.to_str().ok());
+        let place = place.map(|location| join(from, location)).ok_or_else(|| {
+            let failure = Failure::new("push to the registry", "it does not say where to send the blob");
+            Error::new(Kind::Unavailable, failure.on(self.name.familiar()))
+        })?;
+        self.client.endpoint.allow(&place)?;
+        Ok(place)
     }
 
     fn tell(&self, blob: &Descriptor, status: &str) {
@@ -191,7 +181,10 @@ impl Push<'_> {
     }
 }
 
-/// Where the answer sends us.
-fn location(response: &Response<ureq::Body>, from: &str) -> Option<String> {
-    Some(join(from, response.headers().get("location")?.to_str().ok()?))
+/// What a registry answers when a blob is announced.
+pub(super) enum Begun {
+    /// It has taken it over from another repository.
+    Mounted,
+    /// It wants it sent to this address.
+    At(String),
 }

@@ -10,8 +10,9 @@
 //! | 408, 429, 500 … 504 | wait (as long as `Retry-After` says) and ask again, five times in all           |
 //! | no answer          | the same, unless nobody listens or the name is unknown                          |
 //!
-//! A request that has no effect, or the same effect twice, can be sent again without a thought. All of ours are of that
-//! kind: a blob that is sent twice is one blob, because its name is its content.
+//! A request that has no effect, or the same effect twice, can be sent again without a thought. Nearly all of ours are of
+//! that kind: a blob that is sent twice is one blob, because its name is its content. The exception is a piece of a blob
+//! (`upload.rs`): sent twice it might be there twice.
 
 use std::io::{self, Read};
 use std::thread;
@@ -32,7 +33,7 @@ const REDIRECTS: u32 = 5;
 
 /// A request that can be sent more than once.
 pub(super) struct Ask<'a> {
-    /// GET, HEAD, POST or PUT.
+    /// GET, HEAD, POST, PUT or PATCH.
     pub(super) method: Method,
     /// Where to, at first.
     pub(super) url: String,
@@ -40,6 +41,17 @@ pub(super) struct Ask<'a> {
     pub(super) headers: Vec<(&'static str, String)>,
     /// Nothing, or something that can be read again when the first attempt fails.
     pub(super) body: Option<Payload<'a>>,
+    /// The repository that a blob is taken over from: we must be allowed to read there too.
+    pub(super) from: Option<&'a str>,
+    /// Whether it may be sent again after a failure of which we do not know how far it got.
+    pub(super) repeat: bool,
+}
+
+impl Ask<'_> {
+    /// A request without a body.
+    pub(super) fn new(method: Method, url: String) -> Self {
+        Self { method, url, headers: Vec::new(), body: None, from: None, repeat: true }
+    }
 }
 
 /// What is sent along: its length in bytes, and where it is read from, each time from the beginning.
@@ -58,16 +70,16 @@ impl Client<'_> {
     /// Everything temporary is tried again after 0.5, 1, 2 and 4 seconds, or after as many as the registry asks for.
     pub(super) fn send(&self, ask: &Ask<'_>) -> Result<Response<ureq::Body>> {
         let mut refreshed = false;
-        let mut attempt = 1;
+        let mut attempt = if ask.repeat { 1 } else { ATTEMPTS };
         loop {
             let answer = self.follow(ask);
-            let pause = Duration::from_millis(250 << attempt);
+            let pause = pause(attempt);
             match answer {
                 Ok(mut response) if response.status() == StatusCode::UNAUTHORIZED => {
                     if refreshed {
                         return Err(self.refusal(&mut response));
                     }
-                    self.authorize(&mut response)?;
+                    self.authorize(ask.from, &mut response)?;
                     refreshed = true;
                 }
                 Ok(response) if attempt < ATTEMPTS && is_temporary(response.status()) => {
@@ -107,7 +119,7 @@ impl Client<'_> {
             request = request.header(*name, value);
         }
         let ours = url.strip_prefix(&self.endpoint.base).is_some_and(|rest| rest.starts_with('/'));
-        if ours && let Some(authorization) = self.authorization() {
+        if ours && let Some(authorization) = self.authorization(ask.from) {
             request = request.header("authorization", authorization);
         }
         let malformed = |_| self.lost("the registry has named an address that is none");
@@ -151,6 +163,11 @@ impl Broken {
             _ => Self::Final(failure),
         }
     }
+}
+
+/// How long to wait before the next attempt: 0.5, 1, 2, 4 seconds.
+pub(super) fn pause(attempt: u32) -> Duration {
+    Duration::from_millis(250 << attempt.min(5))
 }
 
 /// Whether the same request may be answered differently in a moment.

@@ -143,7 +143,7 @@ fn the_token_is_fetched_and_stays_at_home() {
         Some("Bearer the-token") => served.answer(request),
         _ => Answer::status(401).with("www-authenticate", format!(r#"Bearer realm="{realm}",service="s""#)),
     });
-    let credentials = Credentials { username: "me".into(), password: "secret".into() };
+    let credentials = Credentials::new("me", "secret");
     let (_place, answer) = pull_from(&fake, Some(&credentials));
     // Two stores of the same content: the layer has the same digest in both.
     answer.unwrap();
@@ -220,7 +220,7 @@ fn a_mirror_is_asked_first_and_gets_no_password() {
     });
     let place = Place::new();
     let options = RegistryOptions { mirrors: vec![format!("http://{}/", fake.address)], ..RegistryOptions::default() };
-    let credentials = Credentials { username: "me".into(), password: "secret".into() };
+    let credentials = Credentials::new("me", "secret");
     let image = pull(&place.store(), &"app".parse().unwrap(), Some(&credentials), &options, &quiet).unwrap();
     assert_eq!(image.repo_tags, ["app:latest".parse().unwrap()]);
     assert!(fake.requests().iter().all(|request| request.header("authorization").is_none()));
@@ -258,7 +258,7 @@ fn a_user_name_is_only_shown_to_who_asks() {
         Some("Basic bWU6c2VjcmV0") => served.answer(request),
         _ => Answer::status(401).with("www-authenticate", r#"Basic realm="here""#),
     });
-    let credentials = Credentials { username: "me".into(), password: "secret".into() };
+    let credentials = Credentials::new("me", "secret");
     let (_place, answer) = pull_from(&fake, Some(&credentials));
     answer.unwrap();
     // Asked whether it is there, then for the manifest, and only then shown.
