@@ -171,7 +171,7 @@ fn look(directory: &OwnedFd, name: &OsStr) -> Result<Option<Stat>> {
 }
 
 /// The names in a directory, sorted, without `.` and `..`.
-fn names(directory: &OwnedFd) -> Result<BTreeSet<OsString>> {
+pub(crate) fn names(directory: &OwnedFd) -> Result<BTreeSet<OsString>> {
     let mut names = BTreeSet::new();
     for entry in Dir::read_from(directory).step("list")? {
         let entry = entry.step("list")?;
@@ -188,13 +188,13 @@ fn is_directory(stat: &Stat) -> bool {
 }
 
 /// overlayfs.rst: "A whiteout is created as a character device with 0/0 device number".
-fn is_whiteout(stat: &Stat) -> bool {
+pub(crate) fn is_whiteout(stat: &Stat) -> bool {
     FileType::from_raw_mode(stat.st_mode) == FileType::CharacterDevice && stat.st_rdev == 0
 }
 
 /// Whether the directory shows nothing of the layers below it. `x` as a value means something else (whiteouts as
 /// attributes).
-fn is_opaque(directory: &OwnedFd) -> Result<bool> {
+pub(crate) fn is_opaque(directory: &OwnedFd) -> Result<bool> {
     let mut value = [0u8; 1];
     match fgetxattr(directory, "trusted.overlay.opaque", &mut value) {
         Ok(_) => Ok(value == *b"y"),

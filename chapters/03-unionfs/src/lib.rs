@@ -11,17 +11,20 @@
 //! 4. `archive/`: [`Archive`], a tar archive read member by member.
 //! 5. `unpack/`: [`apply_layer`], from an archive to a directory, whatever the archive tries.
 //! 6. `changes.rs`: [`changes()`], what a container has changed.
+//! 7. `pack/`: [`pack_layer`], from a directory to an archive, as `commit`, `export` and `cp` need it.
 
 mod archive;
 mod changes;
 mod digest;
 mod layers;
 mod overlay;
+mod pack;
 mod unpack;
 
-pub use archive::{Archive, Member, MemberKind, Segment};
+pub use archive::{Archive, Member, MemberKind, Segment, Writer};
 pub use changes::{Change, ChangeKind, changes};
 pub use digest::{Digest, Hasher, Hashing, chain_id, chain_ids};
 pub use layers::{Layer, Layers, Unfinished};
 pub use overlay::{Overlay, OverlayStage, attach};
-pub use unpack::{Stats, apply_layer};
+pub use pack::{Form, Packer, pack_layer};
+pub use unpack::{Extract, Owner, Stats, apply_layer, extract};

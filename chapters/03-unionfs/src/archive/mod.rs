@@ -19,10 +19,12 @@
 //! - `header.rs`: the 512 bytes.
 //! - `pax.rs`: the records of an extended header.
 //! - `sparse.rs`: files with holes, of which only the data is in the archive.
+//! - `write.rs`: the same in the other direction.
 
 mod header;
 mod pax;
 mod sparse;
+mod write;
 
 use std::io::{self, ErrorKind, Read};
 
@@ -31,6 +33,7 @@ use namespaces::{Context, Failure, Result};
 use header::Header;
 use pax::Extended;
 pub use sparse::Segment;
+pub use write::Writer;
 
 /// Tar counts in blocks of this many bytes.
 const BLOCK: usize = 512;

@@ -5,6 +5,9 @@
 //! (CVE-2014-6407, CVE-2014-9356, CVE-2021-32760). Here no name is checked. Each is looked up by [`Root`], which cannot
 //! leave its directory, and then only descriptors are used.
 //!
+//! A layer is unpacked by [`apply_layer`]. `docker cp` unpacks by the same code into a container that may be running
+//! ([`extract`]); there an archive is only files, and no name means that another one is gone.
+//!
 //! - `orders.rs`: what a member of the archive means in a layer. Pure: this is where whiteouts are understood.
 //! - `tree.rs`: how it is done on disk.
 //! - `attributes.rs`: owner, mode, extended attributes, time.
@@ -14,6 +17,7 @@ mod orders;
 mod tree;
 
 use std::io::{BufReader, Read};
+use std::path::PathBuf;
 
 use namespaces::{Failure, Result, Root};
 
@@ -33,21 +37,70 @@ pub struct Stats {
     pub size: u64,
 }
 
+/// How an archive of files is unpacked by [`extract`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Extract {
+    /// Where, from the root: a directory that exists. Links in it are followed inside the root.
+    pub directory: PathBuf,
+    /// Whose the files become.
+    pub owner: Owner,
+    /// Refuse to put a directory in the place of something else, and the reverse (docker's `noOverwriteDirNonDir`).
+    pub keep_kinds: bool,
+}
+
+/// Whose unpacked files become.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// As the archive says, with all extended attributes.
+    Archive,
+    /// This user's and this group's.
+    Fixed(u32, u32),
+    /// Whoever unpacks: for a user who is not root. Only attributes that everybody may set (`user.`) are set.
+    Ours,
+}
+
+/// What an archive may mean, and what is done about owners.
+#[derive(Debug)]
+struct Rules {
+    /// In front of every name.
+    base: PathBuf,
+    /// Whether names that begin with `.wh.` are whiteouts.
+    whiteouts: bool,
+    owner: Owner,
+    keep_kinds: bool,
+}
+
 /// Unpacks the tar archive `reader` into the directory `root`, and reads it to its very end.
 ///
 /// Whiteouts become what the overlay file system understands (OCI image specification, layer.md, "Whiteouts";
 /// overlayfs.rst, "whiteouts and opaque directories"). On failure the directory has what had been unpacked so far; the
 /// caller throws it away. A failure without an errno means that the archive is malformed.
 pub fn apply_layer(reader: impl Read, root: &Root) -> Result<Stats> {
+    let rules = Rules { base: PathBuf::new(), whiteouts: true, owner: Owner::Archive, keep_kinds: false };
+    carry_out(reader, root, &rules)
+}
+
+/// Unpacks the tar archive `reader` somewhere inside `root`, as files and nothing more: what was there and is in the
+/// archive as well is replaced, directories are merged, and a `.wh.` name is a name. The directory itself is left as it is.
+///
+/// On failure what had been unpacked so far stays. A failure without an errno means that the archive is malformed, or that
+/// it would change the kind of something ([`Extract::keep_kinds`]).
+pub fn extract(reader: impl Read, root: &Root, wanted: &Extract) -> Result<Stats> {
+    let base = wanted.directory.strip_prefix("/").unwrap_or(&wanted.directory).to_owned();
+    let rules = Rules { base, whiteouts: false, owner: wanted.owner, keep_kinds: wanted.keep_kinds };
+    carry_out(reader, root, &rules)
+}
+
+fn carry_out(reader: impl Read, root: &Root, rules: &Rules) -> Result<Stats> {
     let mut archive = Archive::new(BufReader::with_capacity(1 << 16, reader));
-    let mut tree = Tree::new(root);
+    let mut tree = Tree::new(root, rules);
     let mut stats = Stats::default();
     while let Some(member) = archive.next_member()? {
         stats.members += 1;
         if stats.members > MEMBERS {
             return Err(Failure::new("unpack the archive", format!("it has more than {MEMBERS} members")));
         }
-        let order = read_order(&member)?;
+        let order = read_order(&member, rules)?;
         if let Order::File { .. } = order {
             stats.size += member.size;
         }

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use namespaces::{Failure, Result};
 
-use super::shown;
+use super::{Rules, shown};
 use crate::archive::{Member, MemberKind};
 
 /// The longest name that is accepted (`PATH_MAX`).
@@ -58,6 +58,11 @@ pub(super) struct Place {
 }
 
 impl Place {
+    /// The place of this name in the directory `base`.
+    fn below(self, base: &Path) -> Self {
+        Self { directory: base.join(self.directory), ..self }
+    }
+
     /// The place as one path.
     pub(super) fn path(&self) -> PathBuf {
         self.directory.join(&self.name)
@@ -65,13 +70,14 @@ impl Place {
 }
 
 /// Reads the order in a member.
-pub(super) fn read_order(member: &Member) -> Result<Order> {
-    let place = place(&member.name)?;
+pub(super) fn read_order(member: &Member, rules: &Rules) -> Result<Order> {
+    let place = |name| Ok(self::place(name)?.map(|place| place.below(&rules.base)));
+    let at = place(&member.name)?;
     if member.kind == MemberKind::Directory {
-        return Ok(Order::Directory { at: place });
+        return Ok(Order::Directory { at });
     }
-    let at = place.ok_or_else(|| refuse(&member.name, "a file cannot take the place of the top directory"))?;
-    if at.name.as_bytes().starts_with(WHITEOUT) {
+    let at = at.ok_or_else(|| refuse(&member.name, "a file cannot take the place of the top directory"))?;
+    if rules.whiteouts && at.name.as_bytes().starts_with(WHITEOUT) {
         return whiteout(at, &member.name);
     }
     Ok(match member.kind {
@@ -80,7 +86,7 @@ pub(super) fn read_order(member: &Member) -> Result<Order> {
         MemberKind::CharDevice | MemberKind::BlockDevice | MemberKind::Fifo => Order::Node { at },
         MemberKind::Directory => Order::Skip,
         MemberKind::HardLink => {
-            let of = self::place(&member.link)?;
+            let of = place(&member.link)?;
             Order::HardLink { at, of: of.ok_or_else(|| refuse(&member.name, "a directory cannot be hard-linked"))? }
         }
         MemberKind::Unknown(kind) => {
@@ -137,17 +143,21 @@ pub(super) fn from_top(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
+    use std::path::PathBuf;
+
     use insta::assert_snapshot;
     use proptest::prelude::*;
 
     use super::{Member, MemberKind, Order, place, read_order};
+    use crate::unpack::{Owner, Rules};
 
     /// `FILE NAME` as the order that it is, on one line.
     fn order(name: &str, kind: MemberKind) -> String {
         let link = b"../../etc/shadow".to_vec();
         let member = Member { name: name.into(), kind, link, ..Member::default() };
         let show = |place: &super::Place| format!("/{}", place.path().display());
-        let order = match read_order(&member) {
+        let rules = Rules { base: PathBuf::new(), whiteouts: true, owner: Owner::Archive, keep_kinds: false };
+        let order = match read_order(&member, &rules) {
             Err(failure) => failure.to_string(),
             Ok(Order::File { at }) => format!("file {}", show(&at)),
             Ok(Order::Directory { at: Some(at) }) => format!("directory {}", show(&at)),

@@ -22,8 +22,8 @@ use rustix::fs::{
 };
 use rustix::io::Errno;
 
-use super::attributes;
 use super::orders::{Order, Place, from_top};
+use super::{Rules, attributes, shown};
 use crate::archive::{Archive, Member, MemberKind};
 
 /// overlayfs.rst: a directory with this attribute shows nothing of the layers below.
@@ -42,6 +42,7 @@ const NEW_FILE: OFlags =
 /// A directory that is being filled.
 pub(super) struct Tree<'a> {
     root: &'a Root,
+    rules: &'a Rules,
     /// The directory of the last order. Archives go directory by directory, so the next one is usually there as well.
     here: Option<(PathBuf, OwnedFd)>,
     /// Directories get their times at the end, because each file that is put into one changes it.
@@ -56,29 +57,31 @@ pub(super) struct Tree<'a> {
 
 impl<'a> Tree<'a> {
     /// An empty tree below `root`.
-    pub(super) fn new(root: &'a Root) -> Self {
-        Self { root, here: None, times: Vec::new(), names: 0, top: None, buffer: vec![0; BUFFER] }
+    pub(super) fn new(root: &'a Root, rules: &'a Rules) -> Self {
+        Self { root, rules, here: None, times: Vec::new(), names: 0, top: None, buffer: vec![0; BUFFER] }
     }
 
     /// Does what the order says. `data` gives the content of a file.
     pub(super) fn carry_out(&mut self, order: &Order, member: &Member, data: &mut Archive<impl Read>) -> Result<()> {
+        let owner = self.rules.owner;
         match order {
             Order::File { at } => self.file(at, member, data),
             Order::Directory { at: Some(at) } => self.directory(at, member),
-            Order::Directory { at: None } => self.top(member),
+            Order::Directory { at: None } if self.rules.whiteouts => self.top(member),
             Order::Symlink { at } => {
                 let target = OsStr::from_bytes(&member.link);
                 self.make(at, |parent, name| symlinkat(target, parent, name))?;
-                attributes::set_at(self.enter(&at.directory)?, &at.name, member, false)
+                attributes::set_at(self.enter(&at.directory)?, &at.name, member, owner)
             }
             Order::HardLink { at, of } => self.hard_link(at, of),
             Order::Node { at } => {
                 self.make(at, |parent, name| node(parent, name, member))?;
-                attributes::set_at(self.enter(&at.directory)?, &at.name, member, true)
+                attributes::set_at(self.enter(&at.directory)?, &at.name, member, owner)
             }
             Order::Whiteout { at } => self.whiteout(at),
             Order::Opaque { directory } => hide_below(self.enter(directory)?),
-            Order::Skip => Ok(()),
+            // Files that are unpacked into a directory leave the directory itself as it is.
+            Order::Skip | Order::Directory { at: None } => Ok(()),
         }
     }
 
@@ -112,20 +115,23 @@ impl<'a> Tree<'a> {
         } else {
             self.copy(data, &mut file)?;
         }
-        attributes::set(&file.into(), member)
+        attributes::set(&file.into(), member, self.rules.owner)
     }
 
     /// Merges with a directory that is there; takes the place of anything else.
     fn directory(&mut self, at: &Place, member: &Member) -> Result<()> {
         let parent = self.enter(&at.directory)?;
         let there = kind_at(parent, &at.name)?;
-        let hidden = there == Some(FileType::CharacterDevice);
+        let hidden = self.rules.whiteouts && there == Some(FileType::CharacterDevice);
+        if there.is_some_and(|kind| kind != FileType::Directory) {
+            self.refuse_if("non-directory", "directory", at)?;
+        }
         if there != Some(FileType::Directory) {
             self.make(at, |parent, name| mkdirat(parent, name, Mode::RWXU))?;
         }
         let parent = self.enter(&at.directory)?;
         let fd = openat(parent, &at.name, OPEN_DIRECTORY, Mode::empty()).step("unpack")?;
-        attributes::set(&fd, member)?;
+        attributes::set(&fd, member, self.rules.owner)?;
         if hidden {
             // A whiteout and then a directory of that name: the old one is gone, with all that was in it.
             hide_below(fd.as_fd())?;
@@ -144,7 +150,7 @@ impl<'a> Tree<'a> {
     fn top(&mut self, member: &Member) -> Result<()> {
         let fd = self.root.open_at(Path::new("/"), OFlags::RDONLY | OFlags::DIRECTORY, Mode::empty())?;
         self.top = Some(attributes::times(member));
-        attributes::set(&fd, member)
+        attributes::set(&fd, member, self.rules.owner)
     }
 
     /// The other name must lead to a member of the same archive: a layer has no access to the layers below.
@@ -185,10 +191,23 @@ impl<'a> Tree<'a> {
             Err(Errno::EXIST) => {}
             answer => return answer.step("unpack"),
         }
+        if self.rules.keep_kinds && kind_at(self.enter(&at.directory)?, &at.name)? == Some(FileType::Directory) {
+            self.refuse_if("directory", "non-directory", at)?;
+        }
         remove(self.enter(&at.directory)?, &at.name).step("replace")?;
         // The descriptor that we keep may be of a directory that has just gone.
         self.here = None;
         make(self.enter(&at.directory)?, &at.name).step("unpack")
+    }
+
+    /// Docker's words, which clients look for.
+    fn refuse_if(&self, there: &str, comes: &str, at: &Place) -> Result<()> {
+        if !self.rules.keep_kinds {
+            return Ok(());
+        }
+        let path = shown(from_top(&at.path()).as_os_str().as_bytes());
+        let step = format!("overwrite {there} {path:?} with {comes}");
+        Err(Failure::new(step, "they are not of the same kind").on(format!("{:?}", shown(at.name.as_bytes()))))
     }
 
     /// The directory, open; made when no member has made it, which archives may leave out.
