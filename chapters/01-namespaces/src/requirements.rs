@@ -52,9 +52,7 @@ impl Check {
         match self {
             Self::Path(path) => Path::new(path).exists(),
             Self::FileSystem(name) => fs::read_to_string("/proc/filesystems").is_ok_and(|text| lists(&text, name)),
-            Self::Kernel(major, minor) => {
-                version(&rustix::system::uname().release().to_string_lossy()).is_some_and(|own| own >= (major, minor))
-            }
+            Self::Kernel(major, minor) => kernel() >= (major, minor),
             Self::Root => rustix::process::geteuid().is_root(),
         }
     }
@@ -64,6 +62,11 @@ impl Check {
 /// listed; the first mount of it loads it, so `doctor` may be wrong in this one direction.
 fn lists(filesystems: &str, name: &str) -> bool {
     filesystems.lines().any(|line| line.split_whitespace().last() == Some(name))
+}
+
+/// The version of this machine's kernel: major, minor. What cannot be read as one is older than all.
+pub(crate) fn kernel() -> (u32, u32) {
+    version(&rustix::system::uname().release().to_string_lossy()).unwrap_or_default()
 }
 
 /// `6.18.44-generic` as (6, 18).

@@ -6,12 +6,16 @@
 #![allow(clippy::cast_possible_truncation, reason = "instructions are packed words")]
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 
 use namespaces::capabilities::{self, DEFAULT};
-use namespaces::seccomp::{self, Action, Condition, Operator, Profile, Rule, compile, table};
+use namespaces::seccomp::table::{self, Architecture};
+use namespaces::seccomp::{self, Action, Condition, Operator, Profile, Rule, compile};
 use proptest::prelude::*;
 
 const X86_64: u32 = 0xc000_003e;
+const I386: u32 = 0x4000_0003;
+const X32_BIT: u32 = 0x4000_0000;
 
 /// A system call as a filter sees it (`struct seccomp_data`).
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +28,10 @@ struct Call {
 impl Call {
     fn new(number: u32, arguments: [u64; 6]) -> Self {
         Self { architecture: X86_64, number, arguments }
+    }
+
+    fn of_i386(number: u32, arguments: [u64; 6]) -> Self {
+        Self { architecture: I386, number, arguments: arguments.map(|argument| argument & 0xffff_ffff) }
     }
 
     fn word(&self, offset: u32) -> u32 {
@@ -60,9 +68,24 @@ fn run(program: &[u64], call: &Call) -> (u32, usize) {
     }
 }
 
+/// All calls by their ways and numbers.
+static NAMES: LazyLock<BTreeMap<(Architecture, u32), &str>> = LazyLock::new(|| {
+    let all = [Architecture::X86_64, Architecture::X86, Architecture::X32];
+    let calls = all.into_iter().flat_map(|table| table.calls().into_iter().map(move |call| (table, call)));
+    calls.map(|(table, (number, name))| ((table, number), name)).collect()
+});
+
 /// What the profile says, without compiling it.
 fn look_up(profile: &Profile, call: &Call) -> Action {
-    let Some((_, name)) = table::all().find(|(number, _)| *number == call.number) else { return profile.unknown };
+    let table = match (call.architecture, call.number & X32_BIT != 0) {
+        (X86_64, false) => Architecture::X86_64,
+        (X86_64, true) => Architecture::X32,
+        _ => Architecture::X86,
+    };
+    if table != Architecture::X86_64 && !profile.also.contains(&table) {
+        return if table == Architecture::X32 { Action::Errno(38) } else { Action::KillProcess };
+    }
+    let Some(name) = NAMES.get(&(table, call.number)) else { return profile.unknown };
     let holds = |condition: &Condition| {
         let mask = if condition.narrow { 0xffff_ffff } else { u64::MAX };
         let (argument, value) = (call.arguments[usize::from(condition.argument)] & mask, condition.value & mask);
@@ -76,7 +99,7 @@ fn look_up(profile: &Profile, call: &Call) -> Action {
             Operator::Masked(bits) => argument & bits == value,
         }
     };
-    let rule = profile.rules.iter().find(|rule| rule.call == name && rule.conditions.iter().all(holds));
+    let rule = profile.rules.iter().find(|rule| rule.call == *name && rule.conditions.iter().all(holds));
     rule.map_or(profile.default_action, |rule| rule.action)
 }
 
@@ -93,8 +116,9 @@ fn the_default_program_does_what_the_default_profile_says() {
         let program = seccomp::default_program(&names).instructions;
         for number in (0..500).chain([0x4000_0000, 0x4000_0001, u32::MAX]) {
             for arguments in samples() {
-                let call = Call::new(number, arguments);
-                assert_eq!(run(&program, &call).0, look_up(&profile, &call).code(), "{call:?}");
+                for call in [Call::new(number, arguments), Call::of_i386(number, arguments)] {
+                    assert_eq!(run(&program, &call).0, look_up(&profile, &call).code(), "{call:?}");
+                }
             }
         }
     }
@@ -105,13 +129,13 @@ fn it_is_short_and_its_paths_are_short() {
     let program = seccomp::default_program(&DEFAULT.map(str::to_owned)).instructions;
     let longest = (0..500).flat_map(|number| samples().into_iter().map(move |arguments| Call::new(number, arguments)));
     let longest = longest.map(|call| run(&program, &call).1).max();
-    insta::assert_snapshot!(format!("{} instructions, at most {} of them run", program.len(), longest.unwrap()), @"91 instructions, at most 20 of them run");
+    insta::assert_snapshot!(format!("{} instructions, at most {} of them run", program.len(), longest.unwrap()), @"235 instructions, at most 20 of them run");
 }
 
 #[test]
 fn other_architectures_are_killed() {
     let program = seccomp::default_program(&[]).instructions;
-    for architecture in [0x4000_0003, 0xc000_00b7, 0] {
+    for architecture in [0xc000_00b7, 0x4000_0028, 0] {
         let call = Call { architecture, ..Call::new(0, [0; 6]) };
         assert_eq!(run(&program, &call).0, Action::KillProcess.code());
     }
@@ -129,6 +153,33 @@ fn an_int_is_compared_as_an_int() {
     }
 }
 
+/// Docker's own profile, shortened to what is peculiar about its format, and a container's capabilities.
+#[test]
+fn a_profile_in_dockers_format_is_a_program() {
+    let text = br#"{ "defaultAction": "SCMP_ACT_ERRNO", "defaultErrnoRet": 1,
+        "archMap": [{ "architecture": "SCMP_ARCH_X86_64", "subArchitectures": ["SCMP_ARCH_X86"] }],
+        "syscalls": [
+            { "names": ["read", "waitpid", "no_such_call"], "action": "SCMP_ACT_ALLOW", "args": [] },
+            { "names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": { "caps": ["CAP_BPF"] } },
+            { "names": ["clone3"], "action": "SCMP_ACT_ERRNO", "errnoRet": 38 } ] }"#;
+    let program = |capabilities: &[&str]| {
+        let names: Vec<_> = capabilities.iter().map(|name| (*name).to_owned()).collect();
+        seccomp::program_from_json(text, &names).unwrap().unwrap().instructions
+    };
+    let says = |program: &[u64], call: Call| run(program, &call).0;
+    let call = |name| Call::new(table::number(name).unwrap(), [0; 6]);
+    let (plain, with_bpf) = (program(&[]), program(&["BPF"]));
+    assert_eq!(says(&plain, call("read")), Action::Allow.code());
+    assert_eq!(says(&plain, call("write")), Action::Errno(1).code());
+    assert_eq!(says(&plain, call("clone3")), Action::Errno(38).code());
+    assert_eq!(says(&plain, call("bpf")), Action::Errno(1).code());
+    assert_eq!(says(&with_bpf, call("bpf")), Action::Allow.code());
+    assert_eq!(says(&plain, Call::of_i386(7, [0; 6])), Action::Allow.code(), "waitpid of i386");
+    assert_eq!(seccomp::program_from_json(b"{}", &[]).unwrap(), None);
+    let asks = br#"{ "defaultAction": "SCMP_ACT_NOTIFY" }"#;
+    insta::assert_snapshot!(seccomp::program_from_json(asks, &[]).unwrap_err(), @"cannot use the seccomp profile SCMP_ACT_NOTIFY: nobody would answer");
+}
+
 /// The same rules for `seccompiler`, which knows two actions only: allowed and refused.
 fn by_seccompiler(profile: &Profile) -> Vec<u64> {
     use seccompiler::{SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule};
@@ -144,7 +195,7 @@ fn by_seccompiler(profile: &Profile) -> Vec<u64> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> = BTreeMap::new();
     // A refusal before an allowance means there: allowed when not equal.
     let mut except: BTreeMap<&str, Vec<SeccompCondition>> = BTreeMap::new();
-    for rule in &profile.rules {
+    for rule in profile.rules.iter().filter(|rule| table::number(&rule.call).is_some()) {
         let conditions = rule.conditions.iter();
         if rule.action != Action::Allow {
             let negated = conditions.map(|one| condition(one, Some(SeccompCmpOp::Ne)));
@@ -207,15 +258,13 @@ fn condition() -> impl Strategy<Value = Condition> {
 }
 
 fn profile() -> impl Strategy<Value = Profile> {
-    let names: Vec<_> = table::all().map(|(_, name)| name).collect();
+    let all = [Architecture::X86_64, Architecture::X86].into_iter().flat_map(Architecture::calls);
+    let names: Vec<_> = all.map(|(_, name)| name).collect();
     let rule = (proptest::sample::select(names), action(), proptest::collection::vec(condition(), 0..3))
         .prop_map(|(call, action, conditions)| Rule { call: call.to_owned(), action, conditions });
-    (action(), action(), proptest::collection::vec(rule, 0..400)).prop_map(|(default_action, unknown, rules)| Profile {
-        default_action,
-        unknown,
-        rules,
-        flags: 0,
-    })
+    let also = proptest::sample::subsequence(vec![Architecture::X86, Architecture::X32], 0..=2);
+    (action(), action(), proptest::collection::vec(rule, 0..400), also)
+        .prop_map(|(default_action, unknown, rules, also)| Profile { default_action, unknown, rules, also, flags: 0 })
 }
 
 proptest! {
@@ -229,8 +278,13 @@ proptest! {
         values.extend(profile.rules.iter().flat_map(|rule| &rule.conditions).map(|condition| condition.value));
         for number in 0..500 {
             let arguments = pick.map(|index| *index.get(&values));
-            let call = Call::new(number, arguments);
-            prop_assert_eq!(run(&program, &call).0, look_up(&profile, &call).code(), "{:?}", call);
+            for call in [
+                Call::new(number, arguments),
+                Call::new(number | X32_BIT, arguments),
+                Call::of_i386(number, arguments),
+            ] {
+                prop_assert_eq!(run(&program, &call).0, look_up(&profile, &call).code(), "{:?}", call);
+            }
         }
     }
 }

@@ -8,7 +8,7 @@
 //! target is known when a jump to it is written, and there is nothing to patch.
 //!
 //! ```text
-//!      ld arch          jeq x86-64 ── no ─▶ kill          seccomp(2): numbers mean something only with their architecture
+//!      ld arch          jeq x86-64 ── no ─▶ jeq i386 …    seccomp(2): numbers mean something only with their architecture
 //!      ld number
 //!      jge 166 ─┬─ no ─▶ jge 64 …
 //!               └ yes ─▶ jge 231 …                        some seven jumps to a leaf
@@ -19,11 +19,16 @@
 
 use std::collections::BTreeMap;
 
-use super::profile::{Action, Condition, Operator, Profile, Rule};
-use super::{Program, table};
+use super::Program;
+use super::profile::{Action, Condition, LISTENER, Operator, Profile, Rule};
+use super::table::Architecture;
+use super::table_32::X32_BIT;
 
 /// `AUDIT_ARCH_X86_64`.
 const X86_64: u32 = 0xc000_003e;
+/// `AUDIT_ARCH_I386`.
+const I386: u32 = 0x4000_0003;
+const ENOSYS: u16 = 38;
 /// Offsets in `struct seccomp_data`.
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
@@ -38,24 +43,28 @@ const IF_EQUAL: u16 = 0x15;
 const IF_GREATER: u16 = 0x25;
 const IF_GREATER_OR_EQUAL: u16 = 0x35;
 
-/// Compiles `profile` for x86-64. Another architecture is killed, for its numbers mean other calls; the x32 numbers of
-/// this one are unknown calls.
+/// Compiles `profile`. The architecture decides first which table the number is looked up in; what is none of those that
+/// the profile is for is killed, because its numbers mean other calls.
 pub fn compile(profile: &Profile) -> Program {
     let mut code = Code::default();
-    let mut leaves = Vec::new();
-    for (start, answer) in ranges(profile) {
-        let leaf = match answer {
-            Answer::Plain(action) => Target::Return(action),
-            Answer::Rules(rules) => code.rules(&rules, profile.default_action),
-        };
-        leaves.push((start, leaf));
+    let mut otherwise = Target::Return(Action::KillProcess);
+    if profile.also.contains(&Architecture::X86) {
+        let number = code.table(profile, &ranges(profile, &Architecture::X86.calls()));
+        otherwise = code.branch(IF_EQUAL, I386, number, otherwise);
     }
-    let top = code.tree(&leaves);
-    let number = code.load(NUMBER, top);
-    let checked = code.branch(IF_EQUAL, X86_64, number, Target::Return(Action::KillProcess));
+    let mut native = ranges(profile, &Architecture::X86_64.calls());
+    // The numbers of x32 are those of x86-64 with a bit more, so they are further leaves of the same tree.
+    if profile.also.contains(&Architecture::X32) {
+        native.extend(ranges(profile, &Architecture::X32.calls()).into_iter().filter(|(start, _)| *start != 0));
+    } else {
+        native.push((X32_BIT, Answer::Plain(Action::Errno(ENOSYS))));
+    }
+    let number = code.table(profile, &native);
+    let checked = code.branch(IF_EQUAL, X86_64, number, otherwise);
     code.load(ARCHITECTURE, checked);
     code.instructions.reverse();
-    Program { instructions: code.instructions, flags: profile.flags }
+    let listener = if profile.notifies() { LISTENER } else { 0 };
+    Program { instructions: code.instructions, flags: profile.flags | listener }
 }
 
 /// What decides about one system call.
@@ -66,7 +75,7 @@ enum Answer<'p> {
 }
 
 /// A table as a function: the answers for all numbers from 0 up, each with the first number it holds for.
-fn ranges(profile: &Profile) -> Vec<(u32, Answer<'_>)> {
+fn ranges<'p>(profile: &'p Profile, calls: &[(u32, &str)]) -> Vec<(u32, Answer<'p>)> {
     let mut by_name: BTreeMap<&str, Vec<&Rule>> = BTreeMap::new();
     for rule in &profile.rules {
         by_name.entry(&rule.call).or_default().push(rule);
@@ -80,11 +89,11 @@ fn ranges(profile: &Profile) -> Vec<(u32, Answer<'_>)> {
         }
     };
     let mut expected = 0;
-    for (number, name) in table::all() {
-        if number > expected {
+    for (number, name) in calls {
+        if *number > expected {
             add(expected, Answer::Plain(profile.unknown));
         }
-        add(number, answer(by_name.remove(name).unwrap_or_default(), profile.default_action));
+        add(*number, answer(by_name.get(name).cloned().unwrap_or_default(), profile.default_action));
         expected = number + 1;
     }
     add(expected, Answer::Plain(profile.unknown));
@@ -168,6 +177,20 @@ impl Code {
             self.push(JUMP, 0, 0, u32::try_from(distance).unwrap_or(u32::MAX));
         }
         self.push(LOAD, 0, 0, offset)
+    }
+
+    /// Loads the number and looks it up.
+    fn table(&mut self, profile: &Profile, ranges: &[(u32, Answer<'_>)]) -> Target {
+        let mut leaves = Vec::with_capacity(ranges.len());
+        for (start, answer) in ranges {
+            let leaf = match answer {
+                Answer::Plain(action) => Target::Return(*action),
+                Answer::Rules(rules) => self.rules(rules, profile.default_action),
+            };
+            leaves.push((*start, leaf));
+        }
+        let top = self.tree(&leaves);
+        self.load(NUMBER, top)
     }
 
     /// The tree over ranges: the number is in the right half if it is at least the first of it.

@@ -3,6 +3,8 @@
 //! This is what docker's and OCI's JSON profiles come to once their conditions on capabilities, architecture and kernel version
 //! have been decided. Those formats leave the order of contradicting rules open; here it is the order of the list.
 
+use super::table::Architecture;
+
 /// Which calls are allowed, and what happens to the others.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Profile {
@@ -12,6 +14,9 @@ pub struct Profile {
     pub unknown: Action,
     /// In order of precedence.
     pub rules: Vec<Rule>,
+    /// The 32-bit ways into the kernel that the rules hold for as well. A call by [`Architecture::X86`] that is not here ends
+    /// the process; one by [`Architecture::X32`] fails with `ENOSYS`, as on a kernel without it.
+    pub also: Vec<Architecture>,
     /// Flags of seccomp(2), such as [`SPECULATE`].
     pub flags: u32,
 }
@@ -20,10 +25,13 @@ pub struct Profile {
 /// whoever needs that asks for it (prctl(2), `PR_SET_SPECULATION_CTRL`).
 pub const SPECULATE: u32 = 4;
 
+/// `SECCOMP_FILTER_FLAG_NEW_LISTENER`: seccomp(2) returns the descriptor that [`Action::Notify`] asks by.
+pub const LISTENER: u32 = 8;
+
 /// One rule.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rule {
-    /// Name of the system call. A name that x86-64 does not have is no rule.
+    /// Name of the system call. Where an architecture has no such call, the rule is none.
     pub call: String,
     /// What happens when all conditions hold.
     pub action: Action,
@@ -48,6 +56,8 @@ pub enum Action {
     Trace(u16),
     /// Does it, and writes it to the audit log.
     Log,
+    /// Asks whoever has the listener of this filter, and waits for the answer (seccomp_unotify(2)).
+    Notify,
 }
 
 /// A condition on one argument.
@@ -89,12 +99,20 @@ impl Action {
         match self {
             Self::Allow => 0x7fff_0000,
             Self::Log => 0x7ffc_0000,
+            Self::Notify => 0x7fc0_0000,
             Self::Trace(message) => 0x7ff0_0000 | u32::from(message),
             Self::Errno(errno) => 0x0005_0000 | u32::from(errno),
             Self::Trap => 0x0003_0000,
             Self::KillThread => 0,
             Self::KillProcess => 0x8000_0000,
         }
+    }
+}
+
+impl Profile {
+    /// Whether any call can end in [`Action::Notify`].
+    pub fn notifies(&self) -> bool {
+        self.default_action == Action::Notify || self.rules.iter().any(|rule| rule.action == Action::Notify)
     }
 }
 

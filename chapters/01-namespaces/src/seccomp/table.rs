@@ -1,11 +1,45 @@
-//! The system calls of x86-64 by number (`arch/x86/entry/syscalls/syscall_64.tbl`), up to Linux 6.18.
+//! The system calls of x86-64 by number (`arch/x86/entry/syscalls/syscall_64.tbl`), up to Linux 6.18. The 32-bit ones are in
+//! `table_32.rs`.
 //!
 //! A program puts such a number into a register and asks for the kernel's attention; the names exist in header files only.
 //! Numbers never change their meaning, so this table only grows. 337 to 423 do not exist: from 424 on all processors share
 //! their numbers, and those before had run further ahead.
 
+use super::table_32::{I386, X32, X32_BIT, X32_OWN};
+
+/// A way into the kernel, with numbers of its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Architecture {
+    /// 64-bit programs.
+    X86_64,
+    /// 32-bit programs (i386).
+    X86,
+    /// 64-bit programs with 32-bit pointers.
+    X32,
+}
+
 /// The first number after the gap.
 const COMMON: usize = 424;
+
+impl Architecture {
+    /// All its calls with their numbers, in the order of the numbers.
+    ///
+    /// x32 has every name of x86-64 here, also those that it has under another number: the kernel knows better, and
+    /// answers `ENOSYS`.
+    pub fn calls(self) -> Vec<(u32, &'static str)> {
+        let with = |names: &'static str, first: usize, bit: u32| {
+            let numbered = names.split_ascii_whitespace().enumerate().filter(|(_, name)| *name != "-");
+            numbered.filter_map(move |(index, name)| Some((u32::try_from(index + first).ok()? | bit, name)))
+        };
+        match self {
+            Self::X86_64 => all().collect(),
+            Self::X86 => with(I386, 0, 0).chain(with(SECOND, COMMON, 0)).collect(),
+            Self::X32 => {
+                all().map(|(number, name)| (number | X32_BIT, name)).chain(with(X32, X32_OWN, X32_BIT)).collect()
+            }
+        }
+    }
+}
 
 /// The number of a system call.
 pub fn number(name: &str) -> Option<u32> {
@@ -87,6 +121,19 @@ mod tests {
             assert_eq!(number(name).map(i64::from), Some(expected), "{name}");
         }
         assert_eq!(number("no_such_call"), None);
+    }
+
+    #[test]
+    fn the_32_bit_numbers_are_those_of_the_header_files() {
+        let number = |architecture: Architecture, wanted: &str| {
+            architecture.calls().into_iter().find(|(_, name)| *name == wanted).map(|(number, _)| number)
+        };
+        let i386 = [("exit", 1), ("socketcall", 102), ("exit_group", 252), ("socket", 359), ("statx", 383)];
+        for (name, expected) in i386.into_iter().chain([("futex_time64", 422), ("clone3", 435), ("openat2", 437)]) {
+            assert_eq!(number(Architecture::X86, name), Some(expected), "{name}");
+        }
+        assert_eq!(number(Architecture::X32, "read"), Some(X32_BIT));
+        assert_eq!(Architecture::X32.calls().last(), Some(&(X32_BIT + 547, "pwritev2")));
     }
 
     #[test]

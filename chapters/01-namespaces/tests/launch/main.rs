@@ -8,6 +8,7 @@
 mod bench;
 mod confinement;
 mod entry;
+mod filter;
 mod hostile;
 mod identity;
 mod init;
@@ -33,6 +34,7 @@ fn main() -> ExitCode {
     let groups = [
         identity::TESTS,
         confinement::TESTS,
+        filter::TESTS,
         mounts::TESTS,
         hostile::TESTS,
         process::TESTS,

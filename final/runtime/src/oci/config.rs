@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use namespaces::seccomp::json::Document;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -130,7 +131,7 @@ pub(crate) struct Linux {
     pub(crate) resources: Resources,
     pub(crate) rootfs_propagation: Option<String>,
     pub(crate) namespaces: Vec<Namespace>,
-    pub(crate) seccomp: Option<Seccomp>,
+    pub(crate) seccomp: Option<Document>,
     pub(crate) masked_paths: Vec<PathBuf>,
     pub(crate) readonly_paths: Vec<PathBuf>,
     pub(crate) mount_label: Option<String>,
@@ -179,7 +180,7 @@ pub(crate) struct Resources {
     pub(crate) pids: Option<Pids>,
     #[serde(rename = "blockIO")]
     pub(crate) block_io: BlockIo,
-    pub(crate) hugepage_limits: Vec<Value>,
+    pub(crate) hugepage_limits: Vec<HugepageLimit>,
     pub(crate) network: Option<Network>,
     pub(crate) rdma: BTreeMap<String, Value>,
     pub(crate) unified: BTreeMap<String, String>,
@@ -213,6 +214,8 @@ pub(crate) struct Cpu {
     pub(crate) shares: Option<u64>,
     pub(crate) quota: Option<i64>,
     pub(crate) period: Option<u64>,
+    pub(crate) burst: Option<u64>,
+    pub(crate) idle: Option<i64>,
     pub(crate) realtime_runtime: Option<i64>,
     pub(crate) realtime_period: Option<u64>,
     pub(crate) cpus: Option<String>,
@@ -228,13 +231,27 @@ pub(crate) struct Pids {
 #[serde(default, rename_all = "camelCase")]
 pub(crate) struct BlockIo {
     pub(crate) weight: Option<u16>,
-    pub(crate) weight_device: Vec<Value>,
+    pub(crate) weight_device: Vec<WeightDevice>,
     pub(crate) throttle_read_bps_device: Vec<Throttle>,
     pub(crate) throttle_write_bps_device: Vec<Throttle>,
     #[serde(rename = "throttleReadIOPSDevice")]
     pub(crate) throttle_read_iops_device: Vec<Throttle>,
     #[serde(rename = "throttleWriteIOPSDevice")]
     pub(crate) throttle_write_iops_device: Vec<Throttle>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+pub(crate) struct WeightDevice {
+    pub(crate) major: u32,
+    pub(crate) minor: u32,
+    pub(crate) weight: Option<u16>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(crate) struct HugepageLimit {
+    pub(crate) page_size: String,
+    pub(crate) limit: u64,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -250,33 +267,4 @@ pub(crate) struct Network {
     #[serde(rename = "classID")]
     pub(crate) class_id: Option<u32>,
     pub(crate) priorities: Vec<Value>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct Seccomp {
-    pub(crate) default_action: String,
-    pub(crate) default_errno_ret: Option<u16>,
-    pub(crate) architectures: Vec<String>,
-    pub(crate) flags: Vec<String>,
-    pub(crate) listener_path: Option<PathBuf>,
-    pub(crate) syscalls: Vec<Syscalls>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct Syscalls {
-    pub(crate) names: Vec<String>,
-    pub(crate) action: String,
-    pub(crate) errno_ret: Option<u16>,
-    pub(crate) args: Vec<Argument>,
-}
-
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(default, rename_all = "camelCase")]
-pub(crate) struct Argument {
-    pub(crate) index: u8,
-    pub(crate) value: u64,
-    pub(crate) value_two: u64,
-    pub(crate) op: String,
 }
