@@ -253,6 +253,20 @@ impl Containers {
         execs.values().filter(running).map(|exec| exec.id.clone()).collect()
     }
 
+    /// Kills an exec's program. One that has ended already is what was wanted.
+    pub(super) fn exec_kill(&self, id: &str) {
+        let monitor = self.exec(id).ok().and_then(|exec| lock(&exec.state).monitor.clone());
+        if let Some(monitor) = monitor {
+            // Sent by the call; the answer interests nobody.
+            drop(monitor.ask(Request::Signal { signo: 9 }, Vec::new()));
+        }
+    }
+
+    /// Forgets an exec that nobody will ask about.
+    pub(super) fn forget_exec(&self, id: &str) {
+        lock(&self.shared.execs).remove(id);
+    }
+
     /// Forgets the execs of a container that is gone.
     pub(super) fn forget_execs(&self, container: &str) {
         lock(&self.shared.execs).retain(|_, exec| exec.container.id != container);

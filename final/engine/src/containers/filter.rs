@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::Containers;
 use super::container::Container;
+use super::health;
 use super::record::{Asked, State};
 use crate::error::{Error, Result};
 use crate::filters::Filters;
@@ -76,7 +77,9 @@ impl<'a> Wanted<'a> {
             && self.filters.any("status", |status| status == state.status.as_str())
             && self.filters.labels(&labels)
             && self.filters.any("volume", |volume| has_mount(&asked, volume))
-            && self.filters.any("health", |health| health == "none")
+            && self
+                .filters
+                .any("health", |wanted| health::status(&state).map_or("none".to_owned(), |is| is.to_string()) == wanted)
             && self.filters.any("is-task", |task| task == "false")
             && self.filters.any("expose", |port| exposes(&asked, port))
             && self.filters.any("publish", |port| publishes(&state, port))

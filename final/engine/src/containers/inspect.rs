@@ -114,7 +114,7 @@ fn show_state(state: &State) -> ContainerState {
         error: Some(state.error.clone()),
         started_at: moment(state.started_at),
         finished_at: moment(state.finished_at),
-        health: None,
+        health: state.health.clone(),
     }
 }
 

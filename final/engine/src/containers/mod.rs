@@ -9,7 +9,8 @@
 //! 4. `request/`: what was asked for, made complete; `create.rs`: its record.
 //! 5. `plan/`: from the record to the plan that the monitor carries out.
 //! 6. `start.rs`: claims, network, monitor, plan; `blame.rs`: why it did not start.
-//! 7. `watch.rs`: the end of the program, and what follows from it; `restart.rs`: whether it is started again.
+//! 7. `health.rs`: whether it does what it is for; `watch.rs`: the end of the program, and what follows from it;
+//!    `restart.rs`: whether it is started again.
 //! 8. `stop.rs`, `signal.rs`, `pause.rs`: what people do to it meanwhile; `wait.rs`: who waits for what.
 //! 9. `remove.rs`: its end; `reconcile.rs`: what an engine finds that was away.
 //!
@@ -24,6 +25,7 @@ mod container;
 mod create;
 mod exec;
 mod filter;
+mod health;
 mod index;
 mod inspect;
 mod list;

@@ -73,6 +73,7 @@ impl Containers {
             }
             None => ending,
         };
+        self.watch_health(&container);
         self.watch(container, monitor, ending);
     }
 

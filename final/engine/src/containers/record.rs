@@ -4,7 +4,7 @@
 //! is why they are two files: the one that is written often is small, and losing it in a power failure loses nothing that the
 //! kernel would not have lost as well.
 
-use bollard_stubs::models::{ContainerConfig, ContainerStateStatusEnum, HostConfig, RestartPolicyNameEnum};
+use bollard_stubs::models::{ContainerConfig, ContainerStateStatusEnum, Health, HostConfig, RestartPolicyNameEnum};
 use images::Digest;
 use jiff::Timestamp;
 use network::Attachment as NetworkAttachment;
@@ -91,6 +91,9 @@ pub struct State {
     pub restarts: u32,
     /// Whether somebody stopped it: `unless-stopped` then lets it be.
     pub stopped: bool,
+    /// What its health checks have found. `None` without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub health: Option<Health>,
     /// What it holds of the networks; [`crate::networks::Networks::release`] needs nothing else.
     pub network: Option<NetworkAttachment>,
 }

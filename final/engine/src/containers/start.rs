@@ -13,6 +13,7 @@ use skiff_runtime::protocol::{Attach, Event, Request, Started};
 use skiff_runtime::{MAX_FDS, Plan};
 
 use super::container::{Client, Container};
+use super::health::{self, Check};
 use super::monitor::{Ending, Monitor};
 use super::plan::files::{self, Files};
 use super::plan::{self, Facts, Shared, devices};
@@ -105,9 +106,11 @@ impl Containers {
             (state.started_at, state.network) = (Some(made.started.started_at), network);
             (state.exit_code, state.oom_killed) = (0, false);
             state.error.clear();
+            state.health = Check::of(&container.asked().config).map(|_| health::beginning());
         });
         container.keep();
         self.tell(container, "start", &[]);
+        self.watch_health(container);
         self.watch(Arc::clone(container), made.monitor, made.ending);
     }
 

@@ -1,5 +1,6 @@
 //! The column STATUS of `docker ps`: `Up 3 seconds`, `Exited (0) 2 minutes ago`.
 
+use bollard_stubs::models::HealthStatusEnum;
 use jiff::Timestamp;
 
 use super::record::{State, Status};
@@ -10,12 +11,21 @@ pub(crate) fn text(state: &State, now: Timestamp) -> String {
     let up = || since(state.started_at).unwrap_or_default();
     let ago = || since(state.finished_at).unwrap_or_default();
     match state.status {
-        Status::Running => format!("Up {}", up()),
+        Status::Running => format!("Up {}{}", up(), health(state)),
         Status::Paused => format!("Up {} (Paused)", up()),
         Status::Restarting => format!("Restarting ({}) {} ago", state.exit_code, ago()),
         Status::Exited => format!("Exited ({}) {} ago", state.exit_code, ago()),
         Status::Dead => "Dead".to_owned(),
         Status::Created => "Created".to_owned(),
+    }
+}
+
+/// What docker adds for a container with a health check.
+fn health(state: &State) -> String {
+    match super::health::status(state) {
+        Some(HealthStatusEnum::STARTING) => " (health: starting)".to_owned(),
+        Some(status) => format!(" ({status})"),
+        None => String::new(),
     }
 }
 

@@ -13,6 +13,7 @@
 mod attach;
 mod crowd;
 mod exec;
+mod health;
 mod life;
 mod logs;
 mod reconcile;

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 use bollard_stubs::models::{ContainerConfig, HostConfig, RestartPolicyNameEnum};
 
 use crate::containers::plan::{limits, log, security};
-use crate::containers::signal;
+use crate::containers::{health, signal};
 use crate::error::{Error, Result};
 
 /// Checks a request that is merged and filled. Returns warnings.
@@ -22,12 +22,8 @@ pub(crate) fn check(config: &ContainerConfig, host: &HostConfig) -> Result<Vec<S
         return Err(Error::invalid("Minimum memory limit allowed is 6MB"));
     }
     limits.validate().map_err(Error::refusal)?;
-    let mut warnings = Vec::new();
-    let health = config.healthcheck.as_ref().and_then(|health| health.test.as_deref()).unwrap_or_default();
-    if !matches!(health, [] | [_, ..] if health.first().is_none_or(|kind| kind == "NONE")) {
-        warnings.push("Health checks are not run yet; this container will have no health status.".to_owned());
-    }
-    Ok(warnings)
+    config.healthcheck.as_ref().map_or(Ok(()), health::validate)?;
+    Ok(Vec::new())
 }
 
 fn process(config: &ContainerConfig) -> Result<()> {
@@ -188,15 +184,5 @@ mod tests {
             .replace(&format!("{processors}.00"), "[n].00")
             .replace(&format!("{processors} CPUs"), "[n] CPUs");
         insta::assert_snapshot!(all);
-    }
-
-    #[test]
-    fn a_health_check_is_warned_about() {
-        let health = |test: &[&str]| {
-            let test = Some(test.iter().map(|&word| word.to_owned()).collect());
-            let healthcheck = Some(bollard_stubs::models::HealthConfig { test, ..Default::default() });
-            check(&ContainerConfig { healthcheck, ..ContainerConfig::default() }, &HostConfig::default()).unwrap().len()
-        };
-        assert_eq!((health(&[]), health(&["NONE"]), health(&["CMD", "true"])), (0, 0, 1));
     }
 }

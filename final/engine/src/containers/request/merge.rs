@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use bollard_stubs::models::{ContainerConfig, ContainerCreateBody};
-use images::ImageConfig;
+use bollard_stubs::models::{ContainerConfig, ContainerCreateBody, HealthConfig};
+use images::{Healthcheck, ImageConfig};
 
 use crate::error::{Error, Result};
 
@@ -66,6 +66,7 @@ pub(crate) fn with_image(mut config: ContainerConfig, image: &ImageConfig) -> Re
     config.labels = Some(labels.collect());
     config.exposed_ports = keys(config.exposed_ports, &defaults.exposed_ports);
     config.volumes = keys(config.volumes, &defaults.volumes);
+    config.healthcheck = healthcheck(config.healthcheck, defaults.healthcheck.as_ref());
     program(&mut config, image)?;
     Ok(config)
 }
@@ -88,6 +89,22 @@ fn program(config: &mut ContainerConfig, image: &ImageConfig) -> Result<()> {
             .hint("The image names no program: say which one to run, after the image's name."));
     }
     Ok(())
+}
+
+/// The request's check, and the image's for whatever it leaves out.
+fn healthcheck(own: Option<HealthConfig>, image: Option<&Healthcheck>) -> Option<HealthConfig> {
+    let Some(image) = image else { return own };
+    let own = own.unwrap_or_default();
+    let given =
+        |value: Option<i64>, other: i64| value.filter(|value| *value != 0).or(Some(other).filter(|nanos| *nanos != 0));
+    Some(HealthConfig {
+        test: own.test.filter(|test| !test.is_empty()).or_else(|| Some(image.test.clone())),
+        interval: given(own.interval, image.interval),
+        timeout: given(own.timeout, image.timeout),
+        retries: given(own.retries, image.retries),
+        start_period: given(own.start_period, image.start_period),
+        start_interval: given(own.start_interval, image.start_interval),
+    })
 }
 
 /// The request's variables, then those of the image that it does not set.
