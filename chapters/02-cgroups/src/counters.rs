@@ -33,12 +33,15 @@ pub(crate) fn flat_value(text: &str, key: &str) -> u64 {
 
 /// A single number. `max`, and the number that version 1 shows for it (close to 2^63), are `None`.
 pub(crate) fn single(text: &str) -> Option<u64> {
+    // SOLUTION cg-single
     text.trim().parse().ok().filter(|value| *value < u64::MAX / 4)
+    // END SOLUTION
 }
 
 /// Version 1's `MAJOR:MINOR OPERATION VALUE` lines, bytes in one file and requests in another, into one entry per
 /// device.
 pub(crate) fn block_v1(bytes: &str, requests: &str) -> Vec<BlockIo> {
+    // SOLUTION cg-block-v1
     let mut devices = Devices::new();
     for (text, counts_bytes) in [(bytes, true), (requests, false)] {
         for line in text.lines() {
@@ -58,6 +61,7 @@ pub(crate) fn block_v1(bytes: &str, requests: &str) -> Vec<BlockIo> {
         }
     }
     devices.into_values().collect()
+    // END SOLUTION
 }
 
 /// Version 2's `MAJOR:MINOR rbytes=1 wbytes=2 rios=3 wios=4` lines.

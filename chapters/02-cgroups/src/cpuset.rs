@@ -17,6 +17,7 @@ const BOUND: u32 = 8192;
 /// assert!(cgroups::parse_cpuset("1-4294967295").is_err());
 /// ```
 pub fn parse_cpuset(list: &str) -> Result<Vec<(u32, u32)>> {
+    // SOLUTION cg-cpuset
     let wrong = |cause: String| {
         Failure::new("read the list of CPUs or memory nodes", cause).on(list).hint("Write numbers and ranges: 0-2,4.")
     };
@@ -33,6 +34,7 @@ pub fn parse_cpuset(list: &str) -> Result<Vec<(u32, u32)>> {
         if from <= to { Ok((from, to)) } else { Err(wrong(format!("the range {part} is backwards"))) }
     };
     list.trim().split(',').map(|part| range(part.trim())).collect()
+    // END SOLUTION
 }
 
 #[cfg(test)]

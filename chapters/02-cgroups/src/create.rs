@@ -30,15 +30,24 @@ impl Cgroup {
     /// its processes would share the limits and end with the container. On failure nothing that was made remains.
     pub fn create(hierarchies: &Hierarchies, plan: &Plan) -> Result<Self> {
         let path = checked(&plan.path)?;
+        plan.limits.fits(hierarchies.version)?;
         let mut undo = Undo { hierarchies, path: &path, made: false };
         let mut dirs = Vec::with_capacity(hierarchies.mounts.len());
-        for hierarchy in &hierarchies.mounts {
+        let wanted = |hierarchy: &&Hierarchy| {
+            hierarchies.version == Version::V2
+                || hierarchy.controllers != [Controller::Hugetlb]
+                || !plan.limits.huge_pages.is_empty()
+        };
+        for hierarchy in hierarchies.mounts.iter().filter(wanted) {
             let dir = make_dir(hierarchies.version, hierarchy, &path)?;
             undo.made = true;
             dirs.push(dir);
         }
         let cgroup = Self { version: hierarchies.version, path: path.clone(), dirs };
         cgroup.apply(&plan_writes(&plan.limits, hierarchies.version))?;
+        if let (Version::V2, Some(rules)) = (hierarchies.version, &plan.limits.devices) {
+            cgroup.allow_devices(rules)?;
+        }
         undo.made = false;
         Ok(cgroup)
     }

@@ -1,9 +1,12 @@
 //! Which device nodes a container may open or make. Version 1 has files for it (devices.allow, devices.deny); version 2
-//! has an eBPF program instead, which is not part of this chapter yet.
+//! asks an eBPF program instead: `program.rs` makes it of the same rules, `bpf.rs` writes it down.
 //!
 //! A device node is only a name for a pair of numbers, `mknod disk b 8 0` makes one anywhere, and the kernel opens the
 //! device behind the numbers and not the file. Permissions of files in the image are therefore no protection; this list
 //! is.
+
+mod bpf;
+mod program;
 
 use std::fmt::{self, Display};
 

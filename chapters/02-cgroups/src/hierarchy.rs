@@ -60,12 +60,23 @@ pub enum Controller {
     Devices,
     /// Stop and go on. Version 1 only, part of every group in version 2.
     Freezer,
+    /// Huge pages. In version 1 a container is put into this tree only when it is to be limited there.
+    Hugetlb,
 }
 
 impl Controller {
     /// All of them, in the order in which limits are written.
-    pub const ALL: [Self; 8] =
-        [Self::Cpuset, Self::Cpu, Self::Cpuacct, Self::Memory, Self::Pids, Self::Blkio, Self::Devices, Self::Freezer];
+    pub const ALL: [Self; 9] = [
+        Self::Cpuset,
+        Self::Cpu,
+        Self::Cpuacct,
+        Self::Memory,
+        Self::Pids,
+        Self::Blkio,
+        Self::Devices,
+        Self::Freezer,
+        Self::Hugetlb,
+    ];
 
     /// The kernel's name in `version`; `None` where that version has no such controller.
     pub fn name(self, version: Version) -> Option<&'static str> {
@@ -74,6 +85,7 @@ impl Controller {
             (Self::Cpu, _) => Some("cpu"),
             (Self::Memory, _) => Some("memory"),
             (Self::Pids, _) => Some("pids"),
+            (Self::Hugetlb, _) => Some("hugetlb"),
             (Self::Blkio, Version::V1) => Some("blkio"),
             (Self::Blkio, Version::V2) => Some("io"),
             (Self::Cpuacct, Version::V1) => Some("cpuacct"),
@@ -152,6 +164,7 @@ impl CgroupMount {
     /// mount point; after ` - ` come the type, the source, and the options of the file system, which name the
     /// controllers.
     fn parse(line: &[u8]) -> Option<Self> {
+        // SOLUTION cg-mount-line
         let mut fields = line.split(|byte| *byte == b' ');
         let mount_point = unescape(fields.nth(4)?);
         let mut after_dash = fields.skip_while(|field| *field != b"-").skip(1);
@@ -167,6 +180,7 @@ impl CgroupMount {
             (_, name) => name.is_some(),
         };
         Some(Self { version, mount_point, controllers: controllers.into_iter().filter(named).collect() })
+        // END SOLUTION
     }
 
     fn hierarchy(&self) -> Hierarchy {
@@ -253,7 +267,7 @@ mod tests {
     fn unified_machine_is_version_2() {
         insta::assert_snapshot!(shown(UNIFIED), @r#"
         V2
-        /sys/fs/cgroup cpuset,cpu,memory,pids,io
+        /sys/fs/cgroup cpuset,cpu,memory,pids,io,hugetlb
         "#);
     }
 

@@ -5,6 +5,8 @@
 //! shares: nothing happens until the machine is busy, then the weights decide. Processes: `fork` fails with EAGAIN.
 //! Devices: `open` fails with EPERM. A reservation is no limit at all but a promise to be spared.
 
+use std::collections::BTreeMap;
+
 use namespaces::{Failure, Result};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +20,9 @@ const LEAST_MEMORY: u64 = 6 << 20;
 /// The period of processor time accounting when none is asked for, in µs (the kernel's default).
 pub(crate) const DEFAULT_PERIOD: u64 = 100_000;
 
+/// As a number of bytes: no limit. What an update says to take a limit away again.
+pub const UNLIMITED: u64 = u64::MAX;
+
 /// What a container may use. `None`, and an empty list, leave the kernel's default, which is no limit.
 ///
 /// These are the fields and the meanings of docker's `HostConfig`, so that both versions of cgroups are told the same
@@ -25,7 +30,7 @@ pub(crate) const DEFAULT_PERIOD: u64 = 100_000;
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Limits {
-    /// Memory in bytes, page cache included. The kernel first reclaims, then kills.
+    /// Memory in bytes, page cache included; [`UNLIMITED`] takes a limit away. The kernel first reclaims, then kills.
     pub memory: Option<u64>,
     /// Bytes that are left alone when the whole machine runs short; a soft limit.
     pub memory_reservation: Option<u64>,
@@ -41,6 +46,10 @@ pub struct Limits {
     pub cpu_quota: Option<i64>,
     /// Length of the period in µs, 1000 to 1000000. Default 100000.
     pub cpu_period: Option<u64>,
+    /// Processor time in µs that may be saved in quiet periods and spent beyond the quota later; at most the quota.
+    pub cpu_burst: Option<u64>,
+    /// Runs only when nobody else wants the processor (`SCHED_IDLE` for a group).
+    pub cpu_idle: bool,
     /// Processors it may run on: `0-2,4`.
     pub cpuset_cpus: Option<String>,
     /// Memory nodes it may allocate from: `0`.
@@ -49,10 +58,37 @@ pub struct Limits {
     pub pids_max: Option<i64>,
     /// Weight of its block device requests against other groups', 10 to 1000.
     pub blkio_weight: Option<u16>,
+    /// The same for single devices.
+    pub blkio_weight_devices: Vec<DeviceWeight>,
     /// Ceilings per block device.
     pub throttles: Vec<Throttle>,
-    /// Devices it may use, everything else denied. `None` allows all (a privileged container). Version 1 only.
+    /// Devices it may use, everything else denied. `None` allows all (a privileged container).
     pub devices: Option<Vec<DeviceRule>>,
+    /// Huge pages, by their size.
+    pub huge_pages: Vec<HugePages>,
+    /// Version 2's own files and what to write into them, for what has no field here: `memory.high` = `32M`.
+    pub unified: BTreeMap<String, String>,
+}
+
+/// A block device's weight against the same device's other users.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceWeight {
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// 10 to 1000.
+    pub weight: u16,
+}
+
+/// How much memory may be in huge pages of one size. They cannot be reclaimed and are not in [`Limits::memory`]; at the
+/// limit a program that touches one more gets SIGBUS.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HugePages {
+    /// As the kernel's files have it in their names: `2MB`, `1GB`.
+    pub size: String,
+    /// In bytes; [`UNLIMITED`] is none.
+    pub bytes: u64,
 }
 
 /// Ceilings for one block device; `None` is unlimited.
@@ -96,10 +132,12 @@ impl Limits {
 
     /// Memory and swap together as docker means it; `None` is unlimited.
     pub(crate) fn memory_and_swap(&self) -> Option<u64> {
+        // SOLUTION cg-swap
         match self.memory_swap {
             None | Some(0) => self.memory.map(|memory| memory.saturating_mul(2)),
             Some(swap) => u64::try_from(swap).ok(),
         }
+        // END SOLUTION
     }
 
     /// Checks the values against each other and against docker's bounds, before anything is made of them.
@@ -108,6 +146,7 @@ impl Limits {
     pub fn validate(&self) -> Result<()> {
         self.validate_memory()?;
         self.validate_cpu()?;
+        self.validate_names()?;
         let within = |name: &str, value: Option<u64>, low: u64, high: u64| match value {
             Some(value) if value != 0 && !(low..=high).contains(&value) => {
                 Err(refused(name, value, &format!("the value must be from {low} to {high}")))
@@ -115,12 +154,15 @@ impl Limits {
             _ => Ok(()),
         };
         within("block I/O weight", self.blkio_weight.map(u64::from), 10, 1000)?;
+        for device in &self.blkio_weight_devices {
+            within("block I/O weight of a device", Some(device.weight.into()), 10, 1000)?;
+        }
         within("memory swappiness", self.memory_swappiness, 0, 100)
     }
 
     /// The least there can be, and the order: reservation, memory, memory and swap.
     fn validate_memory(&self) -> Result<()> {
-        let memory = self.memory.filter(|memory| *memory > 0);
+        let memory = self.memory.filter(|memory| ![0, UNLIMITED].contains(memory));
         if let Some(memory) = memory.filter(|memory| *memory < LEAST_MEMORY) {
             let least = format!("the minimum is {}", format_size(LEAST_MEMORY));
             return Err(refused("memory limit", format_size(memory), &least));
@@ -158,8 +200,39 @@ impl Limits {
         if let Some(quota) = self.cpu_quota.filter(|q| (1..1_000).contains(q) || *q < -1) {
             return Err(refused("CPU quota", quota, "it must be at least 1000 µs, or -1 for unlimited"));
         }
+        let quota = self.cpu_quota.and_then(|quota| u64::try_from(quota).ok()).filter(|quota| *quota > 0);
+        if let (Some(burst), Some(quota)) = (self.cpu_burst, quota)
+            && burst > quota
+        {
+            return Err(refused("CPU burst", burst, &format!("it is more than the quota of {quota} µs")));
+        }
         for set in [&self.cpuset_cpus, &self.cpuset_mems].into_iter().flatten() {
             parse_cpuset(set)?;
+        }
+        Ok(())
+    }
+}
+
+impl Limits {
+    /// Names that become names of files: a `/` in one would lead to a file elsewhere.
+    fn validate_names(&self) -> Result<()> {
+        for pages in &self.huge_pages {
+            let number = pages.size.strip_suffix('B').and_then(|text| text.strip_suffix(['K', 'M', 'G']));
+            if number.is_none_or(|number| number.is_empty() || !number.bytes().all(|byte| byte.is_ascii_digit())) {
+                return Err(refused("huge page size", &pages.size, "it is not a size such as 2MB or 1GB"));
+            }
+        }
+        for file in self.unified.keys() {
+            let (controller, rest) = file.split_once('.').unwrap_or_default();
+            let plain =
+                |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b));
+            if !plain(controller) || !plain(rest) || controller == "cgroup" {
+                return Err(refused(
+                    "unified limit",
+                    file,
+                    "it is not the name of a controller's file, such as memory.high",
+                ));
+            }
         }
         Ok(())
     }
@@ -210,6 +283,11 @@ mod tests {
             Limits { cpuset_mems: Some("x".into()), ..none() },
             Limits { blkio_weight: Some(9), ..none() },
             Limits { memory_swappiness: Some(101), ..none() },
+            Limits { cpu_quota: Some(50_000), cpu_burst: Some(50_001), ..none() },
+            Limits { blkio_weight_devices: vec![DeviceWeight { major: 8, minor: 0, weight: 9 }], ..none() },
+            Limits { huge_pages: vec![HugePages { size: "../x".into(), bytes: 0 }], ..none() },
+            Limits { unified: [("../memory.max".into(), "1".into())].into(), ..none() },
+            Limits { unified: [("cgroup.kill".into(), "1".into())].into(), ..none() },
         ];
         let messages: Vec<String> = cases.iter().map(|limits| limits.validate().unwrap_err().to_string()).collect();
         insta::assert_snapshot!(messages.join("\n"));

@@ -28,11 +28,12 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::cgroup::{Cgroup, open_to_write, read_at, write_at};
+use crate::ending::{Ending, describe, exiting};
 use crate::hierarchy::{Controller, Version};
 
 /// How long freezing and killing may take. Both wait for processes to leave the kernel; one that hangs there on a dead
 /// disk never does.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = Duration::from_secs(10);
 
 impl Cgroup {
     /// The files through which a process with one thread joins: `tasks` in each tree of version 1, `cgroup.procs` in
@@ -61,6 +62,9 @@ impl Cgroup {
 
     /// Stops every process where it stands, and returns when all have stopped. They notice nothing, unlike with
     /// SIGSTOP.
+    ///
+    /// # Errors
+    /// No process is in the group (ESRCH): what was there has ended.
     pub fn freeze(&self) -> Result<()> {
         self.freeze_while(|| true)
     }
@@ -68,10 +72,38 @@ impl Cgroup {
     /// The same, given up as soon as `wanted` says no. A freeze that does not come to its end is taken back: half of a
     /// group that stands still keeps the other half from ending (a container's init waits for its killed children, and
     /// frozen in version 1 those do not notice that they were killed).
+    ///
+    /// So on version 1 nobody must be ending when the group stands: then it is let go, and frozen once he has ended. With
+    /// a killer that sends its signal first and thaws afterwards, one of the two sees the other, whoever comes first.
     pub fn freeze_while(&self, wanted: impl Fn() -> bool) -> Result<()> {
-        self.set_frozen(true, wanted).inspect_err(|_| {
-            let _ = self.thaw();
-        })
+        let deadline = Instant::now() + PATIENCE;
+        let still_wanted = || wanted() && Instant::now() < deadline;
+        loop {
+            let frozen = self.set_frozen(true, || still_wanted() && !self.somebody_is_ending());
+            if frozen.is_ok() && !self.somebody_is_ending() {
+                break;
+            }
+            self.thaw()?;
+            if !still_wanted() {
+                let stuck =
+                    Failure::new("freeze the cgroup", "some of its processes do not stop").on(self.path().display());
+                return frozen.and(Err(stuck));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        if self.processes()?.is_empty() {
+            self.thaw()?;
+            let nobody = Failure::new("freeze the cgroup", "no process is in it").on(self.path().display());
+            return Err(Failure { errno: Some(Errno::SRCH.raw_os_error()), ..nobody });
+        }
+        Ok(())
+    }
+
+    /// Whether a freeze would keep one of its processes from ending: one that was killed and has not noticed, or the child
+    /// of one that is on its way out and waits for its children. Version 2 lets those go who were killed.
+    fn somebody_is_ending(&self) -> bool {
+        let is_ending = |pid: &Pid| Ending::of(*pid).is_some_and(|one| one.killed || exiting(one.parent));
+        self.version() == Version::V1 && self.processes().is_ok_and(|pids| pids.iter().any(is_ending))
     }
 
     /// Lets frozen processes go on.
@@ -80,7 +112,7 @@ impl Cgroup {
     }
 
     /// Kills every process with SIGKILL, frozen ones too, and returns when none is left. A process that forks faster
-    /// than one can list cannot get away.
+    /// than one can list cannot get away, and neither does a group that somebody freezes meanwhile: every round thaws.
     pub fn kill(&self) -> Result<()> {
         let whole_group =
             self.version() == Version::V2 && self.any_dir().is_ok_and(|dir| write_at(dir, "cgroup.kill", "1").is_ok());
@@ -88,7 +120,8 @@ impl Cgroup {
         while !self.processes()?.is_empty() {
             if Instant::now() > deadline {
                 let cause = "some do not end, they wait inside the kernel";
-                return Err(Failure::new("kill the processes of the cgroup", cause).on(self.path().display()));
+                let failure = Failure::new("kill the processes of the cgroup", cause).on(self.path().display());
+                return Err(failure.hint(format!("Still there: {}.", describe(&self.processes()?))));
             }
             if !whole_group {
                 self.kill_listed()?;

@@ -12,7 +12,7 @@
 use namespaces::{Context as _, Failure};
 use rustix::io::Errno;
 
-use crate::cgroup::Cgroup;
+use crate::cgroup::{Cgroup, read_at};
 use crate::writes::Write;
 
 /// The failure of `write`, which the kernel answered with `errno`, with what can be done about it.
@@ -30,13 +30,18 @@ pub(crate) fn explain(cgroup: &Cgroup, write: &Write, errno: Errno) -> Failure {
 fn hint(cgroup: &Cgroup, write: &Write, errno: Errno) -> Option<String> {
     let says = |file: &str| cgroup.read(write.controller, file).ok().flatten().map(|text| text.trim().to_owned());
     let controller = write.controller.name(cgroup.version()).unwrap_or("this");
-    match (write.file, errno) {
+    match (write.file.as_ref(), errno) {
+        (_, Errno::NOENT) if is_withheld(cgroup, controller) => Some(format!(
+            "The group above does not pass the {controller} controller on, because processes are in it. Move them into a group \
+             of their own: mkdir init beside this one, and write each into init/cgroup.procs."
+        )),
         (_, Errno::NOENT) => Some(format!(
             "This kernel has no {} here: the {controller} controller or this part of it is off. Leave the option out.",
             write.file
         )),
-        ("memory.limit_in_bytes", Errno::BUSY) => {
-            let used = says("memory.usage_in_bytes").unwrap_or_else(|| "more".to_owned());
+        ("memory.limit_in_bytes" | "memory.max", Errno::BUSY) => {
+            let used = says("memory.usage_in_bytes").or_else(|| says("memory.current"));
+            let used = used.unwrap_or_else(|| "more".to_owned());
             Some(format!("The processes use {used} bytes now. Choose a limit above that, or end some of them first."))
         }
         ("memory.limit_in_bytes", Errno::INVAL) => Some(format!(
@@ -53,6 +58,9 @@ fn hint(cgroup: &Cgroup, write: &Write, errno: Errno) -> Option<String> {
             let available = available.or_else(|| says(&format!("../{}.effective", write.file)))?;
             Some(format!("Requested {kind} are not available: asked for {}, there are {available}.", write.value))
         }
+        ("cpu.cfs_burst_us" | "cpu.max.burst", Errno::INVAL) => {
+            Some("The burst is in µs and at most the quota, which must be set.".to_owned())
+        }
         ("cpu.cfs_quota_us" | "cpu.cfs_period_us" | "cpu.max", Errno::INVAL) => {
             Some("Quota and period are in µs: the quota at least 1000, the period from 1000 to 1000000, and neither more than the parent group's.".to_owned())
         }
@@ -62,4 +70,13 @@ fn hint(cgroup: &Cgroup, write: &Write, errno: Errno) -> Option<String> {
         (_, Errno::ACCESS | Errno::PERM) => Some("Only root may change this. Run the engine as root.".to_owned()),
         _ => None,
     }
+}
+
+/// Version 2: the group above has the controller and does not pass it on ("no internal processes", cgroups(7)).
+fn is_withheld(cgroup: &Cgroup, controller: &str) -> bool {
+    let lists = |file: &str| {
+        let text = cgroup.any_dir().ok().and_then(|dir| read_at(dir, file).ok().flatten()).unwrap_or_default();
+        text.split_whitespace().any(|name| name == controller)
+    };
+    lists("../cgroup.controllers") && !lists("cgroup.controllers")
 }

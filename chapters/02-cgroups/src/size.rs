@@ -51,6 +51,7 @@ pub fn format_size(bytes: u64) -> String {
 
 /// `m`, `MB` and `MiB` are the same.
 fn unit_weight(unit: &str) -> Option<u64> {
+    // SOLUTION cg-unit
     let unit = unit.to_ascii_lowercase();
     let mut letters = unit.chars();
     let Some(first) = letters.next() else { return Some(1) };
@@ -60,6 +61,7 @@ fn unit_weight(unit: &str) -> Option<u64> {
         "b" | "ib" if first != 'b' => Some(weight),
         _ => None,
     }
+    // END SOLUTION
 }
 
 /// The bytes that decimals such as `5` in `0.5g` stand for. Twelve digits are more than any size needs.

@@ -85,7 +85,8 @@ impl Stage for CgroupStage {
     fn prepare(&mut self) -> Result<()> {
         let hierarchies = self.find_hierarchies()?;
         let cgroup = if self.owned {
-            Cgroup::create(&hierarchies, &self.plan)?
+            // What could not be made is not ours to remove: it may be somebody's who uses the same name.
+            Cgroup::create(&hierarchies, &self.plan).inspect_err(|_| self.owned = false)?
         } else {
             Cgroup::open(&hierarchies, &self.plan.path)?
         };
@@ -114,7 +115,7 @@ impl Stage for CgroupStage {
     fn release(&mut self) -> Result<()> {
         self.tasks.clear();
         self.cgroup = None;
-        if self.owned { Cgroup::remove(&self.find_hierarchies()?, &self.plan.path) } else { Ok(()) }
+        if self.owned { Cgroup::destroy(&self.find_hierarchies()?, &self.plan.path) } else { Ok(()) }
     }
 
     /// In which groups the kernel says the process is, and what stands in the files of every limit of the plan.
@@ -129,7 +130,7 @@ impl Stage for CgroupStage {
         };
         let cgroup = reopened.as_ref().map_or_else(|| self.opened(), Ok)?;
         for write in plan_writes(&self.plan.limits, cgroup.version()) {
-            let file = if write.file.starts_with("devices.") { "devices.list" } else { write.file };
+            let file = if write.file.starts_with("devices.") { "devices.list" } else { write.file.as_ref() };
             if facts.iter().any(|fact| fact.source == file) {
                 continue;
             }

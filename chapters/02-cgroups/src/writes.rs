@@ -9,25 +9,34 @@
 //! | `oom_kill_disable` | `memory.oom_control` | none |
 //! | `cpu_shares`, 2 to 262144 | `cpu.shares` | `cpu.weight`, 1 to 10000 |
 //! | `cpu_quota`, `cpu_period` | `cpu.cfs_quota_us`, `cpu.cfs_period_us` | `cpu.max`, both in one line |
+//! | `cpu_burst`, `cpu_idle` | `cpu.cfs_burst_us`, `cpu.idle` | `cpu.max.burst`, `cpu.idle` |
 //! | `cpuset_cpus`, `cpuset_mems` | `cpuset.cpus`, `cpuset.mems` | the same |
 //! | `pids_max` | `pids.max` | the same |
 //! | `blkio_weight` | `blkio.weight` or `blkio.bfq.weight` | `io.weight` |
+//! | `blkio_weight_devices` | `blkio.weight_device` or `blkio.bfq.weight_device` | `io.weight`, after the device |
 //! | `throttles` | `blkio.throttle.*`, four files | `io.max`, one line for each device |
-//! | `devices` | `devices.deny`, `devices.allow` | an eBPF program: not in this chapter yet |
+//! | `huge_pages` | `hugetlb.SIZE.limit_in_bytes` | `hugetlb.SIZE.max` |
+//! | `unified` | none | the files that it names |
+//! | `devices` | `devices.deny`, `devices.allow` | no file but an eBPF program: `devices/` |
 //!
 //! The files are described in the kernel's `admin-guide/cgroup-v1/` and `admin-guide/cgroup-v2.rst`. Order matters in
 //! two places: version 1 wants the memory limit before the sum with swap, and `devices.deny` before `devices.allow`.
 //!
-//! On version 2 the last row means that a container that may make device nodes (`CAP_MKNOD` is in docker's default set)
-//! can open them. [`Limits::without_effect`] says so for the daemon to warn about.
+//! `v1.rs` and `v2.rs` have a function for each controller.
 
+mod v1;
+mod v2;
+
+use std::borrow::Cow;
 use std::fmt::Display;
 
+use namespaces::{Failure, Result};
 use serde::Serialize;
 
-use crate::devices::DeviceRule;
 use crate::hierarchy::{Controller, Version};
-use crate::limits::{DEFAULT_PERIOD, Limits, Throttle};
+use crate::limits::{Limits, UNLIMITED};
+
+pub use v2::weight_from_shares;
 
 /// One value for one file of the group's directory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -35,9 +44,9 @@ pub struct Write {
     /// Which tree's directory.
     pub controller: Controller,
     /// File name: `memory.limit_in_bytes`.
-    pub file: &'static str,
-    /// Another name of the same thing, tried when the kernel has no file of the first.
-    pub fallback: Option<&'static str>,
+    pub file: Cow<'static, str>,
+    /// Another file for the same thing and the value in its units, for a kernel that does not have the first.
+    pub fallback: Option<(&'static str, String)>,
     /// What is written, in one write(2).
     pub value: String,
     /// Nobody asked for this value by name, so a kernel without the file is no failure.
@@ -45,12 +54,13 @@ pub struct Write {
 }
 
 impl Write {
-    fn new(controller: Controller, file: &'static str, value: impl Display) -> Self {
+    fn new(controller: Controller, file: impl Into<Cow<'static, str>>, value: impl Display) -> Self {
+        let file = file.into();
         Self { controller, file, fallback: None, value: value.to_string(), optional: false }
     }
 
-    fn or(self, fallback: &'static str) -> Self {
-        Self { fallback: Some(fallback), ..self }
+    fn or(self, file: &'static str, value: impl Display) -> Self {
+        Self { fallback: Some((file, value.to_string())), ..self }
     }
 
     fn optional(self, optional: bool) -> Self {
@@ -60,13 +70,11 @@ impl Write {
 
 /// What to write, in this order, into a new group.
 pub fn plan_writes(limits: &Limits, version: Version) -> Vec<Write> {
-    match version {
-        Version::V1 => {
-            [cpuset(limits), cpu_v1(limits), memory_v1(limits), pids(limits), blkio_v1(limits), devices_v1(limits)]
-                .concat()
-        }
-        Version::V2 => [cpuset(limits), cpu_v2(limits), memory_v2(limits), pids(limits), io_v2(limits)].concat(),
-    }
+    let ours = match version {
+        Version::V1 => v1::writes(limits),
+        Version::V2 => v2::writes(limits),
+    };
+    [cpuset(limits), pids(limits), ours].concat()
 }
 
 /// What to write, in this order, to change the limits of a group that already has some.
@@ -87,13 +95,20 @@ pub fn plan_update(limits: &Limits, version: Version) -> Vec<Write> {
 }
 
 impl Limits {
+    /// Refuses what only the other version has and what cannot be left out without a word.
+    pub(crate) fn fits(&self, version: Version) -> Result<()> {
+        match self.unified.keys().next().filter(|_| version == Version::V1) {
+            Some(file) => Err(Failure::new("set the limit", "this machine has version 1 of cgroups").on(file).hint(
+                "`unified` names files of version 2. Use the limits with names of their own, which work on both.",
+            )),
+            None => Ok(()),
+        }
+    }
+
     /// The limits that were asked for and have no effect in `version`: what a daemon warns about.
     pub fn without_effect(&self, version: Version) -> Vec<&'static str> {
-        let asked = [
-            (self.oom_kill_disable, "oom_kill_disable"),
-            (self.memory_swappiness.is_some(), "memory_swappiness"),
-            (self.devices.is_some(), "devices"),
-        ];
+        let asked =
+            [(self.oom_kill_disable, "oom_kill_disable"), (self.memory_swappiness.is_some(), "memory_swappiness")];
         let ignored = asked.into_iter().filter(|(asked, _)| *asked && version == Version::V2);
         ignored.map(|(_, name)| name).collect()
     }
@@ -117,139 +132,16 @@ fn pids(limits: &Limits) -> Vec<Write> {
     limits.pids_max.map(|max| Write::new(Controller::Pids, "pids.max", ceiling(max))).into_iter().collect()
 }
 
-/// Docker's words are version 1's words: each field has its file. The period comes first, because the kernel checks a
-/// quota against the period that is in force.
-fn cpu_v1(limits: &Limits) -> Vec<Write> {
-    let write = |file, value: String| Write::new(Controller::Cpu, file, value);
-    let shares = limits.cpu_shares.filter(|shares| *shares > 0);
-    let period = limits.cpu_period.filter(|period| *period > 0);
-    let quota = limits.cpu_quota.filter(|quota| *quota != 0);
-    [
-        shares.map(|shares| write("cpu.shares", shares.to_string())),
-        period.map(|period| write("cpu.cfs_period_us", period.to_string())),
-        quota.map(|quota| write("cpu.cfs_quota_us", quota.to_string())),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// Quota and period share a file, so whichever is not asked for is written with its default.
-fn cpu_v2(limits: &Limits) -> Vec<Write> {
-    let shares = limits.cpu_shares.filter(|shares| *shares > 0);
-    let weight = shares.map(|shares| Write::new(Controller::Cpu, "cpu.weight", weight_from_shares(shares)));
-    let quota = limits.cpu_quota.filter(|quota| *quota != 0);
-    let period = limits.cpu_period.filter(|period| *period > 0);
-    let max = (quota.is_some() || period.is_some()).then(|| {
-        let value = format!("{} {}", ceiling(quota.unwrap_or(-1)), period.unwrap_or(DEFAULT_PERIOD));
-        Write::new(Controller::Cpu, "cpu.max", value)
-    });
-    weight.into_iter().chain(max).collect()
-}
-
-/// Version 2's `cpu.weight` (1 to 10000, default 100) for docker's shares (2 to 262144, default 1024):
-/// `10^((l² + 125·l) / 612 − 7/34)` with `l = log₂(shares)`, rounded up.
-///
-/// This is the formula of runc 1.3.2 and crun 1.23. It maps both ends *and* the defaults onto each other. The straight
-/// line that runtimes used before maps 1024 to 39, which made every container lighter than any service of the host.
-pub fn weight_from_shares(shares: u64) -> u64 {
-    #[expect(clippy::cast_precision_loss, reason = "at most 2^18 after the clamp, exact in a float")]
-    let l = (shares.clamp(2, 262_144) as f64).log2();
-    let weight = 10_f64.powf((l * l + 125.0 * l) / 612.0 - 7.0 / 34.0);
-    // A float may miss 100 by its last bit; that must not round up to 101.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "from 1 to 10000 by the clamp above")]
-    let weight = (weight - 1e-6).ceil() as u64;
-    weight.clamp(1, 10_000)
-}
-
-/// Swap is limited whenever memory is, or a program would go on growing in swap, slowly. A kernel that does not account
-/// swap (`swapaccount=0`) has no such file; that is a failure only for those who asked for a number.
-fn memory_v1(limits: &Limits) -> Vec<Write> {
-    let write = |file, value: String| Write::new(Controller::Memory, file, value);
-    let memory = limits.memory.filter(|memory| *memory > 0);
-    let swap = match limits.memory_and_swap() {
-        Some(bytes) => (memory.is_some() || limits.memory_swap.is_some()).then(|| bytes.to_string()),
-        None => limits.memory_swap.map(|_| "-1".to_owned()),
-    };
-    let swap_was_asked = limits.memory_swap.is_some_and(|swap| swap != 0);
-    [
-        memory.map(|memory| write("memory.limit_in_bytes", memory.to_string())),
-        swap.map(|swap| write("memory.memsw.limit_in_bytes", swap).optional(!swap_was_asked)),
-        limits.memory_reservation.filter(|r| *r > 0).map(|r| write("memory.soft_limit_in_bytes", r.to_string())),
-        limits.memory_swappiness.map(|swappiness| write("memory.swappiness", swappiness.to_string())),
-        limits.oom_kill_disable.then(|| write("memory.oom_control", "1".to_owned())),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// Version 2 counts swap apart from memory, so docker's sum is split.
-fn memory_v2(limits: &Limits) -> Vec<Write> {
-    let write = |file, value: String| Write::new(Controller::Memory, file, value);
-    let memory = limits.memory.filter(|memory| *memory > 0);
-    let swap_was_asked = limits.memory_swap.is_some_and(|swap| swap != 0);
-    let swap = match (limits.memory_and_swap(), memory) {
-        (Some(sum), Some(memory)) => Some(sum.saturating_sub(memory).to_string()),
-        (None, _) if limits.memory_swap.is_some() => Some("max".to_owned()),
-        _ => None,
-    };
-    [
-        memory.map(|memory| write("memory.max", memory.to_string())),
-        swap.map(|swap| write("memory.swap.max", swap).optional(!swap_was_asked)),
-        limits.memory_reservation.filter(|r| *r > 0).map(|r| write("memory.low", r.to_string())),
-    ]
-    .into_iter()
-    .flatten()
-    .collect()
-}
-
-/// A ceiling for each direction and unit has a file of its own, with a line for each device.
-fn blkio_v1(limits: &Limits) -> Vec<Write> {
-    let write = |file, value: String| Write::new(Controller::Blkio, file, value);
-    let weight = limits.blkio_weight.filter(|weight| *weight > 0);
-    // `blkio.weight` belonged to a scheduler that is gone from recent kernels; its successor has its own file.
-    let weight = weight.map(|weight| write("blkio.weight", weight.to_string()).or("blkio.bfq.weight"));
-    let throttle = |t: &Throttle| {
-        let rates = [
-            ("blkio.throttle.read_bps_device", t.read_bps),
-            ("blkio.throttle.write_bps_device", t.write_bps),
-            ("blkio.throttle.read_iops_device", t.read_iops),
-            ("blkio.throttle.write_iops_device", t.write_iops),
-        ];
-        let device = format!("{}:{}", t.major, t.minor);
-        rates.map(|(file, rate)| rate.map(|rate| write(file, format!("{device} {rate}")))).into_iter().flatten()
-    };
-    weight.into_iter().chain(limits.throttles.iter().flat_map(throttle)).collect()
-}
-
-/// One file has the ceilings of a device in one line.
-fn io_v2(limits: &Limits) -> Vec<Write> {
-    let write = |file, value: String| Write::new(Controller::Blkio, file, value);
-    let weight = limits.blkio_weight.filter(|weight| *weight > 0).map(|weight| {
-        // The same scheduler's file where there is one; else the 10 to 1000 stretched over 1 to 10000.
-        let stretched = 1 + u32::from(weight.saturating_sub(10)) * 9_999 / 990;
-        write("io.weight", stretched.to_string())
-    });
-    let throttle = |t: &Throttle| {
-        let rates = [("rbps", t.read_bps), ("wbps", t.write_bps), ("riops", t.read_iops), ("wiops", t.write_iops)];
-        let rates: String = rates.into_iter().filter_map(|(key, rate)| Some(format!(" {key}={}", rate?))).collect();
-        write("io.max", format!("{}:{}{rates}", t.major, t.minor))
-    };
-    weight.into_iter().chain(limits.throttles.iter().map(throttle)).collect()
-}
-
-/// First nothing, then the list: a group inherits its parent's devices, which is usually all of them.
-fn devices_v1(limits: &Limits) -> Vec<Write> {
-    let Some(rules) = &limits.devices else { return Vec::new() };
-    let deny_all = Write::new(Controller::Devices, "devices.deny", "a");
-    let allow = |rule: &DeviceRule| Write::new(Controller::Devices, "devices.allow", rule);
-    std::iter::once(deny_all).chain(rules.iter().map(allow)).collect()
+/// Bytes, or the version's word for no limit.
+fn bytes(value: u64, unlimited: &str) -> String {
+    if value == UNLIMITED { unlimited.to_owned() } else { value.to_string() }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::devices::DeviceRule;
+    use crate::limits::{DeviceWeight, HugePages, Throttle};
     use proptest::prelude::*;
 
     fn everything() -> Limits {
@@ -262,10 +154,13 @@ mod tests {
             cpu_shares: Some(512),
             cpu_quota: Some(50_000),
             cpu_period: Some(100_000),
+            cpu_burst: Some(20_000),
+            cpu_idle: true,
             cpuset_cpus: Some("0-1".into()),
             cpuset_mems: Some("0".into()),
             pids_max: Some(100),
             blkio_weight: Some(500),
+            blkio_weight_devices: vec![DeviceWeight { major: 8, minor: 0, weight: 100 }],
             throttles: vec![Throttle {
                 major: 8,
                 read_bps: Some(1 << 20),
@@ -276,14 +171,17 @@ mod tests {
                 DeviceRule::character(1, 3),
                 DeviceRule { minor: None, ..DeviceRule::character(136, 0) },
             ]),
+            huge_pages: vec![HugePages { size: "2MB".into(), bytes: 4 << 20 }],
+            unified: [("memory.high".to_owned(), "48M".to_owned())].into(),
         }
     }
 
     fn shown(writes: &[Write]) -> String {
         let line = |write: &Write| {
-            let fallback = write.fallback.map(|name| format!(" (or {name})")).unwrap_or_default();
+            let fallback = write.fallback.as_ref().map(|(file, value)| format!(" (or {file} = {value})"));
+            let fallback = fallback.unwrap_or_default();
             let optional = if write.optional { " (if there)" } else { "" };
-            format!("{:?}: {}{fallback} = {}{optional}\n", write.controller, write.file, write.value)
+            format!("{:?}: {} = {}{optional}{fallback}\n", write.controller, write.file, write.value)
         };
         writes.iter().map(line).collect()
     }
@@ -296,7 +194,7 @@ mod tests {
     #[test]
     fn everything_in_version_2() {
         insta::assert_snapshot!(shown(&plan_writes(&everything(), Version::V2)));
-        assert_eq!(everything().without_effect(Version::V2), ["oom_kill_disable", "memory_swappiness", "devices"]);
+        assert_eq!(everything().without_effect(Version::V2), ["oom_kill_disable", "memory_swappiness"]);
         assert!(everything().without_effect(Version::V1).is_empty());
     }
 
@@ -318,16 +216,30 @@ mod tests {
             ..Limits::default()
         };
         insta::assert_snapshot!(shown(&plan_writes(&limits, Version::V1)), @r#"
+        Pids: pids.max = max
         Cpu: cpu.cfs_quota_us = -1
         Memory: memory.limit_in_bytes = 1073741824
         Memory: memory.memsw.limit_in_bytes = -1
-        Pids: pids.max = max
         "#);
         insta::assert_snapshot!(shown(&plan_writes(&limits, Version::V2)), @r#"
+        Pids: pids.max = max
         Cpu: cpu.max = max 100000
         Memory: memory.max = 1073741824
         Memory: memory.swap.max = max
-        Pids: pids.max = max
+        "#);
+    }
+
+    #[test]
+    fn a_limit_can_be_taken_away() {
+        let limits = Limits { memory: Some(UNLIMITED), ..Limits::default() };
+        insta::assert_snapshot!(shown(&plan_update(&limits, Version::V1)), @r#"
+        Memory: memory.memsw.limit_in_bytes = -1 (if there)
+        Memory: memory.limit_in_bytes = -1
+        Memory: memory.memsw.limit_in_bytes = -1 (if there)
+        "#);
+        insta::assert_snapshot!(shown(&plan_update(&limits, Version::V2)), @r#"
+        Memory: memory.max = max
+        Memory: memory.swap.max = max (if there)
         "#);
     }
 

@@ -1,9 +1,9 @@
 //! `linux.resources` of a `config.json` as the limits of chapter 2.
 
-use cgroups::{DeviceKind, DeviceRule, Limits, Throttle};
+use cgroups::{DeviceKind, DeviceRule, DeviceWeight, HugePages, Limits, Throttle, UNLIMITED};
 use namespaces::{Failure, Result};
 
-use super::config::{BlockIo, DeviceAccess, Resources};
+use super::config::{BlockIo, DeviceAccess, HugepageLimit, Resources, WeightDevice};
 
 /// The limits. What this engine cannot limit is refused: a limit that is silently not there is worse than none.
 pub(super) fn limits(resources: &Resources) -> Result<Limits> {
@@ -11,7 +11,7 @@ pub(super) fn limits(resources: &Resources) -> Result<Limits> {
     let (memory, cpu) = (&resources.memory, &resources.cpu);
     let bytes = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok()).filter(|value| *value > 0);
     Ok(Limits {
-        memory: bytes(memory.limit),
+        memory: if memory.limit == Some(-1) { Some(UNLIMITED) } else { bytes(memory.limit) },
         memory_reservation: bytes(memory.reservation),
         memory_swap: memory.swap.filter(|swap| *swap != 0),
         memory_swappiness: memory.swappiness,
@@ -19,13 +19,17 @@ pub(super) fn limits(resources: &Resources) -> Result<Limits> {
         cpu_shares: cpu.shares.filter(|shares| *shares != 0),
         cpu_quota: cpu.quota.filter(|quota| *quota != 0),
         cpu_period: cpu.period.filter(|period| *period != 0),
+        cpu_burst: cpu.burst,
+        cpu_idle: cpu.idle == Some(1),
         cpuset_cpus: cpu.cpus.clone().filter(|cpus| !cpus.is_empty()),
         cpuset_mems: cpu.mems.clone().filter(|mems| !mems.is_empty()),
         pids_max: resources.pids.as_ref().map(|pids| pids.limit).filter(|limit| *limit != 0),
         blkio_weight: resources.block_io.weight.filter(|weight| *weight != 0),
+        blkio_weight_devices: weights(&resources.block_io),
         throttles: throttles(&resources.block_io),
         devices: devices(&resources.devices)?,
-        ..Limits::default()
+        huge_pages: huge_pages(&resources.hugepage_limits),
+        unified: resources.unified.clone(),
     })
 }
 
@@ -33,11 +37,8 @@ fn refuse_unknown(resources: &Resources) -> Result<()> {
     let cpu = &resources.cpu;
     let network = resources.network.as_ref();
     let unknown = [
-        (!resources.hugepage_limits.is_empty(), "hugepageLimits"),
         (!resources.rdma.is_empty(), "rdma"),
-        (!resources.unified.is_empty(), "unified"),
         (network.is_some_and(|net| net.class_id.is_some() || !net.priorities.is_empty()), "network"),
-        (!resources.block_io.weight_device.is_empty(), "blockIO.weightDevice"),
         (cpu.realtime_runtime.unwrap_or_default() != 0, "cpu.realtimeRuntime"),
         (cpu.realtime_period.unwrap_or_default() != 0, "cpu.realtimePeriod"),
     ];
@@ -47,6 +48,17 @@ fn refuse_unknown(resources: &Resources) -> Result<()> {
             .hint("Remove it from config.json.")),
         None => Ok(()),
     }
+}
+
+/// A leaf weight alone says nothing here: it weighs a group's own processes against the groups inside it.
+fn weights(block_io: &BlockIo) -> Vec<DeviceWeight> {
+    let weight =
+        |device: &WeightDevice| Some(DeviceWeight { major: device.major, minor: device.minor, weight: device.weight? });
+    block_io.weight_device.iter().filter_map(weight).collect()
+}
+
+fn huge_pages(limits: &[HugepageLimit]) -> Vec<HugePages> {
+    limits.iter().map(|limit| HugePages { size: limit.page_size.clone(), bytes: limit.limit }).collect()
 }
 
 fn throttles(block_io: &BlockIo) -> Vec<Throttle> {

@@ -21,8 +21,7 @@ pub(crate) fn of(host: &HostConfig) -> Result<Limits> {
         cpuset_mems: text(&host.cpuset_mems),
         pids_max: host.pids_limit.filter(|limit| *limit != 0),
         blkio_weight: host.blkio_weight.filter(|weight| *weight != 0),
-        throttles: Vec::new(),
-        devices: None,
+        ..Limits::default()
     };
     Ok(match size("number of CPUs", host.nano_cpus)? {
         Some(nano) => limits.nano_cpus(nano),
