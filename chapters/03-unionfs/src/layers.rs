@@ -140,7 +140,12 @@ pub struct Unfinished {
 impl Unfinished {
     /// Where to unpack.
     pub fn root(&self) -> Result<Root> {
-        Root::open(&self.place.join("diff"))
+        Root::open(&self.diff())
+    }
+
+    /// The same as a path: for those who look at it and never leave it.
+    pub fn diff(&self) -> PathBuf {
+        self.place.join("diff")
     }
 
     /// Gives the layer its name, once its files are on the disk.
