@@ -13,6 +13,7 @@ use namespaces::{Context as _, Failure};
 use rustix::io::Errno;
 
 use crate::cgroup::{Cgroup, read_at};
+use crate::hierarchy::Controller;
 use crate::writes::Write;
 
 /// The failure of `write`, which the kernel answered with `errno`, with what can be done about it.
@@ -58,6 +59,9 @@ fn hint(cgroup: &Cgroup, write: &Write, errno: Errno) -> Option<String> {
             let available = available.or_else(|| says(&format!("../{}.effective", write.file)))?;
             Some(format!("Requested {kind} are not available: asked for {}, there are {available}.", write.value))
         }
+        ("blkio.weight_device" | "io.weight", Errno::OPNOTSUPP) => {
+            Some("The device's scheduler does not weigh requests. Choose bfq in /sys/block/NAME/queue/scheduler.".to_owned())
+        }
         ("cpu.cfs_burst_us" | "cpu.max.burst", Errno::INVAL) => {
             Some("The burst is in µs and at most the quota, which must be set.".to_owned())
         }
@@ -66,6 +70,9 @@ fn hint(cgroup: &Cgroup, write: &Write, errno: Errno) -> Option<String> {
         }
         ("devices.allow" | "devices.deny", Errno::PERM) => {
             Some("The parent group does not have this device itself. Allow it there, or choose another parent.".to_owned())
+        }
+        (_, Errno::NODEV) if matches!(write.controller, Controller::Blkio) => {
+            Some("There is no such block device, or the number is a partition's: give that of the whole disk.".to_owned())
         }
         (_, Errno::ACCESS | Errno::PERM) => Some("Only root may change this. Run the engine as root.".to_owned()),
         _ => None,
