@@ -40,11 +40,13 @@ impl Filters {
 
     /// `label=key` and `label=key=value` must all hold, `label!=…` must all not hold.
     pub fn labels(&self, labels: &HashMap<String, String>) -> bool {
+        // SOLUTION filter-labels
         let holds = |wanted: &String| match wanted.split_once('=') {
             Some((key, value)) => labels.get(key).is_some_and(|found| found == value),
             None => labels.contains_key(wanted),
         };
         self.get("label").iter().all(holds) && !self.get("label!").iter().any(holds)
+        // END SOLUTION
     }
 
     /// `until=24h`, `until=2026-01-31`, `until=1700000000`: older than this.
@@ -83,6 +85,7 @@ pub fn glob(pattern: &str, text: &str) -> bool {
 }
 
 fn fits(pattern: &[char], text: &[char]) -> bool {
+    // SOLUTION glob
     match (pattern, text) {
         ([], text) => text.is_empty(),
         (['*', pattern @ ..], _) => {
@@ -100,6 +103,7 @@ fn fits(pattern: &[char], text: &[char]) -> bool {
         ([wanted, pattern @ ..], [first, text @ ..]) => wanted == first && fits(pattern, text),
         (_, []) => false,
     }
+    // END SOLUTION
 }
 
 /// `a-z_` or `!0-9`.

@@ -48,6 +48,9 @@ pub struct ExecPlan {
     pub id: String,
     /// The container's first process, in the daemon's pid namespace.
     pub pid: i32,
+    /// Directory of this exec: `exit.json` is written and `monitor.sock` bound here, so that a daemon that was restarted
+    /// finds it again. It exists, mode 0700. `None`: only who started it hears of it.
+    pub run: Option<PathBuf>,
     /// The program and what it may do.
     pub process: Process,
     /// The container's group, below the root of the cgroup trees: [`cgroups::Plan::path`].

@@ -84,6 +84,7 @@ impl Containers {
     /// Makes the volumes, the directory and the record. On failure nothing is left.
     fn make_record(&self, mut asked: Asked) -> Result<Arc<Container>> {
         let store = self.shared.volumes.store();
+        self.check_links(&asked)?;
         let others = self.volumes_from(&asked.host)?;
         let wanted = mounts::wanted(&asked.config, &asked.host, &others)?;
         asked.mounts = mounts::resolve(wanted, &others, store)?;

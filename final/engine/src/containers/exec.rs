@@ -15,6 +15,7 @@ use super::container::{Container, lock};
 use super::monitor::{Ending, Monitor};
 use super::plan::{cgroup_path, process};
 use super::record::Status;
+use super::remove::remove_tree;
 use super::{Containers, blame, names, whole};
 use crate::error::{Error, Result};
 
@@ -24,21 +25,21 @@ const REMEMBERED: usize = 64;
 /// One exec.
 #[derive(Debug)]
 pub(super) struct Exec {
-    id: String,
+    pub(super) id: String,
     /// Rises from one exec to the next: which are the oldest.
-    number: u64,
-    container: Arc<Container>,
-    config: ExecConfig,
-    state: Mutex<ExecState>,
+    pub(super) number: u64,
+    pub(super) container: Arc<Container>,
+    pub(super) config: ExecConfig,
+    pub(super) state: Mutex<ExecState>,
 }
 
 #[derive(Debug, Default)]
-struct ExecState {
-    begun: bool,
-    running: bool,
-    pid: Option<i32>,
-    exit_code: Option<i32>,
-    monitor: Option<Monitor>,
+pub(super) struct ExecState {
+    pub(super) begun: bool,
+    pub(super) running: bool,
+    pub(super) pid: Option<i32>,
+    pub(super) exit_code: Option<i32>,
+    pub(super) monitor: Option<Monitor>,
 }
 
 /// An exec that is about to run. Two steps, because a client must have seen that its connection is a stream now before the
@@ -92,10 +93,15 @@ impl Containers {
         let more = [("execID", id.clone())];
         self.tell(&container, &format!("exec_create: {words}"), &more);
         let mut execs = lock(&self.shared.execs);
-        forget_oldest(&mut execs, &container.id);
+        let forgotten = oldest(&execs, &container.id);
+        execs.retain(|id, _| !forgotten.contains(id));
         let number = execs.values().map(|exec| exec.number + 1).max().unwrap_or(0);
         let exec = Exec { id: id.clone(), number, container, config, state: Mutex::default() };
         execs.insert(id.clone(), Arc::new(exec));
+        drop(execs);
+        for id in forgotten {
+            let _ = remove_tree(&self.exec_directory(&id));
+        }
         Ok(id)
     }
 
@@ -145,6 +151,7 @@ impl Containers {
             Ok((monitor, ending)) => self.watch_exec(Arc::clone(exec), monitor, ending, kept),
             Err((error, code)) => {
                 lock(&exec.state).exit_code = Some(code);
+                let _ = remove_tree(&self.exec_directory(&exec.id));
                 match kept {
                     None => return Err(error),
                     Some(socket) => complain(socket, &error, tty),
@@ -168,6 +175,7 @@ impl Containers {
         let plan = ExecPlan {
             id: exec.id.clone(),
             pid,
+            run: Some(self.keep_exec(exec).map_err(engine_failed)?),
             process,
             cgroup: Some(cgroup_path(&asked, &self.shared.config.cgroup_parent)),
             stdin: if wants.stdin { Stdin::Once } else { Stdin::Closed },
@@ -191,7 +199,7 @@ impl Containers {
         Ok((monitor, ending))
     }
 
-    fn watch_exec(&self, exec: Arc<Exec>, monitor: Monitor, ending: Ending, kept: Option<OwnedFd>) {
+    pub(super) fn watch_exec(&self, exec: Arc<Exec>, monitor: Monitor, ending: Ending, kept: Option<OwnedFd>) {
         let this = self.clone();
         tokio::spawn(async move {
             // A monitor that is lost takes its program along: nobody reads its output any more.
@@ -265,11 +273,16 @@ impl Containers {
     /// Forgets an exec that nobody will ask about.
     pub(super) fn forget_exec(&self, id: &str) {
         lock(&self.shared.execs).remove(id);
+        let _ = remove_tree(&self.exec_directory(id));
     }
 
     /// Forgets the execs of a container that is gone.
     pub(super) fn forget_execs(&self, container: &str) {
-        lock(&self.shared.execs).retain(|_, exec| exec.container.id != container);
+        let of_it = |_: &String, exec: &mut Arc<Exec>| exec.container.id == container;
+        let forgotten: Vec<_> = lock(&self.shared.execs).extract_if(of_it).map(|(id, _)| id).collect();
+        for id in forgotten {
+            let _ = remove_tree(&self.exec_directory(&id));
+        }
     }
 
     fn exec(&self, id: &str) -> Result<Arc<Exec>> {
@@ -288,8 +301,8 @@ fn complain(socket: OwnedFd, error: &Error, tty: bool) {
     let _ = std::io::Write::write_all(&mut std::os::unix::net::UnixStream::from(socket), &bytes);
 }
 
-/// Makes room among the ended execs of a container.
-fn forget_oldest(execs: &mut Execs, container: &str) {
+/// Those of a container's ended execs that have to make room for one more.
+fn oldest(execs: &Execs, container: &str) -> Vec<String> {
     let ended = |exec: &&Arc<Exec>| {
         let state = lock(&exec.state);
         exec.container.id == container && (state.exit_code.is_some() || !state.begun)
@@ -297,7 +310,5 @@ fn forget_oldest(execs: &mut Execs, container: &str) {
     let mut ended: Vec<_> = execs.values().filter(ended).map(|exec| (exec.number, exec.id.clone())).collect();
     ended.sort();
     let surplus = (ended.len() + 1).saturating_sub(REMEMBERED);
-    for (_, id) in ended.into_iter().take(surplus) {
-        execs.remove(&id);
-    }
+    ended.into_iter().take(surplus).map(|(_, id)| id).collect()
 }

@@ -6,7 +6,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use bollard_stubs::models::{
-    ContainerInspectResponse, ContainerState, DriverData, MountPoint, MountPointTypeEnum, NetworkSettings,
+    ContainerInspectResponse, ContainerState, DriverData, HostConfig, MountPoint, MountPointTypeEnum, NetworkSettings,
 };
 use jiff::Timestamp;
 use namespaces::Propagation;
@@ -15,7 +15,7 @@ use volumes::Origin;
 
 use super::container::Container;
 use super::record::{Asked, Mounted, State, Status};
-use super::{Containers, blocking};
+use super::{Containers, blocking, links};
 use crate::error::Result;
 use crate::networks;
 
@@ -60,7 +60,7 @@ impl Containers {
             process_label: text(""),
             app_armor_profile: text(""),
             exec_ids: Some(execs).filter(|execs| !execs.is_empty()),
-            host_config: Some(asked.host.clone()),
+            host_config: Some(show_host(&asked)),
             graph_driver: Some(self.layers(container, &asked)),
             mounts: Some(asked.mounts.iter().map(show_mount).collect()),
             config: Some(asked.config.clone()),
@@ -95,6 +95,14 @@ impl Containers {
         let below = image.map_or(0, |image| i64::try_from(image.size).unwrap_or(i64::MAX));
         Ok((rw, rw.saturating_add(below)))
     }
+}
+
+/// Links as docker shows them: `/db:/web/alias`.
+fn show_host(asked: &Asked) -> HostConfig {
+    let own = &asked.name;
+    let show = |link: &String| links::parse(link).map(|(name, alias)| format!("/{name}:/{own}/{alias}")).ok();
+    let links = asked.host.links.as_ref().map(|links| links.iter().filter_map(show).collect());
+    HostConfig { links, ..asked.host.clone() }
 }
 
 fn show_state(state: &State) -> ContainerState {

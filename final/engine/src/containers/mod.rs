@@ -8,7 +8,7 @@
 //! A life, in order:
 //! 4. `request/`: what was asked for, made complete; `create.rs`: its record.
 //! 5. `plan/`: from the record to the plan that the monitor carries out.
-//! 6. `start.rs`: claims, network, monitor, plan; `blame.rs`: why it did not start.
+//! 6. `start.rs`: claims, network, monitor, plan; `links.rs`: names of other containers; `blame.rs`: why it did not start.
 //! 7. `health.rs`: whether it does what it is for; `watch.rs`: the end of the program, and what follows from it;
 //!    `restart.rs`: whether it is started again.
 //! 8. `stop.rs`, `signal.rs`, `pause.rs`: what people do to it meanwhile; `wait.rs`: who waits for what.
@@ -16,7 +16,7 @@
 //!
 //! What people see and do:
 //! 10. `inspect.rs`, `list.rs`, `filter.rs`, `status.rs`, `top.rs`, `stats.rs`.
-//! 11. `attach.rs`, `exec.rs`, `logs/`; `update.rs`, `connect.rs`, `prune.rs`, `uses.rs`.
+//! 11. `attach.rs`, `exec.rs`, `exec_record.rs`, `logs/`; `update.rs`, `connect.rs`, `prune.rs`, `uses.rs`.
 
 mod attach;
 mod blame;
@@ -24,10 +24,12 @@ mod connect;
 mod container;
 mod create;
 mod exec;
+mod exec_record;
 mod filter;
 mod health;
 mod index;
 mod inspect;
+mod links;
 mod list;
 mod logs;
 mod monitor;

@@ -80,6 +80,16 @@ pub(crate) struct Ending {
     pub(crate) gone: oneshot::Receiver<()>,
 }
 
+impl Ending {
+    /// The same when the exit has been told already, to a former engine.
+    pub(crate) fn or_told(self, exit: Option<Exit>) -> Self {
+        let Some(exit) = exit else { return self };
+        let (tell, told) = oneshot::channel();
+        let _ = tell.send(exit);
+        Self { exit: told, gone: self.gone }
+    }
+}
+
 struct Asking {
     request: Request,
     fds: Vec<OwnedFd>,

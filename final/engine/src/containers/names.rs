@@ -126,6 +126,7 @@ pub(crate) fn make_up(taken: impl Fn(&str) -> bool) -> Result<String> {
 /// # Errors
 /// In docker's words, when it is not a letter or digit followed by at least one of letters, digits, `_`, `.`, `-`.
 pub(crate) fn check(name: &str) -> Result<&str> {
+    // SOLUTION name-check
     let bare = name.strip_prefix('/').unwrap_or(name);
     let rest = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
     let good = bare.len() > 1 && bare.starts_with(|c: char| c.is_ascii_alphanumeric()) && bare.chars().all(rest);
@@ -133,6 +134,7 @@ pub(crate) fn check(name: &str) -> Result<&str> {
         return Ok(bare);
     }
     Err(Error::invalid(format!("Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed")))
+    // END SOLUTION
 }
 
 #[cfg(test)]

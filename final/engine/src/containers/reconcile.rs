@@ -9,7 +9,6 @@ use std::time::Duration;
 use bollard_stubs::models::RestartPolicyNameEnum as Policy;
 use namespaces::Failure;
 use skiff_runtime::protocol::{Event, Exit, Request};
-use tokio::sync::oneshot;
 
 use super::container::{ASKED, Container};
 use super::monitor::{Ending, Monitor};
@@ -52,6 +51,7 @@ impl Containers {
         for there in found {
             self.go_on(there);
         }
+        self.find_execs().await?;
         for container in lost {
             self.settle(&container).await;
         }
@@ -64,17 +64,8 @@ impl Containers {
         let Found { container, monitor, ending, exit } = found;
         container.set_monitor(Some(monitor.clone()));
         container.change(|life| life.monitored = true);
-        let ending = match exit {
-            // The event was for the former engine.
-            Some(exit) => {
-                let (tell, told) = oneshot::channel();
-                let _ = tell.send(exit);
-                Ending { exit: told, gone: ending.gone }
-            }
-            None => ending,
-        };
         self.watch_health(&container);
-        self.watch(container, monitor, ending);
+        self.watch(container, monitor, ending.or_told(exit));
     }
 
     /// A container without a monitor: the record may say otherwise.

@@ -190,7 +190,7 @@ impl Containers {
             return Files::read(&self.find(other)?.places);
         }
         let (hosts, resolv) = files::of_host(network)?;
-        Files::of(asked, network, &hosts, &resolv)
+        Files::of(asked, network, self.links(asked)?, &hosts, &resolv)
     }
 
     /// Claims what the container needs of the networks. `container:ID` shares another's namespace and claims nothing.

@@ -31,6 +31,7 @@ fn health(state: &State) -> String {
 
 /// A number of seconds, about: `Less than a second`, `About a minute`, `5 weeks`.
 fn duration(seconds: i64) -> String {
+    // SOLUTION ps-duration
     const MINUTE: i64 = 60;
     const HOUR: i64 = 60 * MINUTE;
     const DAY: i64 = 24 * HOUR;
@@ -48,6 +49,7 @@ fn duration(seconds: i64) -> String {
         _ if hours < 24 * 365 * 2 => format!("{} months", hours / (24 * 30)),
         _ => format!("{} years", seconds / (DAY * 365)),
     }
+    // END SOLUTION
 }
 
 #[cfg(test)]

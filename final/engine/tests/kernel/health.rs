@@ -3,7 +3,7 @@
 use futures_util::StreamExt;
 use skiff_engine::Engine;
 use skiff_engine::containers::ListOptions;
-use skiff_engine::models::{ContainerCreateBody, Health, HealthConfig, HealthStatusEnum};
+use skiff_engine::models::{ContainerCreateBody, ExecStartConfig, Health, HealthConfig, HealthStatusEnum};
 
 use crate::rig::{self, script, state, within};
 
@@ -60,7 +60,7 @@ fn a_container_becomes_healthy_and_unhealthy_and_tells() {
         let removed =
             skiff_engine::models::ExecConfig { cmd: Some(vec!["rm".into(), "/well".into()]), ..Default::default() };
         let exec = engine.containers.exec_create("web", removed).unwrap();
-        engine.containers.exec_start(&exec, Default::default()).await.unwrap();
+        engine.containers.exec_start(&exec, ExecStartConfig::default()).await.unwrap();
         becomes(&engine, &id, HealthStatusEnum::UNHEALTHY).await;
         assert!(health(&engine, &id).await.failing_streak >= Some(2));
         let mut told = Box::pin(

@@ -75,6 +75,48 @@ fn an_end_in_the_meantime_is_known_with_its_status() {
 }
 
 #[test]
+fn execs_run_on_and_are_found_again() {
+    let rig = Rig::new();
+    let ids = std::cell::RefCell::new(Vec::new());
+    let exec = |script: &str| {
+        let words = ["sh", "-c", script].map(str::to_owned).into();
+        ExecConfig { cmd: Some(words), attach_stdout: Some(true), ..ExecConfig::default() }
+    };
+    rig.with(async |engine| {
+        engine.containers.create(Some("web"), None, script("sleep 1000")).await.unwrap();
+        engine.containers.start("web").await.unwrap();
+        for script in ["while [ ! -e /go ]; do sleep 0.05; done; exit 7", "exit 3"] {
+            let id = engine.containers.exec_create("web", exec(script)).unwrap();
+            let detached = ExecStartConfig { detach: Some(true), ..ExecStartConfig::default() };
+            engine.containers.exec_start(&id, detached).await.unwrap();
+            ids.borrow_mut().push(id);
+        }
+    });
+    let ids = ids.into_inner();
+    rig.with(async |engine| {
+        let [running, ended] = [&ids[0], &ids[1]];
+        let ends = async |id: &str| {
+            within(async {
+                while engine.containers.exec_inspect(id).unwrap().running == Some(true) {
+                    tokio::time::sleep(Duration::from_millis(10)).await;
+                }
+            })
+            .await;
+            engine.containers.exec_inspect(id).unwrap().exit_code
+        };
+        assert_eq!(engine.containers.exec_inspect(running).unwrap().running, Some(true));
+        assert_eq!(engine.containers.inspect("web", false).await.unwrap().exec_ids, Some(vec![running.clone()]));
+        assert_eq!(ends(ended).await, Some(3));
+        let go = engine.containers.exec_create("web", exec("touch /go")).unwrap();
+        engine.containers.exec_start(&go, ExecStartConfig::default()).await.unwrap();
+        assert_eq!(ends(running).await, Some(7));
+        engine.containers.remove("web", true, false).await.unwrap();
+        assert!(rig::entries(&rig.exec("execs")).is_empty());
+    });
+    rig.finish();
+}
+
+#[test]
 fn a_lost_monitor_is_noticed_and_its_container_is_not_left_alone() {
     let rig = Rig::new();
     rig.with(async |engine| {

@@ -64,7 +64,7 @@ pub fn run() -> Result<()> {
     }
 }
 
-/// Where a monitor of a container is found, and what it leaves. An exec has neither.
+/// Where a monitor is found, and what it leaves. An exec has one place for both, or none.
 struct Places {
     record: PathBuf,
     run: PathBuf,
@@ -90,8 +90,9 @@ fn begin(received: Received<Request>, control: &Channel) -> Result<(Monitor, Sta
         Request::Exec { plan, attach } => {
             let attached = pair_up(attach, fds)?;
             let made = make::exec(&plan)?;
+            let places = plan.run.map(|run| Places { record: run.clone(), run });
             let (monitor, started) = watched(plan.id, plan.stdin, made, None, attached);
-            Ok((monitor, started, None))
+            Ok((monitor, started, places))
         }
         _ => Err(Failure::new("make a container", "the first request must be Start or Exec")),
     }

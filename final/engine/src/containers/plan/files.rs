@@ -22,8 +22,14 @@ pub(crate) const NAMES: [&str; 3] = ["hostname", "hosts", "resolv.conf"];
 pub(crate) struct Files(pub(super) [String; 3]);
 
 impl Files {
-    /// What they say. `host_hosts` and `host_resolv` are the host's own.
-    pub(crate) fn of(asked: &Asked, network: &Attachment, host_hosts: &str, host_resolv: &str) -> Result<Self> {
+    /// What they say. `links` are addresses and names of other containers, `host_hosts` and `host_resolv` the host's own.
+    pub(crate) fn of(
+        asked: &Asked,
+        network: &Attachment,
+        links: Vec<(IpAddr, String)>,
+        host_hosts: &str,
+        host_resolv: &str,
+    ) -> Result<Self> {
         let with_host = *network == Attachment::Host;
         let name = asked.config.hostname.clone().unwrap_or_default();
         let first = network.endpoints().first();
@@ -32,7 +38,7 @@ impl Files {
         let extra = asked.host.extra_hosts.iter().flatten().map(|text| extra_host(text, gateway));
         let hosts = Hosts {
             base: with_host.then(|| host_hosts.to_owned()),
-            extra: extra.collect::<Result<_, Failure>>().map_err(Error::refusal)?,
+            extra: extra.chain(links.into_iter().map(Ok)).collect::<Result<_, Failure>>().map_err(Error::refusal)?,
             own: network.endpoints().iter().map(|endpoint| IpAddr::V4(endpoint.address.addr())).collect(),
             hostname: name.clone(),
             domainname: asked.config.domainname.clone().unwrap_or_default(),

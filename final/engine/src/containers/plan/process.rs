@@ -1,7 +1,7 @@
 //! The program, its environment, user, directory; of a container and of an exec in it.
 
 use bollard_stubs::models::{ExecConfig, ResourcesUlimits};
-use namespaces::{Capabilities, Process, Rlimit, UserSpec, capabilities, defaults, seccomp};
+use namespaces::{Capabilities, Process, Rlimit, UserSpec, capabilities, defaults};
 
 use super::security::Security;
 use crate::containers::record::Asked;
@@ -21,12 +21,11 @@ pub(crate) fn of(asked: &Asked, security: Security) -> Result<Process> {
         console_size: console_size.filter(|_| asked.tty()),
         capabilities: Capabilities::of(&security.capabilities),
         no_new_privileges: security.no_new_privileges,
-        seccomp: security.filtered.then(|| seccomp::default_program(&security.capabilities)),
+        seccomp: security.filter.program(&security.capabilities)?,
         rlimits: asked.host.ulimits.iter().flatten().map(rlimit).collect::<Result<_>>()?,
         oom_score_adj: asked.host.oom_score_adj.and_then(|adj| i32::try_from(adj).ok()).filter(|adj| *adj != 0),
         apparmor: security.apparmor,
-        umask: None,
-        preserve_fds: 0,
+        ..Process::default()
     })
 }
 
@@ -47,12 +46,11 @@ pub(crate) fn of_exec(asked: &Asked, exec: &ExecConfig) -> Result<Process> {
         console_size: exec.console_size.as_deref().and_then(size).filter(|_| tty),
         capabilities: Capabilities::of(&names),
         no_new_privileges: security.no_new_privileges,
-        seccomp: (security.filtered && !privileged).then(|| seccomp::default_program(&names)),
+        seccomp: if privileged { None } else { security.filter.program(&names)? },
         rlimits: asked.host.ulimits.iter().flatten().map(rlimit).collect::<Result<_>>()?,
         oom_score_adj: asked.host.oom_score_adj.and_then(|adj| i32::try_from(adj).ok()).filter(|adj| *adj != 0),
         apparmor: security.apparmor,
-        umask: None,
-        preserve_fds: 0,
+        ..Process::default()
     })
 }
 

@@ -271,7 +271,7 @@ fn the_three_files() {
         let mut host = HostConfig::default();
         change(&mut host);
         let asked = testing::request(ID, "web", ContainerConfig::default(), host);
-        let files = Files::of(&asked, network, "127.0.0.1 me\n", "nameserver 127.0.0.1\nsearch home\n");
+        let files = Files::of(&asked, network, Vec::new(), "127.0.0.1 me\n", "nameserver 127.0.0.1\nsearch home\n");
         files.map_or_else(|error| error.message, |files| files.0.join("---\n"))
     };
     let all = [

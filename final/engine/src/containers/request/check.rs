@@ -118,7 +118,6 @@ fn not_here(host: &HostConfig) -> Result<()> {
     let positive = |value: Option<i64>| value.unwrap_or(0) > 0;
     let lacking = [
         (some(host.device_requests.iter().flatten().count()), "device requests (--gpus)"),
-        (some(host.links.iter().flatten().count()), "links (--link)"),
         (some(host.storage_opt.iter().flatten().count()), "storage options (--storage-opt)"),
         (some(host.blkio_weight_device.iter().flatten().count()), "block I/O weights per device"),
         (positive(host.cpu_realtime_period) || positive(host.cpu_realtime_runtime), "real-time scheduling limits"),
