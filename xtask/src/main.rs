@@ -6,11 +6,13 @@
 //! 4. `suite.rs`: runs every test and counts them.
 //! 5. `tidy/`: what lints cannot check: lengths, docs, arrows between crates, reading orders.
 //! 6. `bench/`: start latency beside other engines, in one run.
-//! 7. `ci.rs`: all of the above in the order that fails soonest.
+//! 7. `learn/`: the exercises of the workshop.
+//! 8. `ci.rs`: all of the above in the order that fails soonest.
 
 mod bench;
 mod ci;
 mod fixtures;
+mod learn;
 mod packages;
 mod release;
 mod shell;
@@ -54,6 +56,12 @@ enum Tool {
     Book,
     /// Format, lints, tidy and all tests: what must pass before a change lands.
     Ci,
+    /// Exercises: write a piece of the engine again.
+    Learn {
+        /// What to do.
+        #[command(subcommand)]
+        what: learn::Learn,
+    },
     /// Measure, beside the peers, in one run.
     Bench {
         /// What to measure.
@@ -85,6 +93,7 @@ fn run(tool: Tool) -> Result<()> {
         Tool::Tidy => tidy::run(),
         Tool::Book => suite::book(),
         Tool::Ci => ci::run(),
+        Tool::Learn { what } => learn::run(what),
         Tool::Bench { what } => bench::run(&what),
     }
 }

@@ -103,6 +103,7 @@ pub fn parse(name: &str) -> Result<&'static str> {
 /// `ALL` in `drop` starts from nothing, `ALL` in `add` from everything; otherwise the start is [`DEFAULT`]. Names in `add`
 /// win over the same names in a `drop` of `ALL`, names in `drop` over an `add` of `ALL`.
 pub fn adjust(add: &[String], drop: &[String]) -> Result<Vec<String>> {
+    // SOLUTION cap-adjust
     let everything = |names: &[String]| names.iter().any(|name| name.eq_ignore_ascii_case("ALL"));
     let named = |names: &[String]| -> Result<Vec<&'static str>> {
         names.iter().filter(|name| !name.eq_ignore_ascii_case("ALL")).map(|name| parse(name)).collect()
@@ -117,16 +118,19 @@ pub fn adjust(add: &[String], drop: &[String]) -> Result<Vec<String>> {
         (start && !dropped.contains(name)) || added.contains(name)
     });
     Ok(kept.map(str::to_owned).collect())
+    // END SOLUTION
 }
 
 /// The kernel's mask of the named capabilities, as `CapEff` in `/proc/self/status` shows it. Fails at the first name that is
 /// none.
 pub fn mask(names: &[String]) -> Result<u64> {
+    // SOLUTION cap-mask
     names.iter().try_fold(0, |mask, name| {
         let known = parse(name)?;
         let number = ALL.iter().position(|one| *one == known).unwrap_or_default();
         Ok(mask | 1 << number)
     })
+    // END SOLUTION
 }
 
 impl Capabilities {

@@ -42,9 +42,11 @@ impl Namespaces {
     /// What clone3(2) makes: every new namespace but the cgroup one. That one takes the cgroup of the moment as its root,
     /// so the child makes it itself, after it has joined its cgroups.
     pub(crate) fn clone_flags(&self) -> u64 {
+        // SOLUTION ns-clone-flags
         let new =
             self.answers().into_iter().filter(|(kind, answer)| **answer == Namespace::New && kind.link != "cgroup");
         new.fold(0, |flags, (kind, _)| flags | u64::from(kind.flag.bits().cast_unsigned()))
+        // END SOLUTION
     }
 
     /// What the child joins by itself. A pid namespace is joined by the parent before the fork, because a process never

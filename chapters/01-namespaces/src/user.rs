@@ -99,6 +99,7 @@ impl Group<'_> {
 
 /// Digits are always an id, never a name, whatever the passwd file says (CVE-2026-46680).
 fn id(text: &str) -> Result<Option<u32>> {
+    // SOLUTION user-id
     if text.is_empty() || !text.bytes().all(|byte| byte.is_ascii_digit()) {
         return Ok(None);
     }
@@ -106,6 +107,7 @@ fn id(text: &str) -> Result<Option<u32>> {
         Ok(id) if id <= LAST_ID => Ok(Some(id)),
         _ => Err(Failure::new("use the id", format!("ids go from 0 to {LAST_ID}")).on(text)),
     }
+    // END SOLUTION
 }
 
 /// The number of a group that is given by number or by name.

@@ -53,6 +53,7 @@ impl Digest {
 
     /// The digest of these 64 lower-case hexadecimal digits.
     pub fn from_hex(hex: &str) -> Result<Self, Failure> {
+        // SOLUTION digest-hex
         let bad = |why: &str| Failure::new("read the digest", why).on(hex);
         if hex.len() != 64 {
             return Err(bad("a sha256 digest has 64 hexadecimal digits"));
@@ -66,6 +67,7 @@ impl Digest {
                 .ok_or_else(|| bad("a digest is written with the digits 0 to 9 and a to f"))?;
         }
         Ok(Self(bytes))
+        // END SOLUTION
     }
 }
 
@@ -124,10 +126,12 @@ impl From<Digest> for String {
 ///
 /// The lowest layer's chain id is its diff id; above it is the digest of both, as text, with a space between.
 pub fn chain_id(below: Option<Digest>, diff: Digest) -> Digest {
+    // SOLUTION layer-chain
     match below {
         None => diff,
         Some(below) => Digest::of(format!("{below} {diff}").as_bytes()),
     }
+    // END SOLUTION
 }
 
 /// The chain ids of these layers, lowest first.

@@ -94,6 +94,7 @@ impl Overlay {
             .step("use the overlay file system")
             .map_err(|failure| failure.hint("Load the kernel module: modprobe overlay."))?;
         fsconfig_set_string(&context, "source", "overlay").step("name the overlay")?;
+        // SOLUTION overlay-mount
         // Without lowers the empty directory we mount on is the lower one: an overlay cannot be without.
         let target = std::slice::from_ref(&self.target);
         for lower in if self.lowers.is_empty() { target } else { &self.lowers } {
@@ -101,6 +102,7 @@ impl Overlay {
         }
         set_directory(&context, "upperdir", &self.upper)?;
         set_directory(&context, "workdir", &self.work)?;
+        // END SOLUTION
         // The kernel's defaults depend on how it was built. With these the upper directory is always a plain tree that
         // `changes` and an export can read: whole files, no pointers into other layers.
         for (option, value) in [("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off")] {

@@ -45,6 +45,7 @@ impl Ipam {
     /// # Errors
     /// When there is none.
     pub fn claim_next(&mut self) -> Result<Ipv4Addr> {
+        // SOLUTION ipam
         let range = self.pool.range.unwrap_or(self.pool.subnet);
         let all = u32::from(range.network())..=u32::from(range.broadcast());
         let free = all.map(Ipv4Addr::from).find(|address| !self.used.contains(address));
@@ -55,6 +56,7 @@ impl Ipam {
         })?;
         self.used.insert(address);
         Ok(address)
+        // END SOLUTION
     }
 
     /// Takes this address, anywhere in the subnet.

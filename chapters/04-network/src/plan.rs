@@ -71,6 +71,7 @@ impl Endpoint {
 /// What is done inside. The addresses come first: they name their interface by number, which must be asked for, and all that
 /// follows then goes out in one batch with them.
 fn inside(endpoints: &[Endpoint]) -> Vec<Operation> {
+    // SOLUTION net-inside
     let address =
         |endpoint: &Endpoint| Operation::AddAddress { link: endpoint.interface.clone(), address: endpoint.address };
     let up = |link: &str| Operation::SetUp { link: link.to_owned() };
@@ -79,6 +80,7 @@ fn inside(endpoints: &[Endpoint]) -> Vec<Operation> {
     let ups = endpoints.iter().map(|endpoint| up(&endpoint.interface));
     let route = gateway.map(|gateway| Operation::AddDefaultRoute { gateway });
     addresses.chain([up("lo")]).chain(ups).chain(route).collect()
+    // END SOLUTION
 }
 
 impl fmt::Display for Plan {

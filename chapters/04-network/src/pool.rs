@@ -56,7 +56,9 @@ fn candidates() -> impl Iterator<Item = Ipv4Net> {
 
 /// Two prefixes overlap when one contains the other. The default route (prefix length 0) is no claim on addresses.
 fn overlaps(subnet: Ipv4Net, taken: &[Ipv4Net]) -> bool {
+    // SOLUTION net-overlaps
     taken.iter().any(|other| other.prefix_len() > 0 && (other.contains(&subnet) || subnet.contains(other)))
+    // END SOLUTION
 }
 
 /// Decides the addresses of a new network: the subnet, and the bridge's own address in it, which is the containers' gateway.

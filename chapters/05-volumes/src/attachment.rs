@@ -91,6 +91,7 @@ pub fn attach(request: &VolumeMount, store: &Store) -> Result<Attachment> {
 /// # Errors
 /// Two for the same place: one of them would be hidden, and nobody asks for that on purpose.
 pub fn in_mount_order(mut attachments: Vec<Attachment>) -> Result<Vec<Attachment>> {
+    // SOLUTION vol-order
     attachments.sort_by_key(|attachment| attachment.mount.target.components().count());
     for (index, attachment) in attachments.iter().enumerate() {
         let target = &attachment.mount.target;
@@ -100,17 +101,20 @@ pub fn in_mount_order(mut attachments: Vec<Attachment>) -> Result<Vec<Attachment
         }
     }
     Ok(attachments)
+    // END SOLUTION
 }
 
 /// What [`namespaces::RootFs::propagation`] has to be so that these mounts can travel as they ask: the container's
 /// whole view has to be connected to the host's, or there is no way for them.
 pub fn root_propagation(attachments: &[Attachment]) -> Propagation {
+    // SOLUTION vol-root
     let asked = |wanted| attachments.iter().any(|attachment| attachment.mount.attributes.propagation == Some(wanted));
     match (asked(Propagation::Shared), asked(Propagation::Slave)) {
         (true, _) => Propagation::Shared,
         (false, true) => Propagation::Slave,
         (false, false) => Propagation::Private,
     }
+    // END SOLUTION
 }
 
 /// `recursion` is two answers in one word: do mounts below come along, and does read-only mean them too.

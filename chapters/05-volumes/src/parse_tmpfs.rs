@@ -68,7 +68,9 @@ pub fn parse_tmpfs_options(target: &str, options: &str) -> Result<VolumeMount> {
 
 /// `1777` and `0o1777` as permission bits.
 pub(crate) fn octal_mode(text: &str) -> Option<u32> {
+    // SOLUTION vol-mode
     u32::from_str_radix(text, 8).ok().filter(|mode| *mode <= 0o7777)
+    // END SOLUTION
 }
 
 #[cfg(test)]

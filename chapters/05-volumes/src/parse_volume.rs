@@ -107,6 +107,7 @@ enum Group {
 impl Mode {
     /// Each group of words may be spoken for once: `ro,rw` is a contradiction and `ro,ro` a typing error.
     fn parse(text: &str, on_host: bool) -> std::result::Result<Self, String> {
+        // SOLUTION vol-words
         let mut mode = Self::default();
         let mut seen = BTreeSet::new();
         for word in text.split(',').filter(|_| !text.is_empty()) {
@@ -127,6 +128,7 @@ impl Mode {
             }
         }
         Ok(mode)
+        // END SOLUTION
     }
 
     /// A path of the host with the propagation that was asked for, else private.

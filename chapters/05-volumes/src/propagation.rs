@@ -72,8 +72,10 @@ impl<'a> Line<'a> {
 
     /// By whole components: `/srv` is above `/srv/www` and not above `/srvx`.
     fn is_above(&self, path: &Path) -> bool {
+        // SOLUTION vol-above
         let rest = path.as_os_str().as_bytes().strip_prefix(self.mount_point);
         self.mount_point == b"/" || rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(b"/"))
+        // END SOLUTION
     }
 }
 

@@ -122,6 +122,7 @@ impl Reference {
 
     /// The familiar repository without tag and digest: `busybox`, `localhost:5000/app`.
     pub fn familiar_name(&self) -> String {
+        // SOLUTION ref-familiar
         let short = match self.path.strip_prefix(LIBRARY) {
             Some(name) if !name.contains('/') => name,
             _ => &self.path,
@@ -132,6 +133,7 @@ impl Reference {
             return short.to_owned();
         }
         format!("{}/{}", self.domain, self.path)
+        // END SOLUTION
     }
 
     /// `:tag@digest`, as far as there is one.
@@ -204,7 +206,9 @@ impl From<Reference> for String {
 
 /// Whether the first component cannot be part of a path.
 fn is_domain_like(first: &str) -> bool {
+    // SOLUTION ref-domain
     first == "localhost" || first.contains(['.', ':']) || first.bytes().any(|byte| byte.is_ascii_uppercase())
+    // END SOLUTION
 }
 
 /// A host name, an IPv4 address, or an IPv6 address in brackets; and perhaps a port.
@@ -224,11 +228,13 @@ fn is_domain(domain: &str) -> bool {
 
 /// Lower-case letters and digits, in groups that are separated by one dot, one or two underscores, or any hyphens.
 fn is_component(component: &str) -> bool {
+    // SOLUTION ref-component
     let alphanumeric = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
     let separator = |text: &str| matches!(text, "." | "_" | "__") || text.bytes().all(|byte| byte == b'-');
     component.starts_with(alphanumeric)
         && component.ends_with(alphanumeric)
         && component.split(alphanumeric).filter(|between| !between.is_empty()).all(separator)
+    // END SOLUTION
 }
 
 /// A letter, digit or underscore; then also dots and hyphens.

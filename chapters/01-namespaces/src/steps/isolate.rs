@@ -30,10 +30,12 @@ pub(super) fn new_cgroup_namespace(child: &mut Child<'_>) -> Result<()> {
 /// sethostname(2). In a new UTS namespace it changes the name for this container only; in the host's it would rename the
 /// machine.
 pub(super) fn set_hostname(child: &mut Child<'_>) -> Result<()> {
+    // SOLUTION ns-hostname
     let Some(name) = &child.container.hostname else { return Ok(()) };
     rustix::system::sethostname(name.as_bytes())
         .during("set the hostname to", name)
         .map_err(|failure| failure.hint_on(Errno::INVAL, "A hostname has at most 64 bytes."))
+    // END SOLUTION
 }
 
 /// setdomainname(2): the name of NIS, not of DNS. Hardly anything reads it, but OCI and docker can set it.

@@ -93,6 +93,7 @@ fn allow(name: &str, namespaces: &Namespaces, net_is_private: bool) -> Result<()
 /// `net.ipv4.ip_forward` as `sys/net/ipv4/ip_forward`. As with sysctl(8), the first separator in a name says what the
 /// others are: in `net/ipv4/conf/eth0.1/forwarding` the dot belongs to the interface.
 fn file(name: &str) -> Result<PathBuf> {
+    // SOLUTION sysctl-file
     let separator = name.chars().find(|letter| matches!(letter, '.' | '/')).unwrap_or('.');
     let parts: Vec<_> = name.split(separator).collect();
     let sane = |part: &&str| {
@@ -102,6 +103,7 @@ fn file(name: &str) -> Result<PathBuf> {
         return Err(Failure::new("set the kernel parameter", "this is not the name of one").on(name));
     }
     Ok(["sys"].into_iter().chain(parts).collect())
+    // END SOLUTION
 }
 
 #[cfg(test)]

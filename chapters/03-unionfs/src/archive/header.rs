@@ -110,6 +110,7 @@ impl Header {
 
 /// A number field. One that is empty is 0.
 pub(super) fn number(field: &[u8]) -> Option<i64> {
+    // SOLUTION tar-number
     match field.split_first() {
         // Big-endian. The first bit only says that it is binary; the second is the sign, in two's complement.
         Some((first, rest)) if first & 0x80 != 0 => {
@@ -122,6 +123,7 @@ pub(super) fn number(field: &[u8]) -> Option<i64> {
             if digits.is_empty() { Some(0) } else { i64::from_str_radix(digits, 8).ok() }
         }
     }
+    // END SOLUTION
 }
 
 #[cfg(test)]

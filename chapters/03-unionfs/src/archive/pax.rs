@@ -94,11 +94,13 @@ impl Extended {
 /// `None` when the length is missing, is not a number, points beyond the end, or does not point behind a newline; or
 /// when there is no key.
 fn record(records: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
+    // SOLUTION pax-record
     let space = records.iter().take(20).position(|byte| *byte == b' ')?;
     let length = usize::try_from(decimal(records.get(..space)?)?).ok()?;
     let body = records.get(space + 1..length)?.strip_suffix(b"\n")?;
     let equals = body.iter().position(|byte| *byte == b'=').filter(|at| *at > 0)?;
     Some((body.get(..equals)?, body.get(equals + 1..)?, records.get(length..)?))
+    // END SOLUTION
 }
 
 /// Decimal digits and nothing else: no sign, no space.

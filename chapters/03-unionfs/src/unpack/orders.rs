@@ -97,6 +97,7 @@ pub(super) fn read_order(member: &Member, rules: &Rules) -> Result<Order> {
 
 /// A name that begins with `.wh.`. The content, mode and type of such a member mean nothing.
 fn whiteout(at: Place, shown_as: &[u8]) -> Result<Order> {
+    // SOLUTION whiteout
     let name = at.name.as_bytes();
     if name == OPAQUE {
         return Ok(Order::Opaque { directory: at.directory });
@@ -108,6 +109,7 @@ fn whiteout(at: Place, shown_as: &[u8]) -> Result<Order> {
         b"" | b"." | b".." => Err(refuse(shown_as, "it is a whiteout of nothing")),
         hidden => Ok(Order::Whiteout { at: Place { name: OsStr::from_bytes(hidden).to_owned(), ..at } }),
     }
+    // END SOLUTION
 }
 
 /// Cleans a name: absolute means from the top, and `..` at the top stays there. `None` is the top itself.

@@ -28,6 +28,7 @@ pub struct Dns {
 /// A server on the host's loopback is left out: in the container that address is the container. When none is left, or the
 /// host has none, two public ones are used, as docker does.
 pub fn resolv_conf(host: &str, wish: &Dns) -> String {
+    // SOLUTION resolv-conf
     let of_host = |keyword: &str| values(host, keyword);
     let mut servers: Vec<String> = wish.servers.iter().map(IpAddr::to_string).collect();
     if servers.is_empty() {
@@ -46,6 +47,7 @@ pub fn resolv_conf(host: &str, wish: &Dns) -> String {
         lines.push(format!("options {}\n", options.join(" ")));
     }
     lines.concat()
+    // END SOLUTION
 }
 
 /// The host's own file; behind systemd-resolved, the one with the servers that it asks. Empty when there is none.

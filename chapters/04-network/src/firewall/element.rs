@@ -137,6 +137,7 @@ pub fn of_endpoints(endpoints: &[Endpoint]) -> Vec<Element> {
 /// A port on every address of the host is in one map, a port on a single address in another, where the key begins with it.
 /// `None` for a port on an IPv6 address of the host, which this table does not know.
 fn of_port(port: &PublishedPort, container: Ipv4Addr) -> Option<Element> {
+    // SOLUTION net-element-port
     let IpAddr::V4(host) = port.host_ip else { return None };
     let mut key = vec![Part::Protocol(port.protocol), Part::Port(port.host_port)];
     if !host.is_unspecified() {
@@ -147,4 +148,5 @@ fn of_port(port: &PublishedPort, container: Ipv4Addr) -> Option<Element> {
         key,
         data: vec![Part::Address(container), Part::Port(port.container_port)],
     })
+    // END SOLUTION
 }

@@ -166,11 +166,13 @@ fn port(veth: &str, settings: Vec<InfoBridgePort>) -> LinkMessage {
 
 /// The end inside: the kernel makes it in the namespace that the descriptor refers to.
 fn peer(interface: &str, mac: [u8; 6], mtu: Option<u32>, netns: Option<BorrowedFd<'_>>) -> LinkMessage {
+    // SOLUTION net-peer
     let mut message = named(interface);
     message.attributes.push(LinkAttribute::Address(mac.to_vec()));
     message.attributes.extend(mtu.map(LinkAttribute::Mtu));
     message.attributes.extend(netns.map(|fd| LinkAttribute::NetNsFd(fd.as_raw_fd())));
     message
+    // END SOLUTION
 }
 
 /// An address of a link. `IFA_LOCAL` is ours and `IFA_ADDRESS` the other side's, which on Ethernet is the same one. The

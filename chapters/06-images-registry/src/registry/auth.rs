@@ -30,6 +30,7 @@ pub(super) struct Challenge {
 impl Challenge {
     /// All challenges of a header: a scheme, then parameters with commas between, then perhaps another scheme.
     pub(super) fn parse(header: &str) -> Vec<Self> {
+        // SOLUTION challenge
         let mut challenges: Vec<Self> = Vec::new();
         let mut rest = header.trim_start_matches([' ', ',']);
         while !rest.is_empty() {
@@ -48,6 +49,7 @@ impl Challenge {
             rest = rest.trim_start_matches([' ', ',']);
         }
         challenges
+        // END SOLUTION
     }
 
     /// A parameter, or nothing.
@@ -70,6 +72,7 @@ impl Challenge {
     /// What the token must be good for: what we want to do, and what else the registry asks for. Where both name the same
     /// repository ours counts, because the registry only knows of the request at hand.
     pub(super) fn scopes(&self, ours: &[String]) -> Vec<String> {
+        // SOLUTION token-scopes
         let mut scopes = ours.to_vec();
         for asked in self.parameter("scope").split_whitespace() {
             let thing = |scope: &str| scope.rsplit_once(':').map(|(thing, _)| thing.to_owned());
@@ -78,6 +81,7 @@ impl Challenge {
             }
         }
         scopes
+        // END SOLUTION
     }
 }
 

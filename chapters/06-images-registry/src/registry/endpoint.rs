@@ -121,10 +121,12 @@ pub(super) fn is_lookup(error: &ureq::Error) -> bool {
 
 /// Whether HTTP is allowed: by address, never by what a name resolves to.
 fn is_insecure(host: &str, options: &RegistryOptions) -> bool {
+    // SOLUTION insecure
     let name = host.rsplit_once(':').map_or(host, |(name, port)| if port.ends_with(']') { host } else { name });
     let address = name.trim_start_matches('[').trim_end_matches(']').parse::<IpAddr>();
     let loopback = name == "localhost" || address.is_ok_and(|address| address.is_loopback());
     loopback || options.insecure.iter().any(|allowed| allowed == host || allowed == name)
+    // END SOLUTION
 }
 
 /// What sends the requests. Redirects and error statuses are ours to judge.

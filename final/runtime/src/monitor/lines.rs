@@ -47,16 +47,19 @@ impl Lines {
 
 /// Where the first piece of `bytes` ends, if its end is there.
 fn piece_end(bytes: &[u8]) -> Option<usize> {
+    // SOLUTION log-piece
     let window = bytes.get(..LONGEST).unwrap_or(bytes);
     match window.iter().position(|byte| *byte == b'\n') {
         Some(at) => Some(at + 1),
         None if window.len() == LONGEST => Some(LONGEST - unfinished_character(window)),
         None => None,
     }
+    // END SOLUTION
 }
 
 /// How many bytes at the end of `bytes` begin a UTF-8 character that is longer: a log is JSON, which has no half ones.
 fn unfinished_character(bytes: &[u8]) -> usize {
+    // SOLUTION log-escape
     let is_start = |byte: &u8| byte & 0b1100_0000 != 0b1000_0000;
     let last_start = bytes.iter().rev().take(3).zip(1..).find(|(byte, _)| is_start(byte));
     match last_start {
@@ -64,6 +67,7 @@ fn unfinished_character(bytes: &[u8]) -> usize {
         Some((byte, so_far)) if byte.leading_ones() > so_far && byte.leading_ones() <= 4 => so_far as usize,
         _ => 0,
     }
+    // END SOLUTION
 }
 
 #[cfg(test)]
