@@ -290,7 +290,7 @@ mod tests {
                 .held
                 .values()
                 .flatten()
-                .map(|claim| claim._socket.as_ref().unwrap().try_clone().unwrap())
+                .map(|Claim { _socket: socket, .. }| socket.as_ref().unwrap().try_clone().unwrap())
                 .collect();
             claims.release("a");
             let start = thread::spawn(move || {
