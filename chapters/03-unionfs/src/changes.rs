@@ -15,7 +15,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt::{self, Display};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt as _;
 use std::path::{Path, PathBuf};
 
@@ -171,7 +171,7 @@ fn look(directory: &OwnedFd, name: &OsStr) -> Result<Option<Stat>> {
 }
 
 /// The names in a directory, sorted, without `.` and `..`.
-pub(crate) fn names(directory: &OwnedFd) -> Result<BTreeSet<OsString>> {
+pub(crate) fn names(directory: impl AsFd) -> Result<BTreeSet<OsString>> {
     let mut names = BTreeSet::new();
     for entry in Dir::read_from(directory).step("list")? {
         let entry = entry.step("list")?;

@@ -16,7 +16,7 @@
 //! ```
 
 use std::fmt::{self, Debug, Display, Write as _};
-use std::io::{self, Read};
+use std::io::{self, Read, Write};
 use std::str::FromStr;
 
 use namespaces::Failure;
@@ -176,7 +176,7 @@ impl Debug for Hasher {
     }
 }
 
-/// A reader that knows the digest of the bytes that were read through it.
+/// A reader or writer that knows the digest of the bytes that went through it.
 #[derive(Debug)]
 pub struct Hashing<R> {
     inner: R,
@@ -189,7 +189,7 @@ impl<R> Hashing<R> {
         Self { inner, hasher: Hasher::default() }
     }
 
-    /// The digest of what was read, and its length in bytes.
+    /// The digest of what went through, and its length in bytes.
     pub fn finish(self) -> (Digest, u64) {
         self.hasher.finish()
     }
@@ -201,6 +201,18 @@ impl<R: Read> Read for Hashing<R> {
         let length = self.inner.read(buffer)?;
         self.hasher.update(buffer.get(..length).unwrap_or_default());
         Ok(length)
+    }
+}
+
+impl<W: Write> Write for Hashing<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let length = self.inner.write(bytes)?;
+        self.hasher.update(bytes.get(..length).unwrap_or_default());
+        Ok(length)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.inner.flush()
     }
 }
 

@@ -125,8 +125,8 @@ impl Attachment {
         }
     }
 
-    /// Child side: what the origin needs first, then the mount itself.
-    fn apply(&self, root: &Root) -> Result<()> {
+    /// Child side: what the origin needs first, then the mount itself, in the mount namespace of the caller.
+    pub fn apply(&self, root: &Root) -> Result<()> {
         match (&self.origin, &self.mount.source) {
             (Origin::Volume { subpath: Some(subpath), .. }, Source::Bind { path, .. }) => {
                 self.mount_subpath(root, path, subpath)

@@ -13,7 +13,7 @@ use axum::routing::{MethodFilter, MethodRouter, delete, get, on, post};
 use skiff_engine::Engine;
 
 use crate::reply::message;
-use crate::routes::{absent, containers, exec, images, networks, streams, system, volumes};
+use crate::routes::{absent, archive, containers, exec, images, networks, streams, system, volumes};
 
 /// One operation of the API.
 pub(crate) struct Operation {
@@ -87,8 +87,8 @@ fn container_operations() -> Vec<Operation> {
         here("GET", "/containers/{id}/json", containers::inspect),
         here("GET", "/containers/{id}/top", containers::top).note("Read from the host's /proc: no `ps` runs."),
         here("GET", "/containers/{id}/logs", streams::logs),
-        absent("GET", "/containers/{id}/changes", absent::files),
-        absent("GET", "/containers/{id}/export", absent::files),
+        here("GET", "/containers/{id}/changes", archive::changes),
+        here("GET", "/containers/{id}/export", archive::export),
         here("GET", "/containers/{id}/stats", streams::stats),
         here("POST", "/containers/{id}/resize", streams::resize),
         here("POST", "/containers/{id}/start", containers::start),
@@ -103,9 +103,9 @@ fn container_operations() -> Vec<Operation> {
         absent("GET", "/containers/{id}/attach/ws", absent::websocket),
         here("POST", "/containers/{id}/wait", containers::wait),
         here("DELETE", "/containers/{id}", containers::remove),
-        absent("HEAD", "/containers/{id}/archive", absent::files),
-        absent("GET", "/containers/{id}/archive", absent::files),
-        absent("PUT", "/containers/{id}/archive", absent::files),
+        here("HEAD", "/containers/{id}/archive", archive::stat),
+        here("GET", "/containers/{id}/archive", archive::get),
+        here("PUT", "/containers/{id}/archive", archive::put),
         here("POST", "/containers/prune", containers::prune),
         here("POST", "/containers/{id}/exec", exec::create),
         here("POST", "/exec/{id}/start", exec::start),
@@ -127,7 +127,7 @@ fn image_operations() -> Vec<Operation> {
         here("DELETE", "/images/{name}", images::remove).shared(),
         absent("GET", "/images/search", absent::search),
         here("POST", "/images/prune", images::prune),
-        absent("POST", "/commit", absent::commit),
+        here("POST", "/commit", archive::commit),
         here("GET", "/images/{name}/get", images::get).shared(),
         here("GET", "/images/get", images::save),
         here("POST", "/images/load", images::load),

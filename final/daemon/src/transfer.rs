@@ -42,7 +42,7 @@ pub(crate) async fn received(task: JoinHandle<()>) {
 
 /// The body that `write` writes, on a thread of its own. When it fails, the connection ends in the middle of the body, so
 /// that the client does not take a part for the whole.
-pub(crate) fn sent(write: impl FnOnce(&mut dyn Write) -> Result<(), Error> + Send + 'static) -> Body {
+pub(crate) fn sent(write: impl FnOnce(&mut (dyn Write + Send)) -> Result<(), Error> + Send + 'static) -> Body {
     let (send, pieces) = mpsc::channel(ON_THE_WAY);
     tokio::task::spawn_blocking(move || {
         let mut writer = io::BufWriter::with_capacity(64 * 1024, Outgoing(send.clone()));

@@ -43,13 +43,29 @@ impl<W: Write> Writer<W> {
     /// One member and its data: `size` bytes, or for a sparse file the bytes of its segments, one after the other. When
     /// `data` ends early (a file that shrinks while it is read), zeros take its place, for the header has gone out.
     pub fn member(&mut self, member: &Member, data: &mut dyn Read) -> Result<()> {
-        let map = member.sparse.as_deref().map(map);
+        let (map, stored) = self.head(member)?;
+        self.data(&mut map.as_slice().chain(data), stored)
+    }
+
+    /// Only what comes in front of a member's data. Who calls this writes `size` bytes and fills the last block.
+    pub fn begin(&mut self, member: &Member) -> Result<()> {
+        self.head(member).map(drop)
+    }
+
+    /// What has been written so far.
+    pub fn into_inner(self) -> W {
+        self.writer
+    }
+
+    /// The headers. Returns the map of a sparse file, which is part of its data, and the length of both.
+    fn head(&mut self, member: &Member) -> Result<(Vec<u8>, u64)> {
+        let map = member.sparse.as_deref().map(map).unwrap_or_default();
         let stored = match &member.sparse {
             _ if member.kind != MemberKind::File => 0,
             None => member.size,
             Some(segments) => segments.iter().map(|segment| segment.length).sum(),
         };
-        let stored = stored + map.as_ref().map_or(0, |map| map.len() as u64);
+        let stored = stored + map.len() as u64;
         let records = records(member, stored);
         if !records.is_empty() {
             let described = Member { name: b"PaxHeaders/0".to_vec(), mode: 0o644, ..Member::default() };
@@ -57,7 +73,7 @@ impl<W: Write> Writer<W> {
             self.data(&mut records.as_slice(), records.len() as u64)?;
         }
         self.block(&header(member, flag(member.kind), stored))?;
-        self.data(&mut map.as_deref().unwrap_or_default().chain(data), stored)
+        Ok((map, stored))
     }
 
     /// Ends the archive with two blocks of zeros.

@@ -57,32 +57,31 @@ pub enum Form {
 /// Packs the writable layer in the directory `upper`: what a layer of an image is made of. The same layer gives the same
 /// bytes, so the same digest.
 ///
-/// A file whose own name begins with `.wh.` is left out: in a layer such a name means that another file is gone, and there
-/// is no way to say that it does not.
-pub fn pack_layer(upper: &Path, writer: impl Write) -> Result<()> {
+/// What `leave_out` says yes to is not packed: paths relative to the layer. Nor is a file whose own name begins with `.wh.`:
+/// in a layer such a name means that another file is gone, and there is no way to say that it does not.
+pub fn pack_layer(upper: &Path, writer: impl Write, leave_out: &dyn Fn(&Path) -> bool) -> Result<()> {
     let top = Root::open(upper)?.open_at(Path::new("/"), DIRECTORY, Mode::empty())?;
-    let mut packer = Packer::new(writer, Form::Layer);
-    for name in names(&top)? {
-        packer.add(top.as_fd(), &name, name.as_bytes())?;
-    }
+    let mut packer = Packer { leave_out, ..Packer::new(writer, Form::Layer) };
+    packer.add_contents(top.as_fd())?;
     packer.finish().map(drop)
 }
 
 /// An archive that files are packed into.
-#[derive(Debug)]
-pub struct Packer<W> {
+pub struct Packer<'a, W> {
     writer: Writer<W>,
     form: Form,
+    /// What is not packed, by its name in the archive.
+    leave_out: &'a dyn Fn(&Path) -> bool,
     /// The mount that the walk began in, for [`Form::OneMount`].
     mount: Option<u64>,
     /// The name under which a file with several names was packed first. The others become hard links to it.
     first_names: HashMap<(u64, u64), Vec<u8>>,
 }
 
-impl<W: Write> Packer<W> {
+impl<W: Write> Packer<'_, W> {
     /// An empty archive that goes to `writer`, which should be buffered.
     pub fn new(writer: W, form: Form) -> Self {
-        Self { writer: Writer::new(writer), form, mount: None, first_names: HashMap::new() }
+        Self { writer: Writer::new(writer), form, leave_out: &|_| false, mount: None, first_names: HashMap::new() }
     }
 
     /// Packs `name` (one component, or `.`) of the directory `parent`, with everything below it, as `packed_as`.
@@ -93,6 +92,12 @@ impl<W: Write> Packer<W> {
         })
     }
 
+    /// Packs everything in a directory, and not the directory itself.
+    pub fn add_contents(&mut self, directory: BorrowedFd<'_>) -> Result<()> {
+        self.is_elsewhere(directory, OsStr::new("."))?;
+        names(directory)?.iter().try_for_each(|name| self.add(directory, name, name.as_bytes()))
+    }
+
     /// Ends the archive.
     pub fn finish(self) -> Result<W> {
         self.writer.finish()
@@ -100,6 +105,9 @@ impl<W: Write> Packer<W> {
 
     /// One name, by the kind of what it names. What has vanished since its directory was listed is not missed.
     fn entry(&mut self, parent: BorrowedFd<'_>, name: &OsStr, packed_as: &[u8], depth: usize) -> Result<()> {
+        if (self.leave_out)(Path::new(OsStr::from_bytes(packed_as))) {
+            return Ok(());
+        }
         let stat = match statat(parent, name, AtFlags::SYMLINK_NOFOLLOW) {
             Err(Errno::NOENT) if depth > 0 => return Ok(()),
             stat => stat.step("look at")?,

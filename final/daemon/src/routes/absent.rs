@@ -1,7 +1,7 @@
 //! What Docker has and this engine has not: each answer says so by name, with the status that makes clients carry on.
 
 use axum::body::Body;
-use axum::http::{Response, StatusCode, Uri};
+use axum::http::{Response, StatusCode};
 use skiff_engine::Error;
 
 use crate::reply::{Reply, json, message};
@@ -45,11 +45,6 @@ pub(crate) async fn prune_build_cache() -> Response<Body> {
     json(&serde_json::json!({ "CachesDeleted": [], "SpaceReclaimed": 0 }))
 }
 
-/// An image from a container.
-pub(crate) async fn commit() -> Reply {
-    refuse("commit", "")
-}
-
 /// BuildKit's own protocol.
 pub(crate) async fn session() -> Reply {
     refuse("BuildKit's session", "Build elsewhere, then `docker save IMAGE | docker load` into this daemon.")
@@ -58,16 +53,6 @@ pub(crate) async fn session() -> Reply {
 /// What a registry knows of an image.
 pub(crate) async fn distribution() -> Reply {
     refuse("asking a registry about an image", "`pull` works.")
-}
-
-/// Copying to and from containers.
-pub(crate) async fn files(uri: Uri) -> Reply {
-    let what = match uri.path().rsplit('/').next() {
-        Some("changes") => "diff",
-        Some("export") => "export",
-        _ => "cp",
-    };
-    refuse(what, "Use a volume, or `exec` with tar.")
 }
 
 /// Attach over a web socket.

@@ -16,14 +16,19 @@
 //!
 //! What people see and do:
 //! 10. `inspect.rs`, `list.rs`, `filter.rs`, `status.rs`, `top.rs`, `stats.rs`.
-//! 11. `attach.rs`, `exec.rs`, `exec_record.rs`, `logs/`; `update.rs`, `connect.rs`, `prune.rs`, `uses.rs`.
+//! 11. `archive/`, `changes.rs`, `export.rs`, `commit/`: its files, from outside.
+//! 12. `attach.rs`, `exec.rs`, `exec_record.rs`, `logs/`; `update.rs`, `connect.rs`, `prune.rs`, `uses.rs`.
 
+mod archive;
 mod attach;
 mod blame;
+mod changes;
+mod commit;
 mod connect;
 mod container;
 mod create;
 mod exec;
+mod export;
 mod exec_record;
 mod filter;
 mod health;
@@ -60,8 +65,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use bollard_stubs::models::EventMessageTypeEnum;
 
+pub use archive::{Outgoing, PathStat, PutOptions};
 pub use attach::{AttachOptions, Attached};
+pub use commit::CommitOptions;
 pub use exec::Begun;
+pub use export::Export;
 pub use list::ListOptions;
 pub use logs::{LogStream, Logs, LogsOptions};
 pub use record::{Asked, Mounted, State, Status};

@@ -53,6 +53,11 @@ impl Images {
         Ok(self.store.resolve(name)?)
     }
 
+    /// The chapter's store: where `commit` puts what it makes.
+    pub(crate) fn store(&self) -> &Store {
+        &self.store
+    }
+
     /// The image's layers as directories, the top one first, as an overlay wants them.
     pub fn lowers(&self, image: &Image) -> Vec<PathBuf> {
         self.store.lowers(image)
