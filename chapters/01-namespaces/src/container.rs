@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::failure::{Failure, Result};
 use crate::mount::Mount;
+use crate::scheduling::{IoPriority, Scheduler};
 use crate::seccomp::Program;
 
 /// One container: which namespaces, which root, which process.
@@ -88,6 +89,20 @@ pub struct Namespaces {
     pub uid_map: Vec<IdMap>,
     /// The same for groups.
     pub gid_map: Vec<IdMap>,
+    /// How far the clocks of a new time namespace are ahead of the host's.
+    #[serde(skip_serializing_if = "is_default")]
+    pub clocks: Clocks,
+}
+
+/// What a new time namespace adds to the host's clocks, in nanoseconds (time_namespaces(7)). The clock of the day is the whole
+/// machine's and has no offset.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Clocks {
+    /// `CLOCK_MONOTONIC`
+    pub monotonic: i128,
+    /// `CLOCK_BOOTTIME`, which also counts while the machine sleeps: what `uptime` shows.
+    pub boottime: i128,
 }
 
 impl Default for Namespaces {
@@ -104,6 +119,7 @@ impl Default for Namespaces {
             time: Host,
             uid_map: Vec::new(),
             gid_map: Vec::new(),
+            clocks: Clocks::default(),
         }
     }
 }
@@ -208,6 +224,19 @@ pub struct Process {
     pub apparmor: Option<String>,
     /// File mode creation mask (umask(2)); `None` is 0o022.
     pub umask: Option<u32>,
+    /// How its processor time is given out (sched(7)).
+    #[serde(skip_serializing_if = "is_default")]
+    pub scheduler: Option<Scheduler>,
+    /// How its requests to block devices are ordered (ioprio_set(2)).
+    #[serde(skip_serializing_if = "is_default")]
+    pub io_priority: Option<IoPriority>,
+    /// The processors that it may run on, until its cgroup or it itself decides otherwise (sched_setaffinity(2)); empty
+    /// leaves it.
+    #[serde(skip_serializing_if = "is_default")]
+    pub processors: Vec<u32>,
+    /// The execution domain (personality(2)): 8 lets `uname` say that this is a 32-bit machine.
+    #[serde(skip_serializing_if = "is_default")]
+    pub personality: Option<u32>,
     /// Inherited descriptors that stay open, besides 0, 1 and 2: the number of consecutive ones from 3.
     pub preserve_fds: u32,
 }

@@ -49,7 +49,7 @@ impl Container {
             let of_the_kernel = match &mount.source {
                 Source::New { kind, .. } => kind == "sysfs",
                 Source::Cgroup => true,
-                Source::Bind { .. } => false,
+                Source::Bind { .. } | Source::MappedBind { .. } => false,
             };
             if of_the_kernel {
                 mount.attributes.readonly = false;

@@ -33,6 +33,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::container::Container;
 use crate::failure::{Context, Failure, Result};
+use crate::mount::Prepared;
 use crate::stage::{Child, Stage};
 use crate::steps;
 use crate::sys::Cloned;
@@ -41,6 +42,7 @@ pub(crate) use clone::open_namespace;
 pub(crate) use dialogue::{Dialogue, Message};
 pub(crate) use enter::Target;
 pub use enter::enter;
+pub(crate) use idmap::namespace_with_maps;
 
 /// What the program's standard input, output and error are.
 #[derive(Debug)]
@@ -122,12 +124,13 @@ fn start(container: &Container, stages: &mut [&mut Box<dyn Stage>], options: &La
         clock.time(|| format!("prepare {name}"), || stage.prepare())?;
     }
     let outer_net = steps::outer_net(container)?;
+    let mapped = Prepared::of(container)?;
     let (ours, theirs) = Dialogue::pair()?;
     let cgroup = stages.iter().find_map(|stage| stage.cgroup());
     let forked = clock.time(|| "clone3".to_owned(), || clone::fork(&container.namespaces, cgroup))?;
     let Cloned::Parent(pid, pidfd) = forked else {
         drop(ours);
-        let child = Child { outer_net, ..Child::new(container, options, &theirs) };
+        let child = Child { mapped, outer_net, ..Child::new(container, options, &theirs) };
         child::run(child, options, || steps::of_container(container, views(stages), &options.without));
     };
     drop(theirs);

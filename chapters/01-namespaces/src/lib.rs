@@ -20,8 +20,8 @@
 //! 4. `launch.rs`: `clone3`, the dialogue of parent and child, and the end of both.
 //! 5. `steps/`: the child's own steps, in the order in which they run.
 //! 6. `root.rs`: how a path inside a container is resolved without ever leaving it.
-//! 7. `namespaces.rs`, `mount.rs`, `user.rs`, `capabilities.rs`, `seccomp/`, `terminal.rs`, `interpreter.rs`: one concept
-//!    each; `defaults.rs`: Docker's answers to all of them; `requirements.rs`: what the kernel must have.
+//! 7. `namespaces.rs`, `mount.rs`, `user.rs`, `capabilities.rs`, `seccomp/`, `scheduling.rs`, `terminal.rs`,
+//!    `interpreter.rs`: one concept each; `defaults.rs`: Docker's answers to all of them; `requirements.rs`: what the kernel must have.
 //! 8. `sys.rs`: the system calls that neither `nix` nor `rustix` has; the only `unsafe` of the chapter.
 
 pub mod capabilities;
@@ -34,6 +34,7 @@ pub mod mount;
 mod namespaces;
 mod requirements;
 mod root;
+mod scheduling;
 pub mod seccomp;
 mod stage;
 mod steps;
@@ -42,7 +43,8 @@ mod terminal;
 mod user;
 
 pub use container::{
-    Capabilities, Container, Device, IdMap, Namespace, Namespaces, Process, Propagation, Rlimit, RootFs, UserSpec,
+    Capabilities, Clocks, Container, Device, IdMap, Namespace, Namespaces, Process, Propagation, Rlimit, RootFs,
+    UserSpec,
 };
 pub use failure::{Cause, Context, Failure, Result};
 pub use launch::{Launch, Running, Stdio, Timing, enter, launch};
@@ -50,6 +52,7 @@ pub use mount::Mount;
 pub use namespaces::Kind;
 pub use requirements::requirements;
 pub use root::Root;
+pub use scheduling::{IoPriority, Scheduler, stay_on};
 pub use stage::{Check, Child, Fact, Phase, Requirement, Run, Stage, Step};
 pub use steps::of_container as steps;
 pub use user::User;

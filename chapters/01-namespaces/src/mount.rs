@@ -6,17 +6,19 @@
 
 mod apply;
 mod cgroup;
+mod mapped;
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::container::Propagation;
-use crate::failure::Result;
+use crate::container::{IdMap, Propagation, is_default};
+use crate::failure::{Failure, Result};
 use crate::root::Root;
 use crate::sys::MountAttr;
 
 pub use apply::{attach, new_file_system};
+pub(crate) use mapped::Prepared;
 
 /// One mount of a container.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,6 +51,19 @@ pub enum Source {
         /// Whether mounts below the path come along (`rbind`).
         recursive: bool,
     },
+    /// The same with other owners: ids of the file system appear as the maps say (mount_setattr(2), `MOUNT_ATTR_IDMAP`).
+    MappedBind {
+        /// Absolute path on the host.
+        path: PathBuf,
+        /// Whether mounts below the path come along.
+        recursive: bool,
+        /// Whether those are mapped too.
+        map_below: bool,
+        /// From ids of the file system (`inside`) to ids of the host.
+        uid_map: Vec<IdMap>,
+        /// The same for groups.
+        gid_map: Vec<IdMap>,
+    },
     /// The container's own cgroup directories, read-only unless the attributes say otherwise.
     Cgroup,
 }
@@ -73,6 +88,21 @@ pub struct Attributes {
     pub propagation: Option<Propagation>,
     /// Whether `propagation` holds for everything below as well.
     pub recursive_propagation: bool,
+    /// Further `MOUNT_ATTR_*` bits of the mount itself, for what has no name above.
+    #[serde(skip_serializing_if = "is_default")]
+    pub here: Bits,
+    /// The same for it and everything mounted below.
+    #[serde(skip_serializing_if = "is_default")]
+    pub below: Bits,
+}
+
+/// `MOUNT_ATTR_*` bits to set and to clear. Clearing is for a bind of something that has more than is wanted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bits {
+    /// To set.
+    pub set: u64,
+    /// To clear first.
+    pub clear: u64,
 }
 
 impl Mount {
@@ -94,6 +124,10 @@ impl Mount {
             Source::New { kind, options } => apply::new(self, kind, options, root),
             Source::Bind { path, recursive } => apply::bind(self, path, *recursive, root),
             Source::Cgroup => cgroup::apply(self, root),
+            Source::MappedBind { path, .. } => {
+                let cause = "its ids can be mapped only by the launcher, before the container's process exists";
+                Err(Failure::new("mount", cause).on(path.display()).hint("List it in Container::mounts."))
+            }
         }
     }
 }
@@ -109,6 +143,8 @@ impl Attributes {
         noatime: false,
         propagation: None,
         recursive_propagation: false,
+        here: Bits { set: 0, clear: 0 },
+        below: Bits { set: 0, clear: 0 },
     };
 
     /// The calls of mount_setattr(2) that bring these about, each with whether it is recursive.
@@ -116,13 +152,13 @@ impl Attributes {
     /// Only flags that were asked for are touched. A flag that the source has and the mount was not asked for stays,
     /// because an outer user namespace may have locked it, and because a bind of something read-only is read-only.
     pub(crate) fn calls(self) -> Vec<(bool, MountAttr)> {
-        let mut here = MountAttr { set: self.flags(), ..MountAttr::default() };
-        let mut below = MountAttr::default();
+        let mut here = MountAttr { set: self.flags(), clear: self.here.clear, ..MountAttr::default() };
+        let mut below = MountAttr { set: self.below.set, clear: self.below.clear, ..MountAttr::default() };
         if self.noatime {
-            here.clear = libc::MOUNT_ATTR__ATIME;
+            here.clear |= libc::MOUNT_ATTR__ATIME;
         }
         if self.recursive_readonly {
-            below.set = libc::MOUNT_ATTR_RDONLY;
+            below.set |= libc::MOUNT_ATTR_RDONLY;
         }
         let travel = if self.recursive_propagation { &mut below } else { &mut here };
         travel.propagation = self.propagation.map_or(0, Propagation::bits);
@@ -139,7 +175,7 @@ impl Attributes {
             (self.noexec, libc::MOUNT_ATTR_NOEXEC),
             (self.noatime, libc::MOUNT_ATTR_NOATIME),
         ];
-        asked.into_iter().filter(|(wanted, _)| *wanted).fold(0, |bits, (_, bit)| bits | bit)
+        asked.into_iter().filter(|(wanted, _)| *wanted).fold(self.here.set, |bits, (_, bit)| bits | bit)
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use nix::sched::CloneFlags;
 
-use crate::container::{Namespace, Namespaces};
+use crate::container::{Clocks, Namespace, Namespaces};
 
 /// One kind of namespace.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct Kind {
 }
 
 /// The clock offsets since boot (time_namespaces(7)). `nix` has no name for its flag.
-const TIME: CloneFlags = CloneFlags::from_bits_retain(libc::CLONE_NEWTIME);
+pub(crate) const TIME: CloneFlags = CloneFlags::from_bits_retain(libc::CLONE_NEWTIME);
 
 impl Namespaces {
     /// Every kind with its answer, the user namespace first: the rights to join the others come from it.
@@ -41,10 +41,12 @@ impl Namespaces {
 
     /// What clone3(2) makes: every new namespace but the cgroup one. That one takes the cgroup of the moment as its root,
     /// so the child makes it itself, after it has joined its cgroups.
+    ///
+    /// Nor a time namespace with offsets: they can be written only until the first process is in it.
     pub(crate) fn clone_flags(&self) -> u64 {
         // SOLUTION ns-clone-flags
-        let new =
-            self.answers().into_iter().filter(|(kind, answer)| **answer == Namespace::New && kind.link != "cgroup");
+        let later = |link| link == "cgroup" || (link == "time" && self.clocks != Clocks::default());
+        let new = self.answers().into_iter().filter(|(kind, answer)| **answer == Namespace::New && !later(kind.link));
         new.fold(0, |flags, (kind, _)| flags | u64::from(kind.flag.bits().cast_unsigned()))
         // END SOLUTION
     }

@@ -15,6 +15,7 @@ use rustix::process::Pid;
 use crate::container::Container;
 use crate::failure::{Failure, Result};
 use crate::launch::{Dialogue, Launch};
+use crate::mount::Prepared;
 use crate::root::Root;
 use crate::user::User;
 
@@ -128,6 +129,11 @@ pub struct Child<'a> {
     pub(crate) options: &'a Launch,
     /// The way to the parent.
     pub(crate) dialogue: &'a Dialogue,
+    /// Who takes the listener of a filter that asks about calls ([`crate::seccomp::Action::Notify`]). Set by a stage's step;
+    /// called with it as soon as the filter is loaded, because already the next call may be one to ask about.
+    pub seccomp_agent: Option<Box<dyn FnOnce(OwnedFd) -> Result<()>>>,
+    /// Mounts that only the launching process could make.
+    pub(crate) mapped: Prepared,
     /// The network namespace of the launching process, where sysctls have to know it.
     pub(crate) outer_net: Option<u64>,
     /// The container's side of the terminal, from the step that opens it on.
@@ -141,7 +147,19 @@ pub struct Child<'a> {
 impl<'a> Child<'a> {
     /// A child that has done nothing yet.
     pub(crate) fn new(container: &'a Container, options: &'a Launch, dialogue: &'a Dialogue) -> Self {
-        Self { container, options, dialogue, root: None, outer_net: None, terminal: None, user: None, program: None }
+        let mapped = Prepared::default();
+        Self {
+            container,
+            options,
+            dialogue,
+            root: None,
+            seccomp_agent: None,
+            mapped,
+            outer_net: None,
+            terminal: None,
+            user: None,
+            program: None,
+        }
     }
 
     /// The new root file system. Paths inside the container are resolved through it and in no other way.

@@ -146,14 +146,56 @@ pub fn mount_setattr(fd: impl AsFd, recursive: bool, attr: MountAttr) -> Result<
 
 /// seccomp(2) `SECCOMP_SET_MODE_FILTER`: from now on this process and its children are filtered by the program.
 ///
-/// Needs `no_new_privs` or `CAP_SYS_ADMIN` (`EACCES` otherwise). `EINVAL` when the kernel's checker refuses the program.
-pub fn seccomp(instructions: &[u64], flags: u32) -> Result<(), Errno> {
+/// Needs `no_new_privs` or `CAP_SYS_ADMIN` (`EACCES` otherwise). `EINVAL` when the kernel's checker refuses the program. With
+/// `SECCOMP_FILTER_FLAG_NEW_LISTENER` among the flags it gives the descriptor of the listener (seccomp_unotify(2)).
+pub fn seccomp(instructions: &[u64], flags: u32) -> Result<Option<OwnedFd>, Errno> {
     const SET_MODE_FILTER: libc::c_uint = 1;
+    const NEW_LISTENER: u32 = 8;
     let Ok(len) = libc::c_ushort::try_from(instructions.len()) else { return Err(Errno::INVAL) };
     let program = libc::sock_fprog { len, filter: instructions.as_ptr().cast_mut().cast() };
     // SAFETY: each u64 is the 8 bytes of one sock_filter, `len` counts them, and the kernel only reads them.
     let done = unsafe { libc::syscall(libc::SYS_seccomp, SET_MODE_FILTER, flags, &raw const program) };
-    check(done)
+    check(done)?;
+    if flags & NEW_LISTENER == 0 {
+        return Ok(None);
+    }
+    let fd = i32::try_from(done).map_err(|_| Errno::BADF)?;
+    // SAFETY: with this flag the call returns a descriptor that it has just made, and nobody else knows its number.
+    Ok(Some(unsafe { OwnedFd::from_raw_fd(fd) }))
+}
+
+/// The argument of sched_setattr(2), as the kernel's `struct sched_attr` of Linux 3.14 (48 bytes).
+#[repr(C)]
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct SchedAttr {
+    pub(crate) size: u32,
+    pub(crate) policy: u32,
+    pub(crate) flags: u64,
+    pub(crate) nice: i32,
+    pub(crate) priority: u32,
+    pub(crate) runtime: u64,
+    pub(crate) deadline: u64,
+    pub(crate) period: u64,
+}
+
+/// sched_setattr(2) of this process.
+pub(crate) fn sched_setattr(attr: SchedAttr) -> Result<(), Errno> {
+    let attr = SchedAttr { size: u32::try_from(size_of::<SchedAttr>()).unwrap_or_default(), ..attr };
+    // SAFETY: the structure has the kernel's layout and says its own size; the kernel only reads it.
+    check(unsafe { libc::syscall(libc::SYS_sched_setattr, 0, &raw const attr, 0) })
+}
+
+/// ioprio_set(2) of this process: the class in the upper three bits, the level in the lower 13.
+pub(crate) fn ioprio_set(priority: u16) -> Result<(), Errno> {
+    const WHO_PROCESS: libc::c_int = 1;
+    // SAFETY: numbers in, nothing pointed to.
+    check(unsafe { libc::syscall(libc::SYS_ioprio_set, WHO_PROCESS, 0, libc::c_int::from(priority)) })
+}
+
+/// personality(2).
+pub(crate) fn personality(domain: u32) -> Result<(), Errno> {
+    // SAFETY: a number in, nothing pointed to.
+    check(libc::c_long::from(unsafe { libc::personality(libc::c_ulong::from(domain)) }))
 }
 
 /// close_range(2) with `CLOSE_RANGE_CLOEXEC`: every descriptor from `first` up is closed by the next execve(2).

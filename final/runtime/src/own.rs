@@ -12,7 +12,8 @@ use std::process::Command;
 
 use namespaces::sys::{MountAttr, mount_setattr};
 use namespaces::{Context, Result};
-use rustix::fs::{CWD, StatVfsMountFlags};
+use rustix::fs::{CWD, MemfdFlags, SealFlags, StatVfsMountFlags};
+use rustix::io::Errno;
 use rustix::mount::{MountAttrFlags, OpenTreeFlags};
 
 /// A read-only, detached bind of the program at `path`. Execute it as `/proc/self/fd/N`; one serves any number of
@@ -26,6 +27,21 @@ pub fn own_executable(path: &Path) -> Result<OwnedFd> {
     Ok(file)
 }
 
+/// A copy of the program in memory, sealed against writing (memfd_create(2)); `None` when this program runs from one already.
+fn sealed_copy(path: &Path) -> Result<Option<OwnedFd>> {
+    let step = "copy the program";
+    let mut program = std::fs::File::open(path).during(step, path.display())?;
+    let seals = SealFlags::SEAL | SealFlags::SHRINK | SealFlags::GROW | SealFlags::WRITE;
+    if rustix::fs::fcntl_get_seals(&program).is_ok_and(|own| own.contains(seals)) {
+        return Ok(None);
+    }
+    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
+    let mut copy = std::fs::File::from(rustix::fs::memfd_create("skiff-runtime", flags).step(step)?);
+    std::io::copy(&mut program, &mut copy).during(step, path.display())?;
+    rustix::fs::fcntl_add_seals(&copy, seals).step(step)?;
+    Ok(Some(copy.into()))
+}
+
 /// Executes this program again through [`own_executable`], unless it runs from a read-only mount already. Returns only in
 /// that case.
 pub(crate) fn run_from_readonly_bind() -> Result<()> {
@@ -34,7 +50,14 @@ pub(crate) fn run_from_readonly_bind() -> Result<()> {
     if flags.contains(StatVfsMountFlags::RDONLY) {
         return Ok(());
     }
-    let file = own_executable(own)?;
+    let file = match own_executable(own) {
+        // An ordinary user can mount nothing yet.
+        Err(failure) if failure.is(Errno::PERM) => match sealed_copy(own)? {
+            Some(file) => file,
+            None => return Ok(()),
+        },
+        file => file?,
+    };
     // The descriptor is closed by the very execve(2) that reads it.
     let error = Command::new(format!("/proc/self/fd/{}", file.as_raw_fd()))
         .arg0(std::env::args_os().next().unwrap_or_default())

@@ -26,13 +26,14 @@ fn run_is_the_whole_life_and_leaves_nothing() {
 fn a_life_step_by_step() {
     let bundle = Bundle::created("life", "echo ran; trap 'exit 0' TERM; while :; do sleep 0.05; done");
     assert_eq!(bundle.output(), "");
-    let state = bundle.state();
+    let mut state = bundle.state();
     let pid = state["pid"].as_i64().unwrap();
+    assert!(state.as_object_mut().unwrap().remove("created").is_some());
     assert_eq!(
         state,
         json!({
             "ociVersion": "1.2.0", "id": bundle.id, "status": "created", "pid": pid,
-            "bundle": bundle.path(), "annotations": {},
+            "bundle": bundle.path(), "annotations": {}, "rootfs": bundle.rootfs.join("rootfs"), "owner": "root",
         })
     );
     let create = ["create", "--bundle", bundle.path(), "ID"];

@@ -57,15 +57,20 @@ pub(super) fn bind(mount: &Mount, path: &Path, recursive: bool, root: &Root) -> 
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
     let tree = rustix::mount::open_tree(CWD, path, flags).during(step, path.display())?;
-    set_attributes(&tree, mount.attributes).during("set the attributes of the mount at", mount.target.display())?;
+    put(mount, path, &tree, root)
+}
+
+/// A detached copy of the tree at `path`, in its place.
+pub(super) fn put(mount: &Mount, path: &Path, tree: &OwnedFd, root: &Root) -> Result<()> {
+    set_attributes(tree, mount.attributes).during("set the attributes of the mount at", mount.target.display())?;
     // The kernel's two answers to a directory over a file and to the reverse.
     let explain = |failure: Failure| {
         let kinds = "A directory can be mounted only on a directory and a file only on a file; the source is";
         let hint = format!("{kinds} {}.", path.display());
         failure.hint_on(Errno::NOTDIR, hint.clone()).hint_on(Errno::INVAL, hint)
     };
-    let place = place(mount, &tree, root).map_err(explain)?;
-    attach(&tree, &place).during("mount", mount.target.display()).map_err(explain)
+    let place = place(mount, tree, root).map_err(explain)?;
+    attach(tree, &place).during("mount", mount.target.display()).map_err(explain)
 }
 
 /// A new, detached mount of the file system `kind` with its own `options` (fsopen(2), fsconfig(2), fsmount(2)).
@@ -75,7 +80,8 @@ pub fn new_file_system(kind: &str, options: &[String], attributes: Attributes) -
     let context = rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).during("open the file system", kind)?;
     let made = configure(&context, kind, options).and_then(|()| {
         // The bits fit: fsmount(2) takes the lower half of what mount_setattr(2) takes.
-        let flags = MountAttrFlags::from_bits_truncate(u32::try_from(attributes.flags()).unwrap_or_default());
+        let flags = attributes.flags() | attributes.below.set;
+        let flags = MountAttrFlags::from_bits_retain(u32::try_from(flags).unwrap_or_default());
         rustix::mount::fsmount(&context, FsMountFlags::FSMOUNT_CLOEXEC, flags)
     });
     let tree = made.map_err(|errno| {

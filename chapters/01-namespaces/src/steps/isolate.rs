@@ -11,8 +11,10 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use crate::container::{Namespace, Propagation};
+use crate::container::{Clocks, Namespace, Propagation};
 use crate::failure::{Context, Result};
+use crate::launch::open_namespace;
+use crate::namespaces::TIME;
 use crate::stage::Child;
 use crate::sys::{self, MountAttr};
 
@@ -25,6 +27,25 @@ pub(super) fn new_cgroup_namespace(child: &mut Child<'_>) -> Result<()> {
         Namespace::New => nix::sched::unshare(CloneFlags::CLONE_NEWCGROUP).step("make a cgroup namespace"),
         _ => Ok(()),
     }
+}
+
+/// A new time namespace whose clocks are ahead of the host's (time_namespaces(7)).
+///
+/// Its offsets are a file that can be written until the first process is in it, so this is done in three moves: unshare(2)
+/// makes the namespace for the children to come, the file is written, and setns(2) goes there.
+pub(super) fn set_clocks(child: &mut Child<'_>) -> Result<()> {
+    let Clocks { monotonic, boottime } = child.container.namespaces.clocks;
+    if child.container.namespaces.time != Namespace::New || (monotonic, boottime) == (0, 0) {
+        return Ok(());
+    }
+    let step = "set the clocks of the time namespace";
+    let line = |clock, offset: i128| {
+        format!("{clock} {} {}\n", offset.div_euclid(1_000_000_000), offset.rem_euclid(1_000_000_000))
+    };
+    let offsets = line("monotonic", monotonic) + &line("boottime", boottime);
+    nix::sched::unshare(TIME).step(step)?;
+    write_own("/proc/self/timens_offsets", &offsets).during(step, offsets.trim().replace('\n', ", "))?;
+    nix::sched::setns(open_namespace(Path::new("/proc/self/ns/time_for_children"))?, TIME).step(step)
 }
 
 /// sethostname(2). In a new UTS namespace it changes the name for this container only; in the host's it would rename the

@@ -30,6 +30,7 @@ mod terminal;
 use crate::container::Container;
 use crate::failure::{Failure, Result};
 use crate::launch::Target;
+use crate::scheduling;
 use crate::stage::{Phase, Stage, Step};
 
 pub(crate) use execute::execute;
@@ -116,6 +117,9 @@ fn before_stages<'a>() -> Vec<Step<'a>> {
             "Make the cgroups joined so far the root of what /proc/self/cgroup shows.",
             isolate::new_cgroup_namespace,
         ),
+        Step::new("set-clocks", Isolate, "Set the clocks of a new time namespace ahead, if asked for.", |child| {
+            isolate::set_clocks(child)
+        }),
         Step::new("set-hostname", Isolate, "Name the machine.", isolate::set_hostname),
         Step::new("set-domainname", Isolate, "Name its NIS domain.", isolate::set_domainname),
         Step::new("adjust-oom-score", Isolate, OOM_SCORE, isolate::adjust_oom_score),
@@ -164,6 +168,10 @@ fn process_steps(container: &Container) -> Vec<Step<'_>> {
         Step::new("new-session", Process, "Leave the launcher's session and terminal.", process::new_session),
         Step::new("connect-stdio", Process, "Put standard input, output and error in place.", process::connect_stdio),
         Step::new("set-limits", Process, "Set the resource limits.", process::set_limits),
+        Step::new("set-scheduling", Process, "Set scheduler, processors and I/O priority, if asked for.", |child| {
+            scheduling::apply(&child.container.process)
+        }),
+        Step::new("set-personality", Process, "Set the execution domain, if asked for.", process::set_personality),
         Step::new("find-user", Process, "Look the user up in the image's passwd and group.", rights::find_user),
         Step::new("give-stdio", Process, "Make the user the owner of its pipes or terminal.", process::give_stdio),
         Step::new("enter-directory", Process, "Go to the working directory.", process::enter_directory),

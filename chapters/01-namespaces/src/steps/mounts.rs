@@ -14,5 +14,5 @@ use crate::stage::Child;
 /// Left out (`--without mount`), the container has an empty `/proc`, and `ps` shows nothing.
 pub(super) fn mount(child: &mut Child<'_>) -> Result<()> {
     let root = child.root()?;
-    child.container.mounts.iter().try_for_each(|mount| mount.apply(root))
+    child.container.mounts.iter().enumerate().try_for_each(|(index, mount)| child.mapped.apply(index, mount, root))
 }

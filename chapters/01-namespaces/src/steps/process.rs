@@ -91,6 +91,13 @@ fn set_limit(limit: &Rlimit) -> Result<()> {
     .during("set the limit", text())
 }
 
+/// personality(2): a leftover from the days when Linux ran programs of other systems. What is still of use of it is the domain
+/// in which a 64-bit machine calls itself `i686`, for builds of 32-bit packages.
+pub(super) fn set_personality(child: &mut Child<'_>) -> Result<()> {
+    let Some(domain) = child.container.process.personality else { return Ok(()) };
+    sys::personality(domain).during("set the personality", domain)
+}
+
 /// The kernel's number of a limit, by name, with or without `RLIMIT_`, in either case.
 fn resource(name: &str) -> Result<Resource> {
     let upper = name.to_ascii_uppercase();

@@ -9,7 +9,8 @@ use rustix::process::{Gid, Uid};
 use rustix::thread::{set_keep_capabilities, set_thread_res_gid, set_thread_res_uid};
 
 use crate::capabilities;
-use crate::failure::{Context, Result};
+use crate::failure::{Context, Failure, Result};
+use crate::seccomp::profile::LISTENER;
 use crate::stage::Child;
 use crate::steps::isolate::set_groups;
 use crate::sys;
@@ -70,7 +71,16 @@ pub(super) fn load_seccomp(child: &mut Child<'_>) -> Result<()> {
     if !child.container.process.no_new_privileges {
         capabilities::raise()?;
     }
-    sys::seccomp(&program.instructions, program.flags)
-        .step("load the system call filter")
-        .map_err(|failure| failure.hint_on(Errno::ACCESS, "Without CAP_SYS_ADMIN a filter needs no_new_privileges."))
+    let step = "load the system call filter";
+    let listener = child.seccomp_agent.take();
+    if program.flags & LISTENER != 0 && listener.is_none() {
+        return Err(Failure::new(step, "it asks about calls, and nobody would answer"));
+    }
+    let asked = sys::seccomp(&program.instructions, program.flags)
+        .step(step)
+        .map_err(|failure| failure.hint_on(Errno::ACCESS, "Without CAP_SYS_ADMIN a filter needs no_new_privileges."))?;
+    match (asked, listener) {
+        (Some(fd), Some(tell)) => tell(fd),
+        _ => Ok(()),
+    }
 }

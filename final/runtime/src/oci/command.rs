@@ -10,7 +10,7 @@ use namespaces::{Context, Failure, Result, Timing};
 
 use super::options::{Options, Words};
 use super::record::{OCI_VERSION, Records};
-use super::{create, describe, exec, lifecycle};
+use super::{create, describe, exec, lifecycle, usage};
 use crate::own;
 
 /// What all commands share.
@@ -44,7 +44,11 @@ const EXEC: &str = "--console-socket= --cwd= -e --env= -t --tty -u --user= -g --
     --pid-file= --process-label= --apparmor= --no-new-privs -c --cap= --preserve-fds= --ignore-paused --cgroup= \
     --no-subreaper -h --help";
 
-const COMMANDS: [Entry; 13] = [
+const UPDATE: &str = "-r --resources= --blkio-weight= --cpu-burst= --cpu-idle= --cpu-period= --cpu-quota= --cpu-rt-period= \
+    --cpu-rt-runtime= --cpu-share= --cpuset-cpus= --cpuset-mems= --kernel-memory= --kernel-memory-tcp= --memory= \
+    --memory-reservation= --memory-swap= --pids-limit= --l3-cache-schema= --mem-bw-schema= -h --help";
+
+const COMMANDS: [Entry; 15] = [
     entry("create", "make a container; its program waits", "ID", MAKE, create::create).entering(),
     entry("start", "let the program of a created container begin", "ID", "-h --help", create::start),
     entry("run", "create, start, wait, delete", "ID", MAKE, create::run).entering(),
@@ -54,9 +58,11 @@ const COMMANDS: [Entry; 13] = [
     entry("delete", "remove a container that has ended", "ID", "-f --force -h --help", lifecycle::delete),
     entry("pause", "freeze all processes", "ID", "-h --help", lifecycle::pause),
     entry("resume", "let them go on", "ID", "-h --help", lifecycle::resume),
+    entry("update", "change the limits of a container", "ID", UPDATE, usage::update),
+    entry("events", "tell what a container uses", "ID", "--interval= --stats -h --help", usage::events),
     entry("list", "list containers", "", "-q --quiet -f --format= -h --help", lifecycle::list),
     entry("ps", "list processes", "ID [OPTION OF ps…]", "-f --format= -h --help", lifecycle::ps).then(1),
-    entry("spec", "write a config.json to begin with", "", "-b --bundle= -h --help", describe::spec),
+    entry("spec", "write a config.json to begin with", "", "-b --bundle= --rootless -h --help", describe::spec),
     entry("features", "print what this runtime can do", "", "-h --help", describe::features),
 ];
 
@@ -89,7 +95,7 @@ pub fn main(line: &[String]) -> u8 {
         Err(failure) => return tell(&failure, 1),
     };
     let command = Command {
-        records: Records { root: options.value("root").unwrap_or("/run/skiff-runtime").into() },
+        records: Records { root: options.value("root").map_or_else(default_root, PathBuf::from) },
         debug: options.has("debug"),
         log: options.value("log").filter(|path| !path.is_empty()).map(PathBuf::from),
         log_is_json: options.value("log-format") == Some("json"),
@@ -101,6 +107,12 @@ pub fn main(line: &[String]) -> u8 {
             tell(&failure, if rest.first().is_some_and(|name| name == "exec") { 255 } else { 1 })
         }
     }
+}
+
+/// Where records are without `--root`: an ordinary user's are below the directory that his session has given him.
+fn default_root() -> PathBuf {
+    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !rustix::process::geteuid().is_root());
+    own.map_or_else(|| PathBuf::from("/run"), PathBuf::from).join("skiff-runtime")
 }
 
 /// The global options, and what follows them.
@@ -185,6 +197,13 @@ fn tell(failure: &Failure, code: u8) -> u8 {
         eprintln!("{hint}");
     }
     code
+}
+
+/// The options of `command` in `line`, which are right.
+#[cfg(test)]
+pub(super) fn parse_for_test(command: &str, line: &[String]) -> Options {
+    let entry = COMMANDS.iter().find(|entry| entry.name == command).unwrap();
+    Options::parse(entry.options, entry.words, line).unwrap()
 }
 
 fn overview() -> String {

@@ -57,11 +57,11 @@ pub(crate) struct Process {
     pub(crate) capabilities: Option<Capabilities>,
     pub(crate) no_new_privileges: bool,
     pub(crate) oom_score_adj: Option<i32>,
-    pub(crate) scheduler: Option<Value>,
+    pub(crate) scheduler: Option<Scheduler>,
     pub(crate) selinux_label: Option<String>,
-    pub(crate) io_priority: Option<Value>,
+    pub(crate) io_priority: Option<IoPriority>,
     #[serde(rename = "execCPUAffinity")]
-    pub(crate) exec_cpu_affinity: Option<Value>,
+    pub(crate) exec_cpu_affinity: Option<Affinity>,
     pub(crate) user: User,
 }
 
@@ -78,6 +78,51 @@ pub(crate) struct User {
     pub(crate) gid: u32,
     pub(crate) umask: Option<u32>,
     pub(crate) additional_gids: Vec<u32>,
+    /// For systems whose users have no numbers; here it is looked up in the image.
+    pub(crate) username: Option<String>,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Scheduler {
+    pub(crate) policy: String,
+    pub(crate) nice: i32,
+    pub(crate) priority: i32,
+    pub(crate) flags: Vec<String>,
+    pub(crate) runtime: u64,
+    pub(crate) deadline: u64,
+    pub(crate) period: u64,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct IoPriority {
+    pub(crate) class: String,
+    pub(crate) priority: i32,
+}
+
+/// Processors of an exec, as lists: before and after it has joined the cgroup.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Affinity {
+    pub(crate) initial: String,
+    #[serde(rename = "final")]
+    pub(crate) after: String,
+}
+
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Personality {
+    pub(crate) domain: String,
+    pub(crate) flags: Vec<String>,
+}
+
+/// How far a clock is ahead.
+#[derive(Debug, Clone, Copy, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct ClockOffset {
+    pub(crate) secs: i64,
+    pub(crate) nanosecs: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -136,8 +181,8 @@ pub(crate) struct Linux {
     pub(crate) readonly_paths: Vec<PathBuf>,
     pub(crate) mount_label: Option<String>,
     pub(crate) intel_rdt: Option<Value>,
-    pub(crate) personality: Option<Value>,
-    pub(crate) time_offsets: BTreeMap<String, Value>,
+    pub(crate) personality: Option<Personality>,
+    pub(crate) time_offsets: BTreeMap<String, ClockOffset>,
 }
 
 #[derive(Debug, Clone, Default, Deserialize)]

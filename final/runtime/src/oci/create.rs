@@ -19,6 +19,7 @@ use super::hooks::{self, HooksStage};
 use super::lifecycle;
 use super::options::Options;
 use super::record::{NewRecord, Record, Status, began};
+use super::seccomp::AgentStage;
 use super::translate;
 use crate::monitor::exit;
 use crate::plan::Plan;
@@ -101,6 +102,11 @@ impl Wish {
         let bundle = std::path::absolute(bundle).during("find the bundle", bundle.display())?;
         let config = read_config(&bundle)?;
         let mut plan = translate::plan(&config, &bundle, id)?;
+        // An ordinary user may make no groups, unless somebody has given him one; without limits none is needed.
+        let unlimited = plan.cgroup.as_ref().is_some_and(|cgroup| cgroup.limits == translate::no_limits());
+        if unlimited && !rustix::process::geteuid().is_root() {
+            plan.cgroup = None;
+        }
         plan.container.process.preserve_fds = preserved(options)?;
         Ok(Self { bundle, config, plan })
     }
@@ -114,6 +120,8 @@ impl Wish {
             stages.push(Box::new(CgroupStage::new(cgroup.clone())));
         }
         stages.push(Box::new(HooksStage::new(&record)));
+        let agent = AgentStage::of(self.config.linux.seccomp.as_ref(), &record, Status::Creating);
+        stages.extend(agent.map(|agent| Box::new(agent) as Box<dyn Stage>));
         if container.namespaces.net == Namespace::New {
             stages.push(Box::new(Loopback));
         }
@@ -134,6 +142,7 @@ impl Wish {
             pid_began: 0,
             created: Timestamp::now(),
             cgroup: self.plan.cgroup.as_ref().map(|cgroup| cgroup.path.clone()).unwrap_or_default(),
+            rootfs: self.plan.container.root.path.clone(),
             own_pids: self.plan.container.namespaces.pid == Namespace::New,
             annotations: self.config.annotations.clone(),
             hooks: self.config.hooks.clone(),

@@ -5,33 +5,67 @@ use std::path::Path;
 
 use namespaces::seccomp::table;
 use namespaces::{Context, Result, capabilities};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::command::{Command, say};
+use super::mounts;
 use super::options::Options;
 use super::record::OCI_VERSION;
 
-/// `spec`: writes `config.json`: a shell in namespaces of its own, with the rights of an ordinary container.
+/// `spec`: writes `config.json`: a shell in namespaces of its own, with the rights of an ordinary container; with `--rootless`
+/// one that an ordinary user can run.
 pub(crate) fn spec(_: &Command, options: &Options) -> Result<u8> {
+    let text = include_str!("config.json");
+    let text = if options.has("rootless") { rootless(text)? } else { text.to_owned() };
     let path = Path::new(options.value("bundle").unwrap_or(".")).join("config.json");
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).open(&path).during("make", path.display())?;
-    file.write_all(include_bytes!("config.json")).during("write", path.display())?;
+    file.write_all(text.as_bytes()).during("write", path.display())?;
     Ok(0)
+}
+
+/// The changes that an ordinary user needs: a user namespace in which he is root, the host's network, no cgroups and no
+/// mounts that only root can make.
+fn rootless(text: &str) -> Result<String> {
+    let mut config: Value = serde_json::from_str(text).step("read the own config.json")?;
+    let own = |id: u32| json!([{ "containerID": 0, "hostID": id, "size": 1 }]);
+    if let Some(linux) = config.get_mut("linux").and_then(Value::as_object_mut) {
+        linux.insert("uidMappings".to_owned(), own(rustix::process::geteuid().as_raw()));
+        linux.insert("gidMappings".to_owned(), own(rustix::process::getegid().as_raw()));
+        linux.remove("resources");
+        if let Some(namespaces) = linux.get_mut("namespaces").and_then(Value::as_array_mut) {
+            namespaces.retain(|one| !matches!(one["type"].as_str(), Some("network" | "cgroup")));
+            namespaces.push(json!({ "type": "user" }));
+        }
+    }
+    if let Some(mounts) = config.get_mut("mounts").and_then(Value::as_array_mut) {
+        mounts.retain(|mount| mount["destination"] != "/sys/fs/cgroup");
+        for mount in mounts {
+            if let Some(options) = mount.get_mut("options").and_then(Value::as_array_mut) {
+                // Group 5 has no number outside.
+                options.retain(|option| option != "gid=5");
+            }
+            if mount["destination"] == "/sys" {
+                // A new one shows a network namespace, which must be his own for that.
+                *mount = json!({
+                    "destination": "/sys", "type": "none", "source": "/sys",
+                    "options": ["rbind", "nosuid", "noexec", "nodev", "ro"],
+                });
+            }
+        }
+    }
+    serde_json::to_string_pretty(&config).step("write config.json")
 }
 
 /// `features`: prints what is supported (features.md of the runtime specification).
 pub(crate) fn features(_: &Command, _: &Options) -> Result<u8> {
     let prefixed: Vec<_> = capabilities::ALL.iter().map(|name| format!("CAP_{name}")).collect();
+    let flags: Vec<_> = namespaces::seccomp::json::FLAGS.iter().map(|(name, _)| *name).collect();
     let features = json!({
         "ociVersionMin": "1.0.0",
         "ociVersionMax": OCI_VERSION,
         "hooks": ["prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop"],
-        "mountOptions": [
-            "async", "atime", "bind", "defaults", "dev", "diratime", "exec", "noatime", "nodev", "nodiratime", "noexec",
-            "nosuid", "private", "rbind", "relatime", "ro", "rprivate", "rro", "rshared", "rslave", "runbindable", "rw",
-            "shared", "slave", "strictatime", "suid", "unbindable",
-        ],
+        "mountOptions": mounts::known_options(),
         "linux": {
             "namespaces": ["cgroup", "ipc", "mount", "network", "pid", "time", "user", "uts"],
             "capabilities": prefixed,
@@ -40,24 +74,21 @@ pub(crate) fn features(_: &Command, _: &Options) -> Result<u8> {
                 "enabled": table::number("seccomp").is_some(),
                 "actions": [
                     "SCMP_ACT_ALLOW", "SCMP_ACT_ERRNO", "SCMP_ACT_KILL", "SCMP_ACT_KILL_PROCESS", "SCMP_ACT_KILL_THREAD",
-                    "SCMP_ACT_LOG", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP",
+                    "SCMP_ACT_LOG", "SCMP_ACT_NOTIFY", "SCMP_ACT_TRACE", "SCMP_ACT_TRAP",
                 ],
                 "operators": [
                     "SCMP_CMP_EQ", "SCMP_CMP_GE", "SCMP_CMP_GT", "SCMP_CMP_LE", "SCMP_CMP_LT", "SCMP_CMP_MASKED_EQ",
                     "SCMP_CMP_NE",
                 ],
-                "archs": ["SCMP_ARCH_X86_64"],
-                "knownFlags": [
-                    "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
-                ],
-                "supportedFlags": [
-                    "SECCOMP_FILTER_FLAG_LOG", "SECCOMP_FILTER_FLAG_SPEC_ALLOW", "SECCOMP_FILTER_FLAG_TSYNC",
-                ],
+                "archs": ["SCMP_ARCH_X32", "SCMP_ARCH_X86", "SCMP_ARCH_X86_64"],
+                "knownFlags": flags,
+                "supportedFlags": flags,
             },
             "apparmor": { "enabled": true },
             "selinux": { "enabled": false },
             "intelRdt": { "enabled": false },
-            "mountExtensions": { "idmap": { "enabled": false } },
+            "mountExtensions": { "idmap": { "enabled": true } },
+            "netDevices": { "enabled": false },
         },
     });
     say(format_args!("{features:#}"))

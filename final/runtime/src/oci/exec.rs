@@ -1,10 +1,10 @@
 //! `exec`: a second process in a container.
 
 use std::os::fd::AsFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cgroups::CgroupStage;
-use namespaces::{Context, Failure, Launch, Process, Result, Stage, Stdio};
+use namespaces::{Context, Failure, Launch, Phase, Process, Result, Stage, Stdio, Step};
 use rustix::process::Pid;
 
 use super::command::Command;
@@ -14,19 +14,26 @@ use super::create::{preserved, read_config, write_pid_file};
 use super::foreground::Foreground;
 use super::options::Options;
 use super::record::{Record, Status};
-use super::{seccomp, translate};
+use super::{scheduling, seccomp, translate};
 use crate::monitor::exit;
 
 /// Runs the process and waits for it; with `--detach` only the first.
 pub(crate) fn exec(command: &Command, options: &Options) -> Result<u8> {
     let record = command.records.load(options.id()?)?;
     check(&record, record.status(&command.records)?, options)?;
-    let process = process(&record, options)?;
+    let (process, initial) = process(&record, options)?;
     let socket = ConsoleSocket::of(options, process.terminal && options.has("detach"))?;
     let pid = Pid::from_raw(record.pid).ok_or_else(|| Failure::new("enter the container", "it has no process"))?;
-    let mut group = CgroupStage::existing(&record.cgroup);
-    group.prepare()?;
-    let mut stages: Vec<Box<dyn Stage>> = vec![Box::new(group)];
+    let mut stages: Vec<Box<dyn Stage>> = vec![Box::new(Initial(initial))];
+    let group = group_of(&record, options)?;
+    if !group.as_os_str().is_empty() {
+        let mut group = CgroupStage::existing(group);
+        group.prepare()?;
+        stages.push(Box::new(group));
+    }
+    let profile = read_config(&record.bundle)?.linux.seccomp;
+    let agent = seccomp::AgentStage::of(profile.as_ref(), &record, Status::Running);
+    stages.extend(agent.map(|agent| Box::new(agent) as Box<dyn Stage>));
     let stdio = if process.terminal { Stdio::Terminal } else { Stdio::Inherit };
     let foreground = if options.has("detach") { None } else { Some(Foreground::begin()?) };
     let launch = Launch { stdio: Some(stdio), timings: command.debug, ..Launch::default() };
@@ -45,9 +52,6 @@ pub(crate) fn exec(command: &Command, options: &Options) -> Result<u8> {
 
 fn check(record: &Record, status: Status, options: &Options) -> Result<()> {
     let step = "run a process in the container";
-    if let Some(group) = options.value("cgroup") {
-        return Err(Failure::new(step, "a group of its own is not supported").on(group).hint("Leave out --cgroup."));
-    }
     match status {
         Status::Stopped => Err(Failure::new(step, "container not running").on(&record.id)),
         Status::Paused if !options.has("ignore-paused") => {
@@ -57,8 +61,33 @@ fn check(record: &Record, status: Status, options: &Options) -> Result<()> {
     }
 }
 
-/// What to run: the file of `--process`, or the container's own process with other words.
-fn process(record: &Record, options: &Options) -> Result<Process> {
+/// The container's group, or one inside it (`--cgroup`), which must exist.
+fn group_of(record: &Record, options: &Options) -> Result<PathBuf> {
+    let Some(inner) = options.value("cgroup") else { return Ok(record.cgroup.clone()) };
+    if inner.contains(':') || inner.split('/').any(|part| part == "..") {
+        let cause = "it is no path of a group inside the container's";
+        return Err(Failure::new("join the group", cause).on(inner));
+    }
+    Ok(record.cgroup.join(inner.trim_start_matches('/')))
+}
+
+/// The processors that it may run on until it has joined its group.
+struct Initial(Vec<u32>);
+
+impl Stage for Initial {
+    fn name(&self) -> &'static str {
+        "processors"
+    }
+
+    fn steps(&self) -> Vec<Step<'_>> {
+        let about = "Stay on the processors that were asked for until the group decides.";
+        let step = Step::new("stay-on-processors", Phase::Join, about, |_| namespaces::stay_on(&self.0));
+        if self.0.is_empty() { Vec::new() } else { vec![step] }
+    }
+}
+
+/// What to run, and on which processors at first: the file of `--process`, or the container's own process with other words.
+fn process(record: &Record, options: &Options) -> Result<(Process, Vec<u32>)> {
     let container = read_config(&record.bundle)?;
     let filter = container.linux.seccomp.as_ref().map(seccomp::program).transpose()?;
     let wanted = match options.value("process").map(Path::new) {
@@ -66,9 +95,16 @@ fn process(record: &Record, options: &Options) -> Result<Process> {
             let text = std::fs::read(path).during("read the process", path.display())?;
             serde_json::from_slice(&text).during("understand the process", path.display())?
         }
-        None => by_options(container.process.unwrap_or_default(), options)?,
+        None => by_options(container.process.clone().unwrap_or_default(), options)?,
     };
-    Ok(Process { seccomp: filter, preserve_fds: preserved(options)?, ..translate::program(&wanted)? })
+    let affinity = wanted.exec_cpu_affinity.clone().unwrap_or_default();
+    let list = |list: &str| if list.is_empty() { Ok(Vec::new()) } else { scheduling::processors(list) };
+    let personality = container.linux.personality.as_ref().map(scheduling::personality).transpose()?;
+    let preserve_fds = preserved(options)?;
+    let program = translate::program(&wanted)?;
+    let processors = list(&affinity.after)?;
+    let process = Process { seccomp: filter, personality, processors, preserve_fds, ..program };
+    Ok((process, list(&affinity.initial)?))
 }
 
 fn by_options(mut process: config::Process, options: &Options) -> Result<config::Process> {
@@ -103,9 +139,12 @@ fn by_options(mut process: config::Process, options: &Options) -> Result<config:
     Ok(process)
 }
 
-/// `UID[:GID]`.
+/// `UID[:GID]`, or a name that is looked up in the image.
 fn by_ids(text: &str, before: config::User) -> Result<config::User> {
     let (uid, gid) = text.split_once(':').map_or((text, None), |(uid, gid)| (uid, Some(gid)));
+    if !text.bytes().all(|byte| byte.is_ascii_digit() || byte == b':') {
+        return Ok(config::User { username: Some(text.to_owned()), ..before });
+    }
     Ok(config::User { uid: id(uid)?, gid: gid.map_or(Ok(before.gid), id)?, ..before })
 }
 

@@ -11,7 +11,6 @@
 
 use std::io::Write;
 use std::os::unix::process::CommandExt;
-use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 
 use namespaces::{Context, Failure, Phase, Result, Stage, Step};
@@ -95,13 +94,13 @@ impl Stage for HooksStage {
         if !create_container.is_empty() {
             let about = "Run the createContainer hooks, in the container's namespaces and with the host's files.";
             steps.push(Step::new("run-create-hooks", Phase::Mounts, about, |_| {
-                run("createContainer", create_container, &self.in_child()?, Status::Creating)
+                run("createContainer", create_container, &self.in_child(), Status::Creating)
             }));
         }
         if !start_container.is_empty() {
             let about = "Run the startContainer hooks, in the container, when it is started.";
             steps.push(Step::new("run-start-hooks", Phase::Start, about, |_| {
-                run("startContainer", start_container, &self.in_child()?, Status::Created)
+                run("startContainer", start_container, &self.in_child(), Status::Created)
             }));
         }
         steps
@@ -109,10 +108,8 @@ impl Stage for HooksStage {
 }
 
 impl HooksStage {
-    /// The child is a copy from before its number was known; /proc tells it, the host's or, after the pivot, its own.
-    fn in_child(&self) -> Result<Record> {
-        let link: PathBuf = std::fs::read_link("/proc/self").during("read", "/proc/self")?;
-        let pid = link.to_str().and_then(|pid| pid.parse().ok()).unwrap_or_default();
-        Ok(Record { pid, ..self.record.clone() })
+    /// The child's number as the container sees it, because these hooks run in it.
+    fn in_child(&self) -> Record {
+        Record { pid: rustix::process::getpid().as_raw_nonzero().get(), ..self.record.clone() }
     }
 }

@@ -20,7 +20,8 @@ use crate::sys;
 pub(crate) fn state(command: &Command, options: &Options) -> Result<u8> {
     let record = command.records.load(options.id()?)?;
     let status = record.status(&command.records)?;
-    say(serde_json::to_string_pretty(&record.state(status)).step("write the state as JSON")?)
+    let description = record.describe(status, &command.records)?;
+    say(serde_json::to_string_pretty(&description).step("write the state as JSON")?)
 }
 
 /// `kill`: sends a signal, `TERM` unless told, to the first process, with `--all` to every one.
@@ -87,6 +88,7 @@ fn end(record: &Record) -> Result<()> {
             Err(errno) => return Err(errno).during(step, &record.id),
         }
         match record.group() {
+            _ if record.cgroup.as_os_str().is_empty() => {}
             Err(failure) if failure.is(Errno::NOENT) => {}
             group => group?.kill()?,
         }
@@ -105,6 +107,16 @@ fn ends_within(process: &OwnedFd, seconds: i64) -> bool {
 
 /// Removes the group and the record of a container that has ended, and tells the hooks.
 pub(crate) fn clear(command: &Command, record: &Record) -> Result<()> {
+    if !record.cgroup.as_os_str().is_empty() {
+        remove_group(record)?;
+    }
+    let directory = command.records.directory(&record.id)?;
+    std::fs::remove_dir_all(&directory).during("remove", directory.display())?;
+    hooks::run_all("poststop", &record.hooks.poststop, record, Status::Stopped);
+    Ok(())
+}
+
+fn remove_group(record: &Record) -> Result<()> {
     let hierarchies = Hierarchies::discover()?;
     if !record.own_pids {
         // Processes that outlived the first one keep the group busy.
@@ -113,11 +125,7 @@ pub(crate) fn clear(command: &Command, record: &Record) -> Result<()> {
             group => group?.kill()?,
         }
     }
-    Cgroup::remove(&hierarchies, &record.cgroup)?;
-    let directory = command.records.directory(&record.id)?;
-    std::fs::remove_dir_all(&directory).during("remove", directory.display())?;
-    hooks::run_all("poststop", &record.hooks.poststop, record, Status::Stopped);
-    Ok(())
+    Cgroup::remove(&hierarchies, &record.cgroup)
 }
 
 /// `pause`: freezes every process.
@@ -156,28 +164,31 @@ pub(crate) fn list(command: &Command, options: &Options) -> Result<u8> {
     let text = match (options.has("quiet"), options.value("format")) {
         (true, _) => all.iter().map(|(_, record)| record.id.clone()).collect::<Vec<_>>().join("\n"),
         (false, Some("json")) => {
-            let states: Vec<_> = all.iter().map(|(status, record)| record.state(*status)).collect();
-            serde_json::to_string(&states).step("write the list as JSON")?
+            // One that is gone meanwhile is not there.
+            let described: Vec<_> =
+                all.iter().filter_map(|(status, record)| record.describe(*status, &command.records).ok()).collect();
+            serde_json::to_string(&described).step("write the list as JSON")?
         }
-        (false, None | Some("table")) => table(&all),
+        (false, None | Some("table")) => table(command, &all),
         (false, Some(other)) => return Err(Failure::new("use the format", "it is table or json").on(other)),
     };
     if text.is_empty() { Ok(0) } else { say(text) }
 }
 
-fn table(all: &[(Status, Record)]) -> String {
+fn table(command: &Command, all: &[(Status, Record)]) -> String {
     let line = |(status, record): &(Status, Record)| {
         let state = record.state(*status);
+        let owner = record.describe(*status, &command.records).ok()?.owner;
         let (bundle, created) = (record.bundle.display().to_string(), record.created.to_string());
-        [record.id.clone(), state.pid.to_string(), word(*status), bundle, created]
+        Some([record.id.clone(), state.pid.to_string(), word(*status), bundle, created, owner])
     };
-    let head = ["ID", "PID", "STATUS", "BUNDLE", "CREATED"].map(str::to_owned);
-    let lines: Vec<_> = std::iter::once(head).chain(all.iter().map(line)).collect();
-    let widths = lines.iter().fold([0; 5], |widths, line| {
+    let head = ["ID", "PID", "STATUS", "BUNDLE", "CREATED", "OWNER"].map(str::to_owned);
+    let lines: Vec<_> = std::iter::once(head).chain(all.iter().filter_map(line)).collect();
+    let widths = lines.iter().fold([0; 6], |widths, line| {
         let mut columns = line.iter().map(String::len).zip(widths);
         std::array::from_fn(|_| columns.next().map_or(0, |(length, width)| length.max(width)))
     });
-    let pad = |line: &[String; 5]| {
+    let pad = |line: &[String; 6]| {
         let cells: Vec<_> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         cells.join("  ").trim_end().to_owned()
     };

@@ -38,8 +38,11 @@ pub(crate) struct Record {
     /// When that process began (proc_pid_stat(5), field 22): a later process can have the same number, not the same time.
     pub(crate) pid_began: u64,
     pub(crate) created: Timestamp,
-    /// Its group, below the root of the trees.
+    /// Its group, below the root of the trees; empty is none.
     pub(crate) cgroup: PathBuf,
+    /// Its root directory on the host.
+    #[serde(default)]
+    pub(crate) rootfs: PathBuf,
     /// Whether it has processes of its own numbers: they all end with the first one then.
     pub(crate) own_pids: bool,
     pub(crate) annotations: BTreeMap<String, String>,
@@ -64,10 +67,21 @@ pub(crate) enum Status {
 pub(crate) struct State<'a> {
     pub(crate) oci_version: &'static str,
     pub(crate) id: &'a str,
-    pub(crate) status: Status,
     pub(crate) pid: i32,
+    pub(crate) status: Status,
     pub(crate) bundle: &'a Path,
     pub(crate) annotations: &'a BTreeMap<String, String>,
+}
+
+/// What `state` and `list` tell beyond the specification, as runc and crun do and their callers read.
+#[derive(Debug, Serialize)]
+pub(crate) struct Description<'a> {
+    #[serde(flatten)]
+    state: State<'a>,
+    rootfs: &'a Path,
+    created: Timestamp,
+    /// The name of the user who made it, or its number.
+    pub(crate) owner: String,
 }
 
 /// The directory of all containers' records, `--root`.
@@ -184,7 +198,13 @@ impl Record {
         })
     }
 
+    /// Its group. An ordinary user's container may have none.
     pub(crate) fn group(&self) -> Result<Cgroup> {
+        if self.cgroup.as_os_str().is_empty() {
+            return Err(
+                Failure::new("open the group of", "it was made without one, by a user who may make none").on(&self.id)
+            );
+        }
         Cgroup::open(&Hierarchies::discover()?, &self.cgroup)
     }
 
@@ -199,18 +219,37 @@ impl Record {
         asked.unwrap_or(false)
     }
 
+    pub(crate) fn describe(&self, status: Status, records: &Records) -> Result<Description<'_>> {
+        use std::os::unix::fs::MetadataExt;
+        let directory = records.directory(&self.id)?;
+        let uid = std::fs::metadata(&directory).during("look at", directory.display())?.uid();
+        let state = self.state(status);
+        Ok(Description { state, rootfs: &self.rootfs, created: self.created, owner: user_name(uid) })
+    }
+
     pub(crate) fn state(&self, status: Status) -> State<'_> {
         // A process that has ended has no number any more.
         let pid = if status == Status::Stopped { 0 } else { self.pid };
         State {
             oci_version: OCI_VERSION,
             id: &self.id,
-            status,
             pid,
+            status,
             bundle: &self.bundle,
             annotations: &self.annotations,
         }
     }
+}
+
+/// The user's name by the host's passwd file, for people; without an entry there, the number.
+fn user_name(uid: u32) -> String {
+    let passwd = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = passwd.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)?.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    named.unwrap_or_else(|| uid.to_string())
 }
 
 /// When process `pid` began, in ticks since boot; `None` when it is none, or has ended and waits to be reaped.

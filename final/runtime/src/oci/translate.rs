@@ -1,13 +1,14 @@
 //! From a bundle's `config.json` to a [`Plan`]: pure, so that it can be read back in a test.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cgroups::Limits;
-use namespaces::{Capabilities, Container, Device, Failure, IdMap, Namespace, Namespaces, Process, Result, Rlimit};
+use namespaces::{Capabilities, Clocks, Container, Device, Failure, Namespace, Namespaces, Process, Result, Rlimit};
 use namespaces::{RootFs, UserSpec, defaults};
 
-use super::config::{self, Config, IdMapping, Linux};
-use super::{mounts, resources, seccomp};
+use super::config::{self, ClockOffset, Config, Linux};
+use super::{mounts, resources, scheduling, seccomp};
 use crate::plan::Plan;
 
 /// Where groups are made when `cgroupsPath` says nothing.
@@ -46,30 +47,20 @@ pub(crate) fn plan(config: &Config, bundle: &Path, id: &str) -> Result<Plan> {
 fn process(config: &Config) -> Result<Process> {
     let wanted = config.process.as_ref().ok_or_else(|| missing("process"))?;
     let filter = config.linux.seccomp.as_ref().map(seccomp::program).transpose()?;
-    Ok(Process { seccomp: filter, ..program(wanted)? })
+    let personality = config.linux.personality.as_ref().map(scheduling::personality).transpose()?;
+    Ok(Process { seccomp: filter, personality, ..program(wanted)? })
 }
 
 /// The program without a filter: what an exec is described by.
 pub(crate) fn program(wanted: &config::Process) -> Result<Process> {
-    let unknown = [
-        (wanted.scheduler.is_some(), "scheduler"),
-        (wanted.io_priority.is_some(), "ioPriority"),
-        (wanted.exec_cpu_affinity.is_some(), "execCPUAffinity"),
-        (wanted.selinux_label.as_ref().is_some_and(|label| !label.is_empty()), "selinuxLabel"),
-    ];
-    refuse("process", &unknown)?;
+    refuse("process", &[(wanted.selinux_label.as_ref().is_some_and(|label| !label.is_empty()), "selinuxLabel")])?;
     if !wanted.cwd.is_absolute() {
         return Err(Failure::new("use config.json", "it is not an absolute path")
             .on(format!("process.cwd {:?}", wanted.cwd.display())));
     }
-    let rlimit = |limit: &config::Rlimit| Rlimit {
-        kind: limit.kind.trim_start_matches("RLIMIT_").to_owned(),
-        soft: limit.soft,
-        hard: limit.hard,
-    };
     Ok(Process {
         args: wanted.args.clone(),
-        env: wanted.env.clone(),
+        env: last_of_each_name(&wanted.env),
         cwd: wanted.cwd.clone(),
         user: user(&wanted.user),
         terminal: wanted.terminal,
@@ -77,17 +68,42 @@ pub(crate) fn program(wanted: &config::Process) -> Result<Process> {
         capabilities: capabilities(wanted.capabilities.as_ref()),
         no_new_privileges: wanted.no_new_privileges,
         seccomp: None,
-        rlimits: wanted.rlimits.iter().map(rlimit).collect(),
+        rlimits: rlimits(&wanted.rlimits)?,
         oom_score_adj: wanted.oom_score_adj,
         apparmor: wanted.apparmor_profile.clone().filter(|profile| !profile.is_empty()),
         umask: wanted.user.umask,
-        preserve_fds: 0,
+        scheduler: wanted.scheduler.as_ref().map(scheduling::scheduler).transpose()?,
+        io_priority: wanted.io_priority.as_ref().map(scheduling::io_priority).transpose()?,
+        ..Process::default()
     })
 }
 
+/// A variable that is there twice has its last value: programs disagree about which of two they take.
+fn last_of_each_name(env: &[String]) -> Vec<String> {
+    let name = |variable: &str| variable.split_once('=').map_or(variable, |(name, _)| name).to_owned();
+    let mut seen = BTreeSet::new();
+    let mut kept: Vec<_> = env.iter().rev().filter(|variable| seen.insert(name(variable))).cloned().collect();
+    kept.reverse();
+    kept
+}
+
+/// The specification wants a limit that is there twice refused, and not one of the two chosen.
+fn rlimits(wanted: &[config::Rlimit]) -> Result<Vec<Rlimit>> {
+    let mut limits: Vec<Rlimit> = Vec::with_capacity(wanted.len());
+    for config::Rlimit { kind, soft, hard } in wanted {
+        let short = kind.strip_prefix("RLIMIT_").ok_or_else(|| strange("process.rlimits", kind))?;
+        if limits.iter().any(|limit| limit.kind == short) {
+            return Err(Failure::new("use config.json", "it is there twice").on(format!("process.rlimits {kind}")));
+        }
+        limits.push(Rlimit { kind: short.to_owned(), soft: *soft, hard: *hard });
+    }
+    Ok(limits)
+}
+
 pub(crate) fn user(user: &config::User) -> UserSpec {
+    let name = user.username.as_ref().filter(|name| !name.is_empty());
     UserSpec {
-        user: format!("{}:{}", user.uid, user.gid),
+        user: name.cloned().unwrap_or_else(|| format!("{}:{}", user.uid, user.gid)),
         groups: user.additional_gids.iter().map(u32::to_string).collect(),
         exact_groups: true,
     }
@@ -108,10 +124,6 @@ fn capabilities(wanted: Option<&config::Capabilities>) -> Capabilities {
 /// What the list names is new, or joined by its path; what it does not name is the runtime's own.
 fn namespaces(linux: &Linux) -> Result<Namespaces> {
     use Namespace::Host;
-    let maps = |maps: &[IdMapping]| {
-        let map = |map: &IdMapping| IdMap { inside: map.container_id, outside: map.host_id, size: map.size };
-        maps.iter().map(map).collect()
-    };
     let mut all = Namespaces {
         pid: Host,
         mount: Host,
@@ -121,8 +133,9 @@ fn namespaces(linux: &Linux) -> Result<Namespaces> {
         cgroup: Host,
         user: Host,
         time: Host,
-        uid_map: maps(&linux.uid_mappings),
-        gid_map: maps(&linux.gid_mappings),
+        uid_map: mounts::id_map(&linux.uid_mappings),
+        gid_map: mounts::id_map(&linux.gid_mappings),
+        clocks: clocks(&linux.time_offsets)?,
     };
     for wanted in &linux.namespaces {
         let place = match wanted.kind.as_str() {
@@ -142,12 +155,34 @@ fn namespaces(linux: &Linux) -> Result<Namespaces> {
         let path = wanted.path.clone().filter(|path| !path.as_os_str().is_empty());
         *place = path.map_or(Namespace::New, Namespace::Join);
     }
+    if all.user == Namespace::New && (all.uid_map.is_empty() || all.gid_map.is_empty()) {
+        return Err(missing("linux.uidMappings or linux.gidMappings").hint("A new user namespace needs both."));
+    }
+    if all.user == Host && !(all.uid_map.is_empty() && all.gid_map.is_empty()) {
+        return Err(missing("the user namespace of linux.uidMappings").hint("Add {\"type\": \"user\"}."));
+    }
+    if all.time != Namespace::New && all.clocks != Clocks::default() {
+        return Err(missing("the new time namespace of linux.timeOffsets").hint("Add {\"type\": \"time\"}."));
+    }
     if all.mount == Host {
         return Err(Failure::new("use config.json", "a container needs a mount namespace of its own")
             .on("linux.namespaces")
             .hint("Add {\"type\": \"mount\"}."));
     }
     Ok(all)
+}
+
+fn clocks(offsets: &BTreeMap<String, ClockOffset>) -> Result<Clocks> {
+    let mut clocks = Clocks::default();
+    for (clock, ClockOffset { secs, nanosecs }) in offsets {
+        let offset = i128::from(*secs) * 1_000_000_000 + i128::from(*nanosecs);
+        match clock.as_str() {
+            "monotonic" => clocks.monotonic = offset,
+            "boottime" => clocks.boottime = offset,
+            other => return Err(strange("linux.timeOffsets", other)),
+        }
+    }
+    Ok(clocks)
 }
 
 /// The devices that every container has (config-linux.md, "Default Devices"), and those that are asked for. A `/dev` that
@@ -172,6 +207,11 @@ fn devices(config: &Config) -> Vec<Device> {
     let wanted: Vec<_> = wanted.collect();
     let usual = defaults::devices().into_iter().filter(|usual| wanted.iter().all(|device| device.path != usual.path));
     usual.chain(wanted.iter().cloned()).collect()
+}
+
+/// The limits of a config that asks for none: the usual devices are not a limit that anybody asked for.
+pub(crate) fn no_limits() -> Limits {
+    Limits { devices: Some(cgroups::DeviceRule::defaults()), ..Limits::default() }
 }
 
 fn limits(linux: &Linux) -> Result<Limits> {
@@ -200,11 +240,8 @@ fn refuse_unknown(config: &Config) -> Result<()> {
             .on(format!("ociVersion {version:?}")));
     }
     let linux = &config.linux;
-    let personality = linux.personality.as_ref().and_then(|personality| personality.get("domain"));
     let unknown = [
         (linux.intel_rdt.is_some(), "intelRdt"),
-        (personality.is_some_and(|domain| domain != "LINUX"), "personality"),
-        (!linux.time_offsets.is_empty(), "timeOffsets"),
         (linux.mount_label.as_ref().is_some_and(|label| !label.is_empty()), "mountLabel"),
     ];
     refuse("linux", &unknown)
@@ -223,6 +260,6 @@ fn missing(what: &str) -> Failure {
     Failure::new("use config.json", "it is missing").on(what)
 }
 
-fn strange(what: &str, value: impl std::fmt::Display) -> Failure {
+pub(crate) fn strange(what: &str, value: impl std::fmt::Display) -> Failure {
     Failure::new("use config.json", "it is not a value of the specification").on(format!("{what} {value}"))
 }

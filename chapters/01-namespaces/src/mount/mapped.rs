@@ -1,0 +1,78 @@
+//! Binds whose files appear to belong to others (mount_setattr(2), "ID-mapped mounts").
+//!
+//! ```text
+//!  on disk: uid 1000 ── map 1000 0 1 ──▶ through this mount: uid 0        and back, when a file is made
+//! ```
+//!
+//! A container with a user namespace has ids from 100000 on; a volume of the host has files of 0 and 1000. Without a map
+//! they all belong to nobody inside. The map is a property of the mount and not of the files, so nothing is changed on disk.
+//!
+//! It is given as a user namespace with the same maps, and it takes rights over the file system that are the host's: so the
+//! launcher prepares these mounts, detached, and the container's process finds them as open descriptors.
+
+use std::os::fd::{AsFd, AsRawFd, OwnedFd};
+use std::path::Path;
+
+use rustix::fs::CWD;
+use rustix::mount::OpenTreeFlags;
+
+use super::{Mount, Source, apply};
+use crate::container::{Container, IdMap, Namespace, Namespaces};
+use crate::failure::{Context, Failure, Result};
+use crate::launch::{namespace_with_maps, open_namespace};
+use crate::root::Root;
+use crate::sys::{self, MountAttr};
+
+/// The mapped mounts of a container, by their places in its list.
+#[derive(Debug, Default)]
+pub(crate) struct Prepared(Vec<(usize, OwnedFd)>);
+
+impl Prepared {
+    /// Makes them. Nothing to do, and nothing done, for nearly every container.
+    pub(crate) fn of(container: &Container) -> Result<Self> {
+        let mut prepared = Vec::new();
+        for (index, mount) in container.mounts.iter().enumerate() {
+            if let Source::MappedBind { path, recursive, map_below, uid_map, gid_map } = &mount.source {
+                let namespace = maps(&container.namespaces, uid_map, gid_map)?;
+                prepared.push((index, tree(path, *recursive, *map_below, &namespace)?));
+            }
+        }
+        Ok(Self(prepared))
+    }
+
+    /// Mounts number `index` of the list, in the container's process.
+    pub(crate) fn apply(&self, index: usize, mount: &Mount, root: &Root) -> Result<()> {
+        match (&mount.source, self.0.iter().find(|(of, _)| *of == index)) {
+            (Source::MappedBind { path, .. }, Some((_, tree))) => apply::put(mount, path, tree, root),
+            _ => mount.apply(root),
+        }
+    }
+}
+
+/// A user namespace with the maps; without maps, that of the container.
+fn maps(container: &Namespaces, uid_map: &[IdMap], gid_map: &[IdMap]) -> Result<OwnedFd> {
+    match (uid_map.is_empty() && gid_map.is_empty(), &container.user) {
+        (false, _) => namespace_with_maps(uid_map, gid_map),
+        (true, Namespace::New) => namespace_with_maps(&container.uid_map, &container.gid_map),
+        (true, Namespace::Join(path)) => open_namespace(path),
+        (true, Namespace::Host) => {
+            let cause = "the mount has no maps, and the container no user namespace whose maps it could take";
+            Err(Failure::new("map the ids of a mount", cause))
+        }
+    }
+}
+
+fn tree(path: &Path, recursive: bool, map_below: bool, namespace: &OwnedFd) -> Result<OwnedFd> {
+    let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    if recursive {
+        flags |= OpenTreeFlags::AT_RECURSIVE;
+    }
+    let tree = rustix::mount::open_tree(CWD, path, flags).during("open the source of a mount", path.display())?;
+    let userns_fd = u64::from(namespace.as_fd().as_raw_fd().cast_unsigned());
+    let attr = MountAttr { set: libc::MOUNT_ATTR_IDMAP, userns_fd, ..MountAttr::default() };
+    let hint = "The file system must support it (FS_ALLOW_IDMAP), and no mount can be mapped twice.";
+    sys::mount_setattr(&tree, map_below, attr)
+        .during("map the ids of the mount of", path.display())
+        .map_err(|failure| failure.hint_on(rustix::io::Errno::INVAL, hint))?;
+    Ok(tree)
+}
