@@ -25,6 +25,9 @@ use crate::shell;
 /// A test that takes longer than this hangs: a wrong answer may well do that.
 const PATIENCE: Duration = Duration::from_mins(2);
 
+/// Test programs by package and target.
+type Programs = BTreeMap<(String, String), PathBuf>;
+
 /// Proves the exercises named, or all. Fails after printing the table.
 pub(crate) fn run(root: &Path, ids: &[String]) -> Result<()> {
     let target = target(root);
@@ -41,7 +44,7 @@ pub(crate) fn run(root: &Path, ids: &[String]) -> Result<()> {
     println!("learn: compiling every choice …");
     copy::refresh(root, &tree)?;
     mutants::choose(&tree, &exercises)?;
-    let programs = compile(&tree, &target)?;
+    let programs = compile(&tree, &target, &exercises)?;
 
     let mut rows = Vec::new();
     for exercise in exercises.iter().filter(|exercise| ids.is_empty() || ids.contains(&exercise.id)) {
@@ -52,7 +55,9 @@ pub(crate) fn run(root: &Path, ids: &[String]) -> Result<()> {
         row.compiles = row.findings.is_empty();
         match programs.get(&(exercise.package.clone(), exercise.target.clone())) {
             Some(program) => judge(root, &tree, exercise, program, &mut row)?,
-            None => row.findings.push(format!("there is no test program {} in {}", exercise.target, exercise.package)),
+            None => row
+                .findings
+                .push(format!("its test program {} of {} was not compiled", exercise.target, exercise.package)),
         }
         row.took = started.elapsed();
         rows.push(row);
@@ -169,7 +174,7 @@ fn every_region_has_its_exercise(tree: &Path, files: &[PathBuf], exercises: &[Ex
 
 /// Warnings and errors of the whole workspace, each with its file first.
 fn check(tree: &Path, target: &Path) -> Result<Vec<String>> {
-    let (messages, _) = cargo(tree, target, &["check", "--workspace", "--all-targets"])?;
+    let (messages, _) = cargo(tree, target, &["check", "--keep-going", "--workspace", "--all-targets"])?;
     let of_code = |message: &Message| match message {
         Message::CompilerMessage(message)
             if matches!(message.message.level, DiagnosticLevel::Warning | DiagnosticLevel::Error) =>
@@ -185,10 +190,30 @@ fn check(tree: &Path, target: &Path) -> Result<Vec<String>> {
     Ok(findings)
 }
 
-/// The test programs by package and target.
-fn compile(tree: &Path, target: &Path) -> Result<BTreeMap<(String, String), PathBuf>> {
-    let exercises = exercise::load(tree)?;
-    let mut arguments = vec!["test", "--no-run", "--workspace", "--lib"];
+/// The test programs by package and target. If the workspace does not compile as a whole, each package by itself, so that
+/// a mistake in one of them does not hide the others.
+fn compile(tree: &Path, target: &Path, exercises: &[Exercise]) -> Result<Programs> {
+    let (messages, done) = build_tests(tree, target, exercises, "--workspace")?;
+    if done {
+        return programs(messages);
+    }
+    let mut packages: Vec<_> = exercises.iter().map(|exercise| exercise.package.as_str()).collect();
+    packages.dedup();
+    let mut found = Programs::new();
+    for package in packages {
+        let of_package: Vec<_> = exercises.iter().filter(|exercise| exercise.package == package).cloned().collect();
+        let (messages, done) = build_tests(tree, target, &of_package, &format!("--package={package}"))?;
+        if !done {
+            println!("learn: {package} does not compile:\n{}", errors(&messages));
+        }
+        found.extend(programs(messages)?);
+    }
+    Ok(found)
+}
+
+/// Compiles the test programs of these exercises.
+fn build_tests(tree: &Path, target: &Path, exercises: &[Exercise], which: &str) -> Result<(Vec<Message>, bool)> {
+    let mut arguments = vec!["test", "--no-run", which, "--lib"];
     let mut targets: Vec<_> =
         exercises.iter().map(|exercise| exercise.target.as_str()).filter(|name| *name != "lib").collect();
     targets.sort_unstable();
@@ -196,17 +221,23 @@ fn compile(tree: &Path, target: &Path) -> Result<BTreeMap<(String, String), Path
     for name in targets {
         arguments.extend(["--test", name]);
     }
-    let (messages, done) = cargo(tree, target, &arguments)?;
-    if !done {
-        let words = messages.iter().filter_map(|message| match message {
-            Message::CompilerMessage(message) if message.message.level == DiagnosticLevel::Error => {
-                message.message.rendered.clone()
-            }
-            _ => None,
-        });
-        bail!("a wrong answer or a solution does not compile:\n{}", words.collect::<String>());
-    }
-    let mut programs = BTreeMap::new();
+    cargo(tree, target, &arguments)
+}
+
+/// The compiler's errors, as it would print them.
+fn errors(messages: &[Message]) -> String {
+    let error = |message: &Message| match message {
+        Message::CompilerMessage(message) if message.message.level == DiagnosticLevel::Error => {
+            message.message.rendered.clone()
+        }
+        _ => None,
+    };
+    messages.iter().filter_map(error).collect()
+}
+
+/// What cargo says that it has made.
+fn programs(messages: Vec<Message>) -> Result<Programs> {
+    let mut programs = Programs::new();
     for message in messages {
         let Message::CompilerArtifact(artifact) = message else { continue };
         let Some(program) = artifact.executable.filter(|_| artifact.profile.test) else { continue };
