@@ -130,7 +130,7 @@ fn show_state(state: &State) -> ContainerState {
 pub(super) fn show_mount(mounted: &Mounted) -> MountPoint {
     let mount = &mounted.attachment.mount;
     let source = match &mount.source {
-        Source::Bind { path, .. } => path.display().to_string(),
+        Source::Bind { path, .. } | Source::MappedBind { path, .. } => path.display().to_string(),
         Source::New { .. } | Source::Cgroup => String::new(),
     };
     let (typ, name) = match &mounted.attachment.origin {
