@@ -5,7 +5,7 @@
 use std::fmt::Display;
 use std::io;
 
-use crate::hints;
+use crate::{hints, output};
 
 /// The result of everything that can fail.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -24,6 +24,10 @@ pub(crate) struct Error {
     pub(crate) exit: Option<u8>,
     /// Status of the daemon's answer, where one came (404, 409, …).
     pub(crate) status: Option<u16>,
+    /// What stands in front of a sentence that the daemon said. Scripts look for docker's words for that.
+    speaker: &'static str,
+    /// Whether the name of the program stands in front, as docker has it for `run` and for command lines it cannot use.
+    pub(crate) named: bool,
     /// What follows the error once: the usage of the command, where to read more.
     pub(crate) footer: String,
     /// Errors of the other things named on the command line.
@@ -38,6 +42,8 @@ impl Error {
             hint: None,
             exit: None,
             status: None,
+            speaker: "",
+            named: false,
             footer: String::new(),
             others: Vec::new(),
         }
@@ -50,7 +56,12 @@ impl Error {
             _ => (message.trim_end().to_owned(), None),
         };
         let hint = hint.or_else(|| hints::for_message(&sentence).map(str::to_owned));
-        Self { hint, status: Some(status), ..Self::new(sentence) }
+        Self { hint, status: Some(status), speaker: "Error response from daemon: ", ..Self::new(sentence) }
+    }
+
+    /// The daemon's refusal in the middle of an answer, which docker prints as it is.
+    pub(crate) fn midway(status: u16, message: &str) -> Self {
+        Self { speaker: "", ..Self::refused(status, message) }
     }
 
     /// Nothing to say: the reader of our output went away. The status is that of a program ended by SIGPIPE.
@@ -72,6 +83,20 @@ impl Error {
         self
     }
 
+    /// Puts the name of the program in front.
+    #[must_use]
+    pub(crate) fn named(mut self) -> Self {
+        self.named = true;
+        self
+    }
+
+    /// Adds another error that is told after this one.
+    #[must_use]
+    pub(crate) fn and(mut self, other: Self) -> Self {
+        self.others.push(other);
+        self
+    }
+
     /// Adds what follows the error.
     #[must_use]
     pub(crate) fn footer(mut self, footer: String) -> Self {
@@ -84,25 +109,42 @@ impl Error {
         self.status == Some(404)
     }
 
+    /// What is left of the errors without those about things that are not there, which are told at once.
+    pub(crate) fn except_not_found(mut self) -> Option<Self> {
+        let others = std::mem::take(&mut self.others);
+        let (gone, left): (Vec<_>, Vec<_>) = std::iter::once(self).chain(others).partition(Self::is_not_found);
+        for error in gone {
+            output::notice(error.sentence());
+        }
+        Self::all(left).err()
+    }
+
     /// All errors of a command that was given several things; `Ok` when there are none.
     pub(crate) fn all(errors: Vec<Self>) -> Result<()> {
         let mut errors = errors.into_iter();
         match errors.next() {
             None => Ok(()),
-            Some(first) => Err(Self { others: errors.collect(), ..first }),
+            Some(mut first) => {
+                first.others.extend(errors);
+                Err(first)
+            }
         }
     }
 
-    /// The text for standard error. `name` is the program, which docker puts in front.
+    /// The sentence, and that the daemon said it where it did.
+    pub(crate) fn sentence(&self) -> String {
+        format!("{}{}", self.speaker, self.message)
+    }
+
+    /// The text for standard error. `name` is the program.
     pub(crate) fn report(&self, name: &str) -> String {
         if self.message.is_empty() {
             return String::new();
         }
         let hint = self.hint.as_ref().map_or_else(String::new, |hint| format!("hint: {hint}\n"));
         let others: String = self.others.iter().map(|error| error.report(name)).collect();
-        // Two of docker's own errors begin like this, and scripts look for it.
-        let name = if self.message.starts_with("Error: ") { String::new() } else { format!("{name}: ") };
-        format!("{name}{}\n{hint}{others}{}", self.message, self.footer)
+        let name = if self.named { format!("{name}: ") } else { String::new() };
+        format!("{name}{}\n{hint}{others}{}", self.sentence(), self.footer)
     }
 }
 
@@ -115,6 +157,18 @@ pub(crate) trait During<T> {
 impl<T> During<T> for io::Result<T> {
     fn during(self, step: &str, target: impl Display) -> Result<T> {
         self.map_err(|error| Error::new(format!("cannot {step} {target}: {}", reason(&error))))
+    }
+}
+
+/// Names a file of the user's that could not be opened, as docker does: `open FILE: no such file or directory`.
+pub(crate) trait Opening<T> {
+    /// Adds the file's name.
+    fn opening(self, file: impl Display) -> Result<T>;
+}
+
+impl<T> Opening<T> for io::Result<T> {
+    fn opening(self, file: impl Display) -> Result<T> {
+        self.map_err(|error| Error::new(format!("open {file}: {}", reason(&error).to_lowercase())))
     }
 }
 
@@ -134,7 +188,9 @@ mod tests {
     #[test]
     fn the_second_line_of_an_answer_is_its_hint() {
         let error = Error::refused(500, "cannot mount /x: Permission denied\nRun the daemon as root.");
-        assert_eq!(error.report("skiff"), "skiff: cannot mount /x: Permission denied\nhint: Run the daemon as root.\n");
+        let text = "Error response from daemon: cannot mount /x: Permission denied\nhint: Run the daemon as root.\n";
+        assert_eq!(error.report("skiff"), text);
+        assert_eq!(error.named().report("skiff"), format!("skiff: {text}"));
     }
 
     #[test]
@@ -146,7 +202,7 @@ mod tests {
     fn several_errors_are_reported_in_order() {
         let errors = vec![Error::new("no a"), Error::new("no b").hint("make b")];
         let error = Error::all(errors).unwrap_err();
-        assert_eq!(error.report("skiff"), "skiff: no a\nskiff: no b\nhint: make b\n");
+        assert_eq!(error.report("skiff"), "no a\nno b\nhint: make b\n");
         assert_eq!(Error::all(Vec::new()), Ok(()));
     }
 

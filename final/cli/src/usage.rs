@@ -61,13 +61,14 @@ fn wrong(error: &clap::Error, path: &[&'static str]) -> Error {
     };
     let argument = text(ContextKind::InvalidArg);
     let flag = argument.split([' ', '=']).next().unwrap_or_default().to_owned();
-    let usage = leaf(path).map_or("COMMAND", |leaf| leaf.usage);
     let (message, exit) = match error.kind() {
         ErrorKind::UnknownArgument if argument.starts_with('-') => (unknown_flag(&argument), ENGINE),
         ErrorKind::UnknownArgument
         | ErrorKind::TooFewValues
         | ErrorKind::TooManyValues
-        | ErrorKind::MissingRequiredArgument => (format!("'{name}' {}", count(usage)), 1),
+        | ErrorKind::MissingRequiredArgument => {
+            (format!("'{name}' {}", count(leaf(path).map_or("COMMAND", |leaf| leaf.usage))), 1)
+        }
         ErrorKind::InvalidSubcommand => {
             (format!("unknown command: {name} {}", text(ContextKind::InvalidSubcommand)), 1)
         }
@@ -75,19 +76,36 @@ fn wrong(error: &clap::Error, path: &[&'static str]) -> Error {
             (format!("flag needs an argument: {flag}"), ENGINE)
         }
         ErrorKind::InvalidValue | ErrorKind::ValueValidation => {
-            (invalid_value(error, &text(ContextKind::InvalidValue), &flag), ENGINE)
+            (invalid_value(error, &text(ContextKind::InvalidValue), &flag, path), ENGINE)
         }
         _ => (error.kind().to_string(), ENGINE),
     };
     let suggested =
         [ContextKind::SuggestedArg, ContextKind::SuggestedSubcommand].into_iter().find_map(|kind| error.get(kind));
-    let mut wrong = Error::new(message).exit(exit).footer(format!("\nUsage:  {name} {usage}\n{}", more(&name)));
+    let mut wrong = Error::new(message).exit(exit).footer(format!("{}{}", usage(&name, path, error), more(&name)));
+    // Docker's name stands in front of what is wrong with the words, and not of what is wrong with a flag.
+    wrong.named = exit == 1;
+    if error.kind() == ErrorKind::ValueValidation && flag == "--publish" {
+        // The one flag that docker looks at after it has understood the command line.
+        return Error::new(why(error)).exit(ENGINE).named().footer(more(&name));
+    }
     wrong.hint = match suggested {
         Some(ContextValue::String(one)) => Some(format!("Did you mean {one}?")),
         Some(ContextValue::Strings(several)) => Some(format!("Did you mean {}?", several.join(" or "))),
         _ => None,
     };
     wrong
+}
+
+/// How the command goes, on the lines after the error. Docker shows nothing for a command that it does not know.
+fn usage(name: &str, path: &[&'static str], error: &clap::Error) -> String {
+    let rest = match (leaf(path), error.kind()) {
+        (Some(leaf), _) => format!(" {}", leaf.usage),
+        (None, ErrorKind::InvalidSubcommand) if path.is_empty() => return String::new(),
+        (None, _) if path.is_empty() => " [OPTIONS] COMMAND [ARG...]".to_owned(),
+        (None, _) => String::new(),
+    };
+    format!("\nUsage:  {name}{rest}\n")
 }
 
 /// `unknown flag: --foo`, `unknown shorthand flag: 'f' in -f`.
@@ -99,18 +117,31 @@ fn unknown_flag(argument: &str) -> String {
 }
 
 /// `invalid argument "x" for "--cpus" flag: why`.
-fn invalid_value(error: &clap::Error, value: &str, flag: &str) -> String {
-    use std::error::Error as _;
-    let why = match (error.source(), error.get(ContextKind::ValidValue)) {
-        (Some(source), _) => source.to_string(),
-        (None, Some(ContextValue::Strings(valid))) => format!("must be one of {}", valid.join(", ")),
-        _ => "it cannot be understood".to_owned(),
-    };
+fn invalid_value(error: &clap::Error, value: &str, flag: &str, path: &[&'static str]) -> String {
+    let why = why(error);
     if flag.starts_with('-') {
-        format!("invalid argument \"{value}\" for \"{flag}\" flag: {why}")
+        format!("invalid argument \"{value}\" for \"{}\" flag: {why}", with_short(flag, path))
     } else {
         format!("invalid argument \"{value}\": {why}")
     }
+}
+
+/// Why a value cannot be used.
+fn why(error: &clap::Error) -> String {
+    use std::error::Error as _;
+    match (error.source(), error.get(ContextKind::ValidValue)) {
+        (Some(source), _) => source.to_string(),
+        (None, Some(ContextValue::Strings(valid))) => format!("must be one of {}", valid.join(", ")),
+        _ => "it cannot be understood".to_owned(),
+    }
+}
+
+/// `-m, --memory` for `--memory`: a flag with its short form, where it has one.
+fn with_short(flag: &str, path: &[&'static str]) -> String {
+    let command = leaf(path).map(|leaf| (leaf.define)(Command::new(leaf.name)));
+    let long = flag.trim_start_matches('-');
+    let argument = command.iter().flat_map(Command::get_arguments).find(|argument| argument.get_long() == Some(long));
+    argument.and_then(clap::Arg::get_short).map_or_else(|| flag.to_owned(), |short| format!("-{short}, {flag}"))
 }
 
 /// How many arguments a command takes, read off its usage: `[OPTIONS] CONTAINER [CONTAINER...]` takes at least one.
@@ -142,6 +173,7 @@ pub(crate) fn finish(leaf: &Leaf, error: Error) -> Error {
         return error;
     }
     let exit = error.exit.unwrap_or(ENGINE);
+    let error = if ours { error.named() } else { error };
     error.exit(exit).footer(more(&format!("skiff {}", leaf.top)))
 }
 
@@ -230,6 +262,6 @@ mod tests {
         insta::assert_snapshot!(said("volume create a b"), @"'skiff volume create' requires at most 1 argument [1]");
         insta::assert_snapshot!(said("imags"), @"unknown command: skiff imags [1] Did you mean image or images?");
         insta::assert_snapshot!(said("container foo"), @"unknown command: skiff container foo [1]");
-        insta::assert_snapshot!(said("stop -t x c"), @r#"invalid argument "x" for "--timeout" flag: invalid digit found in string [125]"#);
+        insta::assert_snapshot!(said("stop -t x c"), @r#"invalid argument "x" for "-t, --timeout" flag: invalid digit found in string [125]"#);
     }
 }

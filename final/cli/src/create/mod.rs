@@ -38,7 +38,7 @@ pub(crate) use process::{Process, environment, restart_policy};
 pub(crate) use resources::Resources;
 pub(crate) use streams::{Connected, Streams};
 
-use crate::error::{During as _, ENGINE, Error, Result};
+use crate::error::{ENGINE, Error, Opening as _, Result};
 
 /// All flags of `create`, and the image with its command.
 #[derive(Debug, Args)]
@@ -117,6 +117,6 @@ fn empty() -> HashMap<(), ()> {
 
 /// The text of a file that a flag names.
 fn read_file(path: &Path) -> Result<String> {
-    let bytes = std::fs::read(path).during("open", path.display())?;
+    let bytes = std::fs::read(path).opening(path.display())?;
     String::from_utf8(bytes).map_err(|_| Error::new(format!("cannot use {}: it is not text", path.display())))
 }

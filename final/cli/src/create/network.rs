@@ -144,12 +144,17 @@ impl Network {
         first.ipv4 = first.ipv4.take().or_else(|| self.ip.clone());
         first.ipv6 = first.ipv6.take().or_else(|| self.ip6.clone());
         first.mac = first.mac.take().or_else(|| self.mac_address.clone());
+        if let Some(mac) = first.mac.as_deref().filter(|mac| !is_hardware_address(mac)) {
+            return Err(Error::new(format!("{mac} is not a valid mac address")));
+        }
         let own = !first.aliases.is_empty() || first.ipv4.is_some() || first.ipv6.is_some();
         if own && !is_user_defined(&first.name) {
-            return Err(Error::new(format!(
-                "aliases and addresses can only be given in a user-defined network, and {} is not one",
-                first.name
-            ))
+            let what = if first.ipv4.is_some() || first.ipv6.is_some() {
+                "user specified IP address is supported on user defined networks only"
+            } else {
+                "network-scoped alias is supported only for containers in user defined networks"
+            };
+            return Err(Error::new(what)
             .hint("Make one with `skiff network create` and name it with --network."));
         }
         Ok(all)
@@ -185,7 +190,13 @@ pub(crate) fn address(text: &str) -> Result<String, String> {
     text.trim()
         .parse::<IpAddr>()
         .map(|address| address.to_string())
-        .map_err(|_| format!("\"{text}\" is not an ip address"))
+        .map_err(|_| format!("IP address is not correctly formatted: {text}"))
+}
+
+/// Six pairs of hexadecimal digits.
+fn is_hardware_address(text: &str) -> bool {
+    let pair = |pair: &str| pair.len() == 2 && pair.bytes().all(|digit| digit.is_ascii_hexdigit());
+    text.split([':', '-']).count() == 6 && text.split([':', '-']).all(pair)
 }
 
 /// `NAME:ADDRESS` or `NAME=ADDRESS`; the API knows only the colon.

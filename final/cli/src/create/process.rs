@@ -83,7 +83,7 @@ pub(crate) fn environment(
     let mut all = Vec::new();
     for file in files {
         let found = key_value::file(&read_file(file)?, look_up);
-        all.extend(found.map_err(|why| Error::new(format!("cannot use {}: {why}", file.display())))?);
+        all.extend(found.map_err(|why| Error::new(format!("invalid env file ({}): {why}", file.display())))?);
     }
     for variable in variables {
         all.push(key_value::environment(variable, look_up).map_err(Error::new)?);

@@ -48,7 +48,7 @@ impl Message {
         let message = self.error_detail.as_ref().map(|detail| detail.message.clone()).or_else(|| self.error.clone())?;
         // The status is lost in the stream; these are the words of a missing image.
         let missing = message.contains("not found") || message.contains("manifest unknown");
-        Some(Error::refused(if missing { 404 } else { 500 }, &message))
+        Some(Error::midway(if missing { 404 } else { 500 }, &message))
     }
 
     fn position(&self) -> Option<(u64, u64)> {

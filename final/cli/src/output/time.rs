@@ -83,7 +83,7 @@ fn api(then: Timestamp) -> String {
 }
 
 fn bad_moment(text: &str) -> Error {
-    Error::new(format!("cannot understand the time {text}"))
+    Error::new(format!("failed to parse value as time or duration: \"{text}\""))
         .hint("Write it as 2026-11-24T09:10:45Z, as seconds since 1970, or as a length of time before now: 10m, 1h30m.")
 }
 

@@ -23,7 +23,7 @@ pub(crate) fn call(name: &str, arguments: &[Value]) -> Result<Value, Fault> {
         "len" => exactly(1).and_then(|()| length(arguments)),
         "not" => exactly(1).map(|()| (!arguments.iter().all(Value::truth)).into()),
         "join" => exactly(2).and_then(|()| join(arguments, &text(1))),
-        "split" => exactly(2).map(|()| Value::List(text(0).split(&text(1)).map(Into::into).collect())),
+        "split" => exactly(2).map(|()| split(&text(0), &text(1))),
         "truncate" => exactly(2).map(|()| text(0).chars().take(number(arguments, 1)).collect::<String>().into()),
         "pad" => exactly(3).map(|()| pad(&text(0), number(arguments, 1), number(arguments, 2)).into()),
         "index" => index(arguments),
@@ -46,6 +46,14 @@ pub(crate) fn call(name: &str, arguments: &[Value]) -> Result<Value, Fault> {
 /// An argument as a count; negative ones and what is no number are 0.
 fn number(arguments: &[Value], place: usize) -> usize {
     arguments.get(place).and_then(Value::as_integer).and_then(|number| number.try_into().ok()).unwrap_or(0)
+}
+
+/// The pieces between the separators; every character by itself when there is no separator.
+fn split(text: &str, separator: &str) -> Value {
+    Value::List(match separator {
+        "" => text.chars().map(|c| c.to_string().into()).collect(),
+        _ => text.split(separator).map(Into::into).collect(),
+    })
 }
 
 /// Every word with a capital.

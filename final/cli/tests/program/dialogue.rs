@@ -88,7 +88,7 @@ fn an_error_in_the_middle_of_a_pull_ends_it() {
         _ => Answer::Plain(404, r#"{"message":"No such image: image:latest"}"#),
     });
     let output = daemon.output(&["pull", "-q", "image"]);
-    assert_eq!(said(&output), ("", "skiff: disk full\n", 1));
+    assert_eq!(said(&output), ("", "disk full\n", 1));
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn why_a_program_does_not_start_decides_about_the_status() {
         _ => container(method, path, before),
     });
     let output = daemon.output(&["run", "image", "nosuch"]);
-    let message = "skiff: exec: \"nosuch\": executable file not found in $PATH\n\
+    let message = "skiff: Error response from daemon: exec: \"nosuch\": executable file not found in $PATH\n\
         hint: Is the command in the image, and in its PATH?\n\nRun 'skiff run --help' for more information\n";
     assert_eq!(said(&output), ("", message, 127));
     assert_eq!(daemon.output(&["run", "image", "/etc"]).status.code(), Some(126));
@@ -129,7 +129,7 @@ fn several_things_are_done_and_those_that_fail_are_told_in_the_end() {
         _ => Answer::Plain(204, ""),
     });
     let output = daemon.output(&["rm", "a", "gone", "b"]);
-    let message = "skiff: No such container: gone\nhint: `skiff ps -a` lists all containers.\n";
+    let message = "Error response from daemon: No such container: gone\nhint: `skiff ps -a` lists all containers.\n";
     assert_eq!(said(&output), ("a\nb\n", message, 1));
 }
 
@@ -153,11 +153,11 @@ fn a_daemon_that_is_not_there_is_named() {
             Command::new(env!("CARGO_BIN_EXE_skiff")).args(["-H", "unix:///no/such/socket"]).args(arguments).output();
         output.unwrap()
     };
-    let message = "skiff: Cannot connect to the Skiff daemon at unix:///no/such/socket. Is skiffd running?\n\
+    let message = "Cannot connect to the Skiff daemon at unix:///no/such/socket. Is skiffd running?\n\
         hint: There is no such socket. Check -H and DOCKER_HOST, or start skiffd.\n";
     assert_eq!(said(&skiff(&["ps"])), ("", message, 1));
     let run = skiff(&["run", "image"]);
-    assert_eq!((run.status.code(), text(&run.stderr).starts_with(message)), (Some(125), true));
+    assert_eq!((run.status.code(), text(&run.stderr).starts_with(&format!("skiff: {message}"))), (Some(125), true));
 }
 
 #[test]

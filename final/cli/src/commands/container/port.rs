@@ -53,6 +53,11 @@ impl Execute for Port {
         match &self.port {
             None => output::print(all(&ports))?,
             Some(port) => {
+                let number = port.split('/').next().unwrap_or_default();
+                if number.parse::<u16>().is_err() {
+                    let why = format!("strconv.ParseUint: parsing \"{number}\": invalid syntax");
+                    return Err(Error::new(format!("Error: invalid port ({number}): {why}")));
+                }
                 let missing = || Error::new(format!("Error: No public port '{port}' published for {}", self.container));
                 output::print(one(&ports, port).ok_or_else(missing)?)?;
             }

@@ -5,7 +5,7 @@ use clap::Args;
 use super::path;
 use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The arguments.
 #[derive(Debug, Args)]
@@ -21,7 +21,9 @@ impl Execute for Rename {
     const ABOUT: &'static str = "Give a container another name";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
-        client.send(Request::post(format!("{}/rename", path(&self.container))).query("name", &self.name)).await?;
+        let request = Request::post(format!("{}/rename", path(&self.container))).query("name", &self.name);
+        let failed = || Error::new(format!("Error: failed to rename container named {}", self.container));
+        client.send(request).await.map_err(|error| error.and(failed()))?;
         Ok(DONE)
     }
 }

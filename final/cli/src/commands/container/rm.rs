@@ -4,9 +4,8 @@ use clap::Args;
 
 use super::path;
 use crate::client::{Client, Request};
-use crate::commands::{Execute, Exit, each};
+use crate::commands::{DONE, Execute, Exit, each};
 use crate::error::Result;
-use crate::output;
 
 /// The flags and arguments.
 #[derive(Debug, Args)]
@@ -32,15 +31,12 @@ impl Execute for Rm {
         let remove = async |name: &str| {
             let request = Request::delete(path(name.trim_matches('/')));
             let request = request.flag("v", self.volumes).flag("link", self.link).flag("force", self.force);
-            match client.send(request).await {
-                // What is gone need not be removed by force.
-                Err(error) if self.force && error.is_not_found() => {
-                    output::notice(&error.message);
-                    Ok(())
-                }
-                other => other,
-            }
+            client.send(request).await
         };
-        each(&self.containers, remove).await
+        match each(&self.containers, remove).await {
+            // What is gone need not be removed by force.
+            Err(error) if self.force => error.except_not_found().map_or(Ok(DONE), Err),
+            other => other,
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! `start`: start containers again, and stay with one.
 
+use std::cell::RefCell;
+
 use clap::Args;
 
 use super::run::{Keys, attach, keys, wait};
@@ -38,8 +40,14 @@ impl Execute for Start {
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         if !self.attach && !self.interactive {
-            let start = async |name: &str| client.send(Request::post(format!("{}/start", path(name)))).await;
-            return each(&self.containers, start).await;
+            let failed = RefCell::new(Vec::new());
+            let start = async |name: &str| {
+                let started = client.send(Request::post(format!("{}/start", path(name)))).await;
+                started.inspect_err(|_| failed.borrow_mut().push(name.to_owned()))
+            };
+            let all = each(&self.containers, start).await;
+            let names = failed.borrow().join(", ");
+            return all.map_err(|error| error.and(Error::new(format!("Error: failed to start containers: {names}"))));
         }
         match self.containers.as_slice() {
             [container] => self.attached(client, container).await,

@@ -8,7 +8,7 @@ use super::load::standard_input;
 use super::pull::Reference;
 use crate::client::{Client, Lines, Request, Upload};
 use crate::commands::{DONE, Execute, Exit};
-use crate::error::{During as _, Result};
+use crate::error::{Opening as _, Result};
 use crate::output::progress::{self, To};
 
 /// The flags and arguments.
@@ -38,7 +38,7 @@ impl Execute for Import {
         let file = match self.source.as_str() {
             _ if url => None,
             "-" => Some(standard_input()?),
-            path => Some(File::open(path).during("open", path)?),
+            path => Some(File::open(path).opening(path)?),
         };
         if let Some(name) = &self.name {
             Reference::parse(name)?;

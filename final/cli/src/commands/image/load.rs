@@ -9,7 +9,7 @@ use clap::Args;
 
 use crate::client::{Client, Lines, Request, Upload};
 use crate::commands::{DONE, Execute, Exit};
-use crate::error::{During as _, Error, Result};
+use crate::error::{During as _, Error, Opening as _, Result};
 use crate::output::progress::{self, To};
 
 /// The flags.
@@ -32,7 +32,7 @@ impl Execute for Load {
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let file = match &self.input {
-            Some(path) => File::open(path).during("open", path.display())?,
+            Some(path) => File::open(path).opening(path.display())?,
             None if io::stdin().is_terminal() => {
                 return Err(Error::new("there is no archive to read: standard input is a terminal")
                     .hint("Name the archive with -i, or send it in: skiff load < image.tar"));

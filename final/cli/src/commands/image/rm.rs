@@ -47,7 +47,7 @@ impl Execute for Rm {
             }
             match client.json::<Vec<Removed>>(request).await {
                 Ok(removed) => output::print(lines(&removed))?,
-                Err(error) if self.force && error.is_not_found() => output::notice(&error.message),
+                Err(error) if self.force && error.is_not_found() => output::notice(error.sentence()),
                 Err(error) => errors.push(error),
             }
         }

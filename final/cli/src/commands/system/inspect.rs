@@ -48,13 +48,19 @@ impl Execute for Inspect {
             Some(name) => match KINDS.iter().find(|(known, _)| *known == name) {
                 Some((_, kind)) => vec![*kind],
                 None => {
-                    return Err(Error::new(format!("unknown type: \"{name}\""))
-                        .hint("It is one of container, image, network, volume."));
+                    return Err(unknown(name));
                 }
             },
         };
         show(client, &self.names, &kinds, self.format.as_deref(), self.size).await
     }
+}
+
+/// Docker's list, though we have no swarm and no plugins to inspect.
+fn unknown(kind: &str) -> Error {
+    let all = r#""config", "container", "image", "network", "node", "plugin", "secret", "service", "task", "volume""#;
+    Error::new(format!("unknown type: \"{kind}\": must be one of {all}"))
+        .hint("Here it is one of container, image, network, volume.")
 }
 
 /// Shows the things of these names. Those that exist are shown even when others do not.
@@ -82,6 +88,8 @@ pub(crate) async fn show(
     match template {
         None if format.is_some() => output::line(parse(&all)?.to_json())?,
         None => output::print(pretty(&all))?,
+        // As docker: an empty line where there is nothing to fill the template with.
+        Some(_) if documents.is_empty() => output::line("")?,
         Some(template) => {
             for document in &documents {
                 output::line(template.render(&Data::new(parse(document)?))?)?;
