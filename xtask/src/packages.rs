@@ -27,6 +27,8 @@ pub(crate) const PEERS: &[Package] = &[
     ("crun", "/usr/bin/crun"),
     ("runc", "/usr/sbin/runc"),
     ("curl", "/usr/bin/curl"),
+    ("python3-docker", "/usr/lib/python3/dist-packages/docker/__init__.py"),
+    ("docker-compose", "/usr/bin/docker-compose"),
 ];
 
 /// What only benchmarks need: whole engines.

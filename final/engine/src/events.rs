@@ -9,6 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use bollard_stubs::models::{EventActor, EventMessage, EventMessageScopeEnum, EventMessageTypeEnum};
 use futures_util::{Stream, StreamExt, stream};
 use jiff::Timestamp;
+use serde::Serialize;
 use tokio::sync::broadcast;
 use tokio_stream::wrappers::BroadcastStream;
 
@@ -75,6 +76,38 @@ impl Events {
         let coming = BroadcastStream::new(now).filter_map(|event| async { event.ok() }).take_until(end);
         stream::iter(past.into_iter().filter(move |event| until.is_none_or(|until| moment(event) <= until)))
             .chain(coming)
+    }
+}
+
+/// An event with the three fields of old that clients up to 1.51 still read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Event {
+    /// The action again, for containers and images.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status: Option<String>,
+    /// The actor's id again.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<String>,
+    /// A container's image.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<String>,
+    /// What it is today.
+    #[serde(flatten)]
+    message: EventMessage,
+}
+
+impl From<EventMessage> for Event {
+    fn from(message: EventMessage) -> Self {
+        let actor = message.actor.as_ref();
+        let container = message.typ == Some(EventMessageTypeEnum::CONTAINER);
+        let old = container || message.typ == Some(EventMessageTypeEnum::IMAGE);
+        let image = actor.and_then(|actor| actor.attributes.as_ref()?.get("image").cloned());
+        Self {
+            status: message.action.clone().filter(|_| old),
+            id: actor.and_then(|actor| actor.id.clone()).filter(|_| old),
+            from: image.filter(|_| container),
+            message,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use namespaces::Context;
 
 use crate::engine::Engine;
 use crate::error::Result;
+use crate::events::Event;
 use crate::filters::Filters;
 use crate::uses::Counts;
 
@@ -122,7 +123,7 @@ impl Engine {
         since: Option<Timestamp>,
         until: Option<Timestamp>,
         filters: Filters,
-    ) -> Result<impl Stream<Item = EventMessage> + Send + use<>> {
+    ) -> Result<impl Stream<Item = Event> + Send + use<>> {
         filters.only(&[
             "container",
             "daemon",
@@ -140,7 +141,7 @@ impl Engine {
             "service",
         ])?;
         let events = self.events.subscribe(since, until);
-        Ok(events.filter(move |event| std::future::ready(passes(event, &filters))))
+        Ok(events.filter(move |event| std::future::ready(passes(event, &filters))).map(Event::from))
     }
 
     /// Made once and kept, so that a client can tell two engines apart.

@@ -24,12 +24,11 @@ impl Containers {
             let asked = container.asked();
             let mut networks = asked.networks.clone();
             change(&asked.name, &mut networks)?;
-            // The network of `NetworkMode` is claimed whatever the list says: it goes over to another one with its entry.
+            // The network of `NetworkMode` is claimed whatever the list says, so it must be one of the list: compose takes a
+            // container out of its only network and puts it in again.
             let mode = asked.host.network_mode.clone().unwrap_or_default();
-            let lost = asked.networks.contains_key(&mode) && !networks.contains_key(&mode);
-            let mut rest: Vec<_> = networks.keys().cloned().collect();
-            rest.sort();
-            let next = rest.into_iter().next().unwrap_or_else(|| "none".to_owned());
+            let lost = !networks.contains_key(&mode) && (asked.networks.contains_key(&mode) || mode == "none");
+            let next = networks.keys().min().cloned().unwrap_or_else(|| "none".to_owned());
             container.ask(|asked| {
                 asked.networks = networks;
                 if lost {

@@ -13,7 +13,7 @@ use super::container::{ASKED, Container};
 use super::record::{Asked, Mounted, State};
 use super::request::{check, defaults, merge, mounts};
 use super::{Containers, blocking, names};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 use crate::networks::Wishes;
 use crate::record::{self, Durability};
 
@@ -103,7 +103,7 @@ impl Containers {
         let mut mounts = Vec::new();
         for text in host.volumes_from.iter().flatten() {
             let (name, mode) = text.split_once(':').unwrap_or((text, "rw"));
-            let other = self.find(name)?.asked();
+            let other = self.find(name).map_err(|error| Error { kind: Kind::Invalid, ..error })?.asked();
             for mut mounted in other.mounts.iter().cloned() {
                 mounted.attachment.mount.attributes.readonly |= mode == "ro";
                 mounts.push(mounted);

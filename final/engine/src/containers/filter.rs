@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use jiff::Timestamp;
+use regex_lite::Regex;
 
 use super::Containers;
 use super::container::Container;
@@ -108,17 +109,9 @@ impl Containers {
     }
 }
 
-/// A part of the name, with or without its slash; `^` and `$` bind it to the beginning and the end.
+/// A regular expression that is found in the name, with or without its slash. One that cannot be read fits nothing.
 fn name_fits(pattern: &str, name: &str) -> bool {
-    let (begin, pattern) = pattern.strip_prefix('^').map_or((false, pattern), |rest| (true, rest));
-    let (end, pattern) = pattern.strip_suffix('$').map_or((false, pattern), |rest| (true, rest));
-    let (slash, pattern) = pattern.strip_prefix('/').map_or((false, pattern), |rest| (true, rest));
-    match (begin || slash, end) {
-        (true, true) => name == pattern,
-        (true, false) => name.starts_with(pattern),
-        (false, true) => name.ends_with(pattern),
-        (false, false) => name.contains(pattern),
-    }
+    Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(name) || pattern.is_match(&format!("/{name}")))
 }
 
 /// By the volume's name or the place inside.
@@ -160,10 +153,12 @@ mod tests {
 
     #[test]
     fn names_fit_in_parts() {
-        for (pattern, name) in [("eb", "web"), ("^we", "web"), ("b$", "web"), ("^/web$", "web"), ("/w", "web")] {
+        for (pattern, name) in
+            [("eb", "web"), ("^we", "web"), ("b$", "web"), ("^/web$", "web"), ("/w", "web"), ("^(x|web)$", "web")]
+        {
             assert!(name_fits(pattern, name), "{pattern}");
         }
-        for (pattern, name) in [("^eb", "web"), ("we$", "web"), ("/eb", "web")] {
+        for (pattern, name) in [("^eb", "web"), ("we$", "web"), ("/eb", "web"), ("(", "web")] {
             assert!(!name_fits(pattern, name), "{pattern}");
         }
     }

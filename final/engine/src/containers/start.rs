@@ -180,6 +180,7 @@ impl Containers {
             shared: self.shared_namespaces(&asked.host)?,
             devices: devices::look_up(&asked.host)?,
             throttles: devices::throttles(&asked.host)?,
+            weights: devices::weights(&asked.host)?,
         })?;
         Ok((monitor, ending, plan))
     }

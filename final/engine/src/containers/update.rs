@@ -22,8 +22,7 @@ impl Containers {
                     "Restart policy cannot be updated because AutoRemove is enabled for the container",
                 ));
             }
-            let limits = limits::of(&host)?;
-            limits.validate().map_err(Error::refusal)?;
+            let limits = limits::checked(&host)?;
             if container.status().has_process() {
                 this.with_cgroup(&container, move |cgroup| cgroup.update(&limits)).await?;
             }
@@ -53,6 +52,11 @@ fn changed(mut host: HostConfig, body: ContainerUpdateBody) -> HostConfig {
     set(&mut host.nano_cpus, body.nano_cpus);
     set(&mut host.pids_limit, body.pids_limit);
     set(&mut host.blkio_weight, body.blkio_weight);
+    set(&mut host.blkio_weight_device, body.blkio_weight_device);
+    set(&mut host.blkio_device_read_bps, body.blkio_device_read_bps);
+    set(&mut host.blkio_device_write_bps, body.blkio_device_write_bps);
+    set(&mut host.blkio_device_read_iops, body.blkio_device_read_iops);
+    set(&mut host.blkio_device_write_iops, body.blkio_device_write_iops);
     let named = body
         .restart_policy
         .filter(|policy| policy.name.is_some_and(|name| name != bollard_stubs::models::RestartPolicyNameEnum::EMPTY));

@@ -39,8 +39,11 @@ impl Images {
     pub fn open(config: &Config, events: &Arc<Events>) -> Result<Self> {
         let store = Store::open(&config.data_root)?;
         crate::hello::ensure(&store)?;
-        let registries =
-            RegistryOptions { mirrors: config.registry_mirrors.clone(), insecure: config.insecure_registries.clone() };
+        let registries = RegistryOptions {
+            mirrors: config.registry_mirrors.clone(),
+            insecure: config.insecure_registries.clone(),
+            ..RegistryOptions::default()
+        };
         Ok(Self { store: Arc::new(store), registries, events: Arc::clone(events) })
     }
 

@@ -233,7 +233,7 @@ fn credentials(header: &str) -> Result<Option<Credentials>> {
         return Err(Error::unsupported("logging in to a registry with an identity token is not supported yet"));
     }
     let known = !login.username.is_empty();
-    Ok(known.then_some(Credentials { username: login.username, password: login.password }))
+    Ok(known.then_some(Credentials { username: login.username, password: login.password, ..Credentials::default() }))
 }
 
 #[cfg(test)]

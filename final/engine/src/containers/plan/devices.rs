@@ -4,8 +4,8 @@ use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
-use bollard_stubs::models::{HostConfig, ThrottleDevice};
-use cgroups::{DeviceKind, DeviceRule, Throttle};
+use bollard_stubs::models::{HostConfig, ResourcesBlkioWeightDevice, ThrottleDevice};
+use cgroups::{DeviceKind, DeviceRule, DeviceWeight, Throttle};
 use namespaces::{Context, Device};
 use rustix::fs::{major, minor};
 
@@ -161,6 +161,17 @@ pub(crate) fn throttles(host: &HostConfig) -> Result<Vec<Throttle>> {
         }
     }
     Ok(throttles)
+}
+
+/// The block devices whose use is weighed against others'.
+pub(crate) fn weights(host: &HostConfig) -> Result<Vec<DeviceWeight>> {
+    let look = |wanted: &ResourcesBlkioWeightDevice| {
+        let path = PathBuf::from(wanted.path.clone().unwrap_or_default());
+        let (major, minor) = HostDevice::look(&path, &path, "r")?.number;
+        let weight = wanted.weight.and_then(|weight| u16::try_from(weight).ok()).unwrap_or(0);
+        Ok(DeviceWeight { major, minor, weight })
+    };
+    host.blkio_weight_device.iter().flatten().map(look).collect()
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use bollard_stubs::models::HostConfig;
 use cgroups::Limits;
 
+use super::devices;
 use crate::error::{Error, Result};
 
 /// The limits of `HostConfig`, without those that have devices in them. 0 is the API's word for "not limited".
@@ -27,6 +28,19 @@ pub(crate) fn of(host: &HostConfig) -> Result<Limits> {
         Some(nano) => limits.nano_cpus(nano),
         None => limits,
     })
+}
+
+/// [`of`] with the limits of block devices, all checked: in docker's words where it has some, else in the chapter's.
+pub(crate) fn checked(host: &HostConfig) -> Result<Limits> {
+    let mut limits = of(host)?;
+    if limits.memory.is_some_and(|bytes| (1..6 << 20).contains(&bytes)) {
+        return Err(Error::invalid("Minimum memory limit allowed is 6MB")
+            .hint("With less, a program is killed before its first instruction."));
+    }
+    limits.throttles = devices::throttles(host)?;
+    limits.blkio_weight_devices = devices::weights(host)?;
+    limits.validate().map_err(Error::refusal)?;
+    Ok(limits)
 }
 
 fn size(what: &str, value: Option<i64>) -> Result<Option<u64>> {

@@ -50,6 +50,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) devices: Vec<HostDevice>,
     /// Block devices whose use is limited.
     pub(crate) throttles: Vec<cgroups::Throttle>,
+    /// Block devices whose use is weighed.
+    pub(crate) weights: Vec<cgroups::DeviceWeight>,
 }
 
 /// First processes of the containers whose namespaces are shared (`container:ID`).
@@ -124,6 +126,7 @@ fn cgroup(facts: &Facts<'_>) -> Result<cgroups::Plan> {
     let host = &facts.asked.host;
     let mut limits = limits::of(host)?;
     limits.throttles.clone_from(&facts.throttles);
+    limits.blkio_weight_devices.clone_from(&facts.weights);
     limits.devices = match host.privileged {
         Some(true) => None,
         _ => Some(devices::rules(host, &facts.devices)?),

@@ -38,6 +38,7 @@ fn planned(config: ContainerConfig, host: HostConfig, change: impl FnOnce(&mut F
         shared: Shared::default(),
         devices: Vec::new(),
         throttles: Vec::new(),
+        weights: Vec::new(),
     };
     change(&mut facts);
     let mut plan = serde_json::to_value(plan(&facts).unwrap()).unwrap();

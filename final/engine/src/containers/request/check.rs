@@ -17,11 +17,7 @@ pub(crate) fn check(config: &ContainerConfig, host: &HostConfig) -> Result<Vec<S
     not_here(host)?;
     security::of(host)?;
     log::check(host)?;
-    let limits = limits::of(host)?;
-    if limits.memory.is_some_and(|bytes| (1..6 << 20).contains(&bytes)) {
-        return Err(Error::invalid("Minimum memory limit allowed is 6MB"));
-    }
-    limits.validate().map_err(Error::refusal)?;
+    limits::checked(host)?;
     config.healthcheck.as_ref().map_or(Ok(()), health::validate)?;
     Ok(Vec::new())
 }
@@ -119,7 +115,6 @@ fn not_here(host: &HostConfig) -> Result<()> {
     let lacking = [
         (some(host.device_requests.iter().flatten().count()), "device requests (--gpus)"),
         (some(host.storage_opt.iter().flatten().count()), "storage options (--storage-opt)"),
-        (some(host.blkio_weight_device.iter().flatten().count()), "block I/O weights per device"),
         (positive(host.cpu_realtime_period) || positive(host.cpu_realtime_runtime), "real-time scheduling limits"),
         (positive(host.cpu_count) || positive(host.cpu_percent), "Windows' processor limits"),
         (positive(host.io_maximum_iops) || positive(host.io_maximum_bandwidth), "Windows' disk limits"),
