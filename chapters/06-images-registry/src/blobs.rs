@@ -3,12 +3,12 @@
 //! A blob is written under a temporary name while its digest is computed, synced, and renamed when the digest is the
 //! one that was expected. What has a final name is whole.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use namespaces::{Context, Failure};
 use unionfs::{Digest, Hasher};
@@ -31,24 +31,27 @@ pub struct Blobs {
     next: AtomicU64,
     /// Blobs and layers that a pull or load under way relies on, although no image does yet.
     pins: Mutex<HashMap<Digest, usize>>,
+    /// Blobs that are being downloaded.
+    claims: Arc<Mutex<HashSet<Digest>>>,
 }
 
 impl Blobs {
-    /// The blobs of the layout at `layout`. What an interrupted write left there is removed.
+    /// The blobs of the layout at `layout`. What an interrupted write left there is removed, except for the beginnings of
+    /// downloads ([`Blobs::resume`]).
     /// A blob under its temporary name when the store is opened is from a process that did not get to the end: the lock
     /// says that nobody is writing now.
     pub(crate) fn open(layout: &Path) -> Result<Self> {
         let (directory, unfinished) = (layout.join("blobs/sha256"), layout.join("unfinished"));
-        match fs::remove_dir_all(&unfinished) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                Err(error).during("remove", unfinished.display())?;
-            }
-            _ => {}
-        }
         for each in [&directory, &unfinished] {
             fs::create_dir_all(each).during("make the directory", each.display())?;
         }
-        Ok(Self { directory, unfinished, next: AtomicU64::new(0), pins: Mutex::default() })
+        let blobs =
+            Self { directory, unfinished, next: AtomicU64::new(0), pins: Mutex::default(), claims: Arc::default() };
+        for name in names(&blobs.unfinished)?.into_iter().filter(|name| Digest::from_hex(name).is_err()) {
+            let path = blobs.unfinished.join(name);
+            fs::remove_file(&path).during("remove", path.display())?;
+        }
+        Ok(blobs)
     }
 
     /// Where the blob is, or would be.
@@ -121,8 +124,28 @@ impl Blobs {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let path = self.unfinished.join(number.to_string());
         let file = File::create_new(&path).during("make the file", path.display())?;
-        let place = Unfinished { path, directory: self.directory.clone() };
-        Ok(BlobWriter { file, place, hasher: Hasher::default() })
+        let place = Unfinished { path, directory: self.directory.clone(), spared: false, _claim: None };
+        Ok(BlobWriter { file, place, hasher: Hasher::default(), replayed: 0 })
+    }
+
+    /// Goes on with the download of a blob of at most `size` bytes where an earlier one stopped; also returns what that one
+    /// has left. Those bytes must be written once more, before all others: they are hashed then, but stay where they are.
+    ///
+    /// Two downloads of the same blob at once do not share a file: the second begins one of its own.
+    pub(crate) fn resume(&self, digest: &Digest, size: u64) -> Result<(BlobWriter, Option<File>)> {
+        let Some(claim) = Claim::make(&self.claims, *digest) else { return Ok((self.writer()?, None)) };
+        let path = self.unfinished.join(digest.hex());
+        let open = File::options().read(true).append(true).create(true).open(&path);
+        let file = open.during("make the file", path.display())?;
+        let mut there = file.metadata().during("look at", path.display())?.len();
+        if there > size {
+            file.set_len(0).during("truncate", path.display())?;
+            there = 0;
+        }
+        let earlier = File::open(&path).during("open", path.display())?;
+        let place = Unfinished { path, directory: self.directory.clone(), spared: false, _claim: Some(claim) };
+        let writer = BlobWriter { file, place, hasher: Hasher::default(), replayed: there };
+        Ok((writer, (there > 0).then_some(earlier)))
     }
 
     /// Removes a blob if it is here; returns whether it was.
@@ -136,9 +159,17 @@ impl Blobs {
 
     /// The digests of all blobs.
     pub(crate) fn list(&self) -> Result<Vec<Digest>> {
-        let entries = fs::read_dir(&self.directory).during("list", self.directory.display())?;
-        let name = |entry: io::Result<fs::DirEntry>| entry.ok()?.file_name().into_string().ok();
-        Ok(entries.filter_map(name).filter_map(|name| Digest::from_hex(&name).ok()).collect())
+        Ok(names(&self.directory)?.iter().filter_map(|name| Digest::from_hex(name).ok()).collect())
+    }
+
+    /// The blobs whose download has begun and not ended.
+    pub(crate) fn begun(&self) -> Result<Vec<Digest>> {
+        Ok(names(&self.unfinished)?.iter().filter_map(|name| Digest::from_hex(name).ok()).collect())
+    }
+
+    /// Where the beginning of a blob is.
+    pub(crate) fn begun_path(&self, digest: &Digest) -> PathBuf {
+        self.unfinished.join(digest.hex())
     }
 
     /// Keeps these blobs and layers from being removed until the pin is dropped.
@@ -177,17 +208,49 @@ impl Drop for Pin<'_> {
     }
 }
 
+/// The names in a directory. One that is not UTF-8 is not ours.
+fn names(directory: &Path) -> Result<Vec<String>> {
+    let entries = fs::read_dir(directory).during("list", directory.display())?;
+    Ok(entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect())
+}
+
+/// The right to write the beginning of a blob.
+#[derive(Debug)]
+struct Claim {
+    claims: Arc<Mutex<HashSet<Digest>>>,
+    digest: Digest,
+}
+
+impl Claim {
+    /// None when somebody else has it.
+    fn make(claims: &Arc<Mutex<HashSet<Digest>>>, digest: Digest) -> Option<Self> {
+        let new = claims.lock().unwrap_or_else(PoisonError::into_inner).insert(digest);
+        new.then(|| Self { claims: Arc::clone(claims), digest })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.digest);
+    }
+}
+
 /// A file that goes away unless it is given its name.
 #[derive(Debug)]
 struct Unfinished {
     path: PathBuf,
     directory: PathBuf,
+    /// Whether it stays, for the next download to go on with.
+    spared: bool,
+    _claim: Option<Claim>,
 }
 
 impl Drop for Unfinished {
     fn drop(&mut self) {
-        // After `keep` it is no longer there; and nobody can be told here. The next open tries again.
-        let _ = fs::remove_file(&self.path);
+        if !self.spared {
+            // After `keep` it is no longer there; and nobody can be told here. The next open tries again.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -199,14 +262,23 @@ pub(crate) struct BlobWriter {
     place: Unfinished,
     /// The digest is computed as the bytes come: nothing is read again for it.
     hasher: Hasher,
+    /// So many of the next bytes are in the file already.
+    replayed: u64,
 }
 
 impl BlobWriter {
     /// Adds bytes.
     pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        self.file.write_all(bytes).during("write", self.place.path.display())?;
         self.hasher.update(bytes);
-        Ok(())
+        let there = usize::try_from(self.replayed).unwrap_or(usize::MAX).min(bytes.len());
+        self.replayed -= there as u64;
+        let new = bytes.get(there..).unwrap_or_default();
+        Ok(self.file.write_all(new).during("write", self.place.path.display())?)
+    }
+
+    /// Leaves what is there for the next download to go on with.
+    pub(crate) fn spare(mut self) {
+        self.place.spared = true;
     }
 
     /// There are no more bytes: it is synced, and its digest is known.

@@ -13,13 +13,14 @@
 //! 5. `compression.rs`, `unpack.rs`: how a layer arrives, in one pass.
 //! 6. `load.rs`, `admit.rs`: images from an archive; `import.rs` and `changes.rs`: an image from a bare file system;
 //!    `save.rs`: the way back.
-//! 7. `remove.rs`: names, images and layers go.
+//! 7. `remove.rs`: names, images and layers go; `check.rs`: whether what is here is what it says.
 //! 8. `registry/`: [`pull`], an image from a registry, and [`push`], the way back.
 //! 9. `meter.rs`, `parallel.rs`: progress, and a few threads at a time.
 
 mod admit;
 mod blobs;
 mod changes;
+mod check;
 mod compression;
 mod config;
 mod error;
@@ -39,6 +40,7 @@ mod unpack;
 
 pub use blobs::Blobs;
 pub use changes::apply_changes;
+pub use check::Checked;
 pub use compression::{Compression, decompress};
 pub use config::{Healthcheck, History, ImageConfig, RootFs, RunConfig};
 pub use error::{Error, Kind, Result};
@@ -48,5 +50,6 @@ pub use reference::Reference;
 pub use registry::{
     Credentials, RegistryOptions, Remote, find_or_pull, login, look_up, pull, pull_for, push, registry_of, tags,
 };
+pub use remove::Swept;
 pub use store::Store;
 pub use unionfs::Digest;

@@ -14,7 +14,11 @@
 //! A name with a digest is not counted as a name of its own: it goes with the last tag of its repository.
 
 use std::collections::HashSet;
+use std::fs;
+use std::path::Path;
+use std::time::Duration;
 
+use namespaces::Context as _;
 use unionfs::Digest;
 
 use crate::error::{Error, Kind, Result};
@@ -71,19 +75,33 @@ impl Store {
         self.delete(&gone).map(drop)
     }
 
-    /// Removes every blob and layer that no image refers to: what interrupted pulls have left. To be called when
-    /// nothing else goes on, once after the store was opened.
-    pub fn sweep(&self) -> Result<()> {
+    /// Removes every blob and layer that no image refers to and that has been there for `age`: what interrupted pulls have
+    /// left. With an age, a pull that is tried again soon still finds what the first attempt had fetched.
+    pub fn sweep(&self, age: Duration) -> Result<Swept> {
         let known = self.read();
         let (needed, pinned) = (needed(&known), self.blobs.pinned());
         let free = |digest: &Digest| !needed.contains(digest) && !pinned.contains_key(digest);
+        let mut swept = Swept::default();
         for blob in self.blobs.list()?.iter().filter(|digest| free(digest)) {
-            self.blobs.remove(blob)?;
+            if let Some(bytes) = older(&self.blobs.path(blob), age) {
+                self.blobs.remove(blob)?;
+                swept.add(*blob, bytes);
+            }
+        }
+        for blob in self.blobs.begun()?.iter().filter(|digest| free(digest)) {
+            let path = self.blobs.begun_path(blob);
+            if let Some(bytes) = older(&path, age) {
+                fs::remove_file(&path).during("remove", path.display())?;
+                swept.add(*blob, bytes);
+            }
         }
         for layer in self.layers.list()?.iter().filter(|layer| free(&layer.chain_id)) {
-            self.layers.remove(&layer.chain_id)?;
+            if older(&self.layers.diff(&layer.chain_id).with_file_name("layer.json"), age).is_some() {
+                self.layers.remove(&layer.chain_id)?;
+                swept.add(layer.chain_id, layer.size);
+            }
         }
-        Ok(())
+        Ok(swept)
     }
 
     /// Removes what a failed load or pull has already put in place, unless somebody else needs it too.
@@ -117,6 +135,29 @@ impl Store {
         }
         Ok(removed)
     }
+}
+
+/// What [`Store::sweep`] has removed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Digests of blobs, chain ids of layers.
+    pub digests: Vec<Digest>,
+    /// Bytes that they took.
+    pub bytes: u64,
+}
+
+impl Swept {
+    fn add(&mut self, digest: Digest, bytes: u64) {
+        self.digests.push(digest);
+        self.bytes += bytes;
+    }
+}
+
+/// The length of a file that was last changed at least `age` ago. A clock that was set back makes files young, never old.
+fn older(path: &Path, age: Duration) -> Option<u64> {
+    let data = fs::metadata(path).ok()?;
+    let since = data.modified().ok()?.elapsed().unwrap_or_default();
+    (since >= age).then_some(data.len())
 }
 
 /// Takes those out of the list that are hidden and that no container uses any more.

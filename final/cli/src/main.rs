@@ -9,10 +9,11 @@
 //! 4. `grammar/`: the small languages of those flags.
 //! 5. `client/`: requests, the connection, the version of the API.
 //! 6. `attach/`: a terminal here and a program there.
-//! 7. `output/`: tables, sizes, ages, progress.
-//! 8. `template/`: the language of `--format`.
-//! 9. `daemon.rs`, `sys.rs`: starting the daemon when none runs.
-//! 10. `error.rs`, `hints.rs`, `usage.rs`: what the user reads when something is wrong.
+//! 7. `login/`: who we are to registries: docker's `config.json` and credential helpers.
+//! 8. `output/`: tables, sizes, ages, progress.
+//! 9. `template/`: the language of `--format`.
+//! 10. `daemon.rs`, `sys.rs`: starting the daemon when none runs.
+//! 11. `error.rs`, `hints.rs`, `usage.rs`: what the user reads when something is wrong.
 
 mod attach;
 mod client;
@@ -22,6 +23,7 @@ mod daemon;
 mod error;
 mod grammar;
 mod hints;
+mod login;
 mod output;
 mod sys;
 mod template;

@@ -11,6 +11,7 @@ use crate::client::{Client, Endpoint};
 use crate::commands::{Exit, GROUPS, LEAVES, Leaf};
 use crate::error::{Error, Result};
 use crate::grammar::boolean;
+use crate::login::Logins;
 use crate::usage;
 
 /// Understands the command line and does what it says.
@@ -21,13 +22,14 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Exit> {
         Err(error) => return usage::explain(&error, arguments),
     };
     let host = matches.remove_one::<String>("host");
+    let config = matches.remove_one::<String>("config");
     let endpoint = Endpoint::choose(host.as_deref(), |name| std::env::var(name).ok())?;
     let Some((leaf, matches)) = find(matches) else { return usage::overview(arguments) };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::new(format!("cannot start: {error}")))?;
-    let client = Client::new(endpoint);
+    let client = Client::new(endpoint, Logins::at(config));
     let result = runtime.block_on((leaf.run)(matches, &client));
     // The program ends now; taking everything apart first would only take time.
     std::mem::forget((runtime, client));
@@ -128,7 +130,7 @@ fn root() -> Command {
         .arg(flag("version", "Print the version").short('v').action(ArgAction::Version))
         .arg(flag("host", "Daemon to talk to: unix:///PATH or tcp://HOST:PORT").short('H').value_name("HOST"))
         .arg(flag("debug", "Accepted for docker's sake").short('D').action(ArgAction::SetTrue))
-        .arg(flag("config", "Accepted for docker's sake").value_name("DIRECTORY"))
+        .arg(flag("config", "Where logins to registries are kept").value_name("DIRECTORY"))
         .arg(flag("log-level", "Accepted for docker's sake").short('l').value_name("LEVEL"))
 }
 

@@ -35,12 +35,16 @@ pub(crate) struct Flags {
     /// Group that may use the socket. Docker's own default name; a group that does not exist is no error then.
     #[arg(short = 'G', long, value_name = "GROUP", default_value = "docker")]
     pub(crate) group: String,
-    /// Registry to ask before Docker Hub, as a URL. May be given more than once.
-    #[arg(long = "registry-mirror", value_name = "URL")]
+    /// Registry to ask before Docker Hub, as a URL, or before another one, as HOST=URL. May be given more than once.
+    #[arg(long = "registry-mirror", value_name = "[HOST=]URL")]
     pub(crate) registry_mirrors: Vec<String>,
     /// Registry to speak to over plain HTTP, as HOST[:PORT]. May be given more than once. Loopback always is.
     #[arg(long = "insecure-registry", value_name = "HOST")]
     pub(crate) insecure_registries: Vec<String>,
+    /// Directory with the certificates of registries, as DIR/HOST[:PORT]/ca.crt [default: /etc/skiff/certs.d and
+    /// /etc/docker/certs.d]. May be given more than once.
+    #[arg(long = "registry-certs", value_name = "DIR")]
+    pub(crate) registry_certificates: Vec<PathBuf>,
     /// Name of the default network's bridge, at most 15 bytes [default: skiff0, or one made from DATA_ROOT].
     #[arg(short, long, value_name = "NAME", value_parser = link_name)]
     bridge: Option<String>,

@@ -119,7 +119,10 @@ fn raise_descriptors() {
 
 /// What the engine is told.
 fn config(flags: &Flags) -> Config {
+    let Config { registry_certificates: usual, .. } = Config::default();
+    let own = &flags.registry_certificates;
     Config {
+        registry_certificates: if own.is_empty() { usual } else { own.clone() },
         bridge: flags.bridge(),
         bridge_address: flags.bip,
         mtu: flags.mtu,

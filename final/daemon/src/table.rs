@@ -13,7 +13,7 @@ use axum::routing::{MethodFilter, MethodRouter, delete, get, on, post};
 use skiff_engine::Engine;
 
 use crate::reply::message;
-use crate::routes::{absent, archive, containers, exec, images, networks, streams, system, volumes};
+use crate::routes::{absent, archive, containers, exec, images, networks, registry, streams, system, volumes};
 
 /// One operation of the API.
 pub(crate) struct Operation {
@@ -52,6 +52,10 @@ fn here<H: Handler<T, Engine>, T: 'static>(method: &'static str, path: &'static 
 
 fn absent<H: Handler<T, Engine>, T: 'static>(method: &'static str, path: &'static str, handler: H) -> Operation {
     Operation { support: Support::No, ..here(method, path, handler) }
+}
+
+fn own<H: Handler<T, Engine>, T: 'static>(method: &'static str, path: &'static str, handler: H) -> Operation {
+    Operation { support: Support::Own, ..here(method, path, handler) }
 }
 
 fn swarm(method: &'static str, path: &'static str) -> Operation {
@@ -122,7 +126,7 @@ fn image_operations() -> Vec<Operation> {
         here("POST", "/images/create", images::create),
         here("GET", "/images/{name}/json", images::get).shared(),
         here("GET", "/images/{name}/history", images::get).shared(),
-        absent("POST", "/images/{name}/push", images::post).shared(),
+        here("POST", "/images/{name}/push", images::post).shared(),
         here("POST", "/images/{name}/tag", images::post).shared(),
         here("DELETE", "/images/{name}", images::remove).shared(),
         absent("GET", "/images/search", absent::search),
@@ -131,19 +135,24 @@ fn image_operations() -> Vec<Operation> {
         here("GET", "/images/{name}/get", images::get).shared(),
         here("GET", "/images/get", images::save),
         here("POST", "/images/load", images::load),
-        absent("GET", "/distribution/{name}/json", absent::distribution).shared(),
+        here("GET", "/distribution/{name}/json", registry::distribution).shared(),
     ]
 }
 
 fn system_operations() -> Vec<Operation> {
     vec![
-        absent("POST", "/auth", absent::auth),
+        here("POST", "/auth", registry::login),
         here("GET", "/info", system::info),
         here("GET", "/version", system::version),
         here("GET", "/_ping", system::ping),
         here("HEAD", "/_ping", system::ping),
         here("GET", "/events", system::events),
         here("GET", "/system/df", system::usage),
+        own("POST", "/system/check", system::check)
+            .note("Hashes every blob, compares every layer, removes what nobody needs."),
+        own("GET", "/distribution/{name}/manifest", registry::distribution)
+            .shared()
+            .note("The manifest or index that a registry has, byte for byte."),
         absent("POST", "/session", absent::session).note("BuildKit's own protocol: 501."),
     ]
 }
@@ -228,7 +237,7 @@ pub(crate) fn table(engine: Engine) -> Router {
 fn names_with_slashes() -> Router<Engine> {
     Router::new()
         .route("/images/{*rest}", get(images::get).post(images::post).delete(images::remove))
-        .route("/distribution/{*rest}", get(absent::distribution))
+        .route("/distribution/{*rest}", get(registry::distribution))
         .route("/plugins/{*rest}", get(absent::plugin).post(absent::plugin).delete(absent::plugin))
 }
 

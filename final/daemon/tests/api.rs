@@ -43,7 +43,7 @@ fn what_is_not_there_says_so() {
         ("POST /services/create", 503, "This node is not a swarm manager"),
         ("POST /build", 501, "building images: not supported"),
         ("POST /session", 501, "not supported"),
-        ("GET /distribution/library/busybox/json", 501, "not supported"),
+        ("POST /auth", 400, "EOF while reading"),
         ("POST /plugins/a/b/enable", 501, "plugins: not supported"),
         ("GET /images/team/none/json", 404, "No such image: team/none"),
         ("GET /images/a/b/c/nonsense", 404, "page not found"),
@@ -88,7 +88,9 @@ fn the_past_is_told_until_now() {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs_f64();
     let answer = daemon.get(&format!("/events?since=1&until={now}"));
     assert!(answer.head().contains("transfer-encoding: chunked"), "{}", answer.head());
-    assert!(answer.body().contains(r#""Type":"volume","Action":"create","Actor":{"ID":"data""#), "{}", answer.body());
+    for part in [r#""Type":"volume""#, r#""Action":"create""#, r#""ID":"data""#] {
+        assert!(answer.body().contains(part), "{}", answer.body());
+    }
 }
 
 #[test]

@@ -21,10 +21,13 @@ pub struct Config {
     pub mtu: Option<u32>,
     /// Directory below each cgroup hierarchy under which the containers' own cgroups are made.
     pub cgroup_parent: String,
-    /// Registries asked before the one an image names (`--registry-mirror`), as URLs.
+    /// Registries asked before the one an image names (`--registry-mirror`): `URL` for those of docker.io, `HOST=URL` for
+    /// those of another registry.
     pub registry_mirrors: Vec<String>,
     /// Registries spoken to over plain HTTP (`--insecure-registry`), as `HOST[:PORT]`. Loopback always is.
     pub insecure_registries: Vec<String>,
+    /// Directories with the certificates of registries (`--registry-certs`), as `DIR/HOST[:PORT]/ca.crt`.
+    pub registry_certificates: Vec<PathBuf>,
 }
 
 impl Default for Config {
@@ -39,6 +42,7 @@ impl Default for Config {
             cgroup_parent: "skiff".into(),
             registry_mirrors: Vec::new(),
             insecure_registries: Vec::new(),
+            registry_certificates: ["/etc/skiff/certs.d", "/etc/docker/certs.d"].map(PathBuf::from).into(),
         }
     }
 }

@@ -45,7 +45,15 @@ impl Engine {
         let networks = Arc::new(Networks::open(&config, &events)?);
         let volumes = Arc::new(Volumes::open(&config, &events)?);
         let containers = Containers::open(&config, &events, &images, &networks, &volumes).await?;
-        Ok(Self { config, events, images, networks, volumes, containers })
+        let engine = Self { config, events, images, networks, volumes, containers };
+        // Removing takes its time, and nobody has to wait for it.
+        let tidy = engine.clone();
+        tokio::spawn(async move {
+            if let Err(error) = tidy.blocking(|engine| engine.images.tidy(&engine.images_in_use())).await {
+                tracing::warn!("{error}");
+            }
+        });
+        Ok(engine)
     }
 
     /// Gives back what nobody needs when the engine ends: bridges and rules, unless containers run on.

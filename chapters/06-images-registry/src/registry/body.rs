@@ -32,10 +32,10 @@ pub(super) struct Body<'a> {
 }
 
 impl<'a> Body<'a> {
-    /// Begins with the first byte.
-    pub(super) fn open(client: &'a Client<'a>, digest: Digest, size: u64) -> Result<Self> {
-        let reader = request(client, &digest, 0)?;
-        Ok(Self { client, digest, size, at: 0, reader, attempts: 0 })
+    /// Begins after the first `at` bytes. Nothing is asked for when that is all.
+    pub(super) fn open(client: &'a Client<'a>, digest: Digest, size: u64, at: u64) -> Result<Self> {
+        let reader = if at < size { request(client, &digest, at)? } else { Box::new(io::empty()) };
+        Ok(Self { client, digest, size, at, reader, attempts: 0 })
     }
 
     /// The connection broke with `reason`.

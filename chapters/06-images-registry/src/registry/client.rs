@@ -137,16 +137,16 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The content of a blob.
-    pub(super) fn blob(&'a self, blob: &Descriptor) -> Result<Body<'a>> {
-        Body::open(self, blob.digest, blob.size)
+    /// The content of a blob after its first `at` bytes.
+    pub(super) fn blob(&'a self, blob: &Descriptor, at: u64) -> Result<Body<'a>> {
+        Body::open(self, blob.digest, blob.size, at)
     }
 
     /// A small blob whole, its digest verified.
     pub(super) fn small_blob(&'a self, blob: &Descriptor, limit: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let step = "fetch the blob";
-        self.blob(blob)?.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Error::of_read(error, step))?;
+        self.blob(blob, 0)?.take(limit + 1).read_to_end(&mut bytes).map_err(|error| Error::of_read(error, step))?;
         if bytes.len() as u64 > limit || Digest::of(&bytes) != blob.digest {
             let failure = Failure::new("accept the blob", format!("its content has the digest {}", Digest::of(&bytes)));
             return Err(Error::new(Kind::Invalid, failure.on(blob.digest))

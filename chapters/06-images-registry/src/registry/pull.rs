@@ -7,13 +7,15 @@
 //! What is here already is not fetched: an image that is known by its id, in whichever wrapping; a layer whose blob and
 //! directory are here; and what an interrupted pull of the same image has left.
 
-use std::io::{self, Read};
+use std::fs::File;
+use std::io::{self, Read, Take};
 
-use namespaces::Failure;
+use namespaces::{Context, Failure};
 use unionfs::{Digest, chain_ids};
 
 use super::client::{Client, Fetched};
 use super::{Credentials, RegistryOptions};
+use crate::blobs::BlobWriter;
 use crate::config::ImageConfig;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Event, Image, Progress};
@@ -23,7 +25,7 @@ use crate::meter::Meter;
 use crate::parallel::in_parallel;
 use crate::reference::Reference;
 use crate::store::{Store, check_layers, read_config};
-use crate::unpack::{Tee, unpack};
+use crate::unpack::{Tee, Unpacked, unpack};
 
 /// Layers that are fetched and unpacked at a time.
 const THREADS: usize = 3;
@@ -231,23 +233,22 @@ impl Pull<'_> {
         Ok(())
     }
 
-    /// Fetches, verifies and unpacks in one pass.
+    /// Fetches, verifies and unpacks in one pass. What an earlier attempt has left is read from the disk and passes through
+    /// the same pipe; only the rest is asked for. When the connection breaks for good, what came is kept for the next time.
     fn download(&self, job: &Job) -> Result<()> {
-        let id = job.blob.digest.short();
-        let body = self.client.blob(&job.blob)?;
-        let mut blob = self.store.blobs.writer()?;
-        let reader = Meter::new(body, &id, "Downloading", job.blob.size, self.progress);
-        let mut tee = Tee { reader, blob: &mut blob };
-        let unpacked = unpack(&mut tee, &self.store.layers);
-        if let Err(error) = &unpacked
-            && error.kind() != Kind::Invalid
-        {
-            return unpacked.map(drop);
-        }
-        // A layer that cannot be unpacked may be a layer that was damaged on the way: its digest tells.
-        io::copy(&mut tee.by_ref(), &mut io::sink()).map_err(|error| Error::of_read(error, "fetch the layer"))?;
+        let (mut blob, earlier) = self.store.blobs.resume(&job.blob.digest, job.blob.size)?;
+        let unpacked = self.through(job, earlier, &mut blob);
+        let unpacked = match unpacked {
+            Err(error) if error.kind() == Kind::Unavailable => {
+                blob.spare();
+                return Err(error);
+            }
+            Err(error) if error.kind() != Kind::Invalid => return Err(error),
+            unpacked => unpacked,
+        };
         self.tell(&job.blob, "Verifying Checksum");
         let written = blob.finish()?;
+        // A layer that cannot be unpacked may be a layer that was damaged on the way: its digest tells.
         written.verify(&job.blob.digest)?;
         self.tell(&job.blob, "Download complete");
         let unpacked = unpacked?;
@@ -257,8 +258,33 @@ impl Pull<'_> {
         written.keep().map(drop)
     }
 
+    /// The pipe of [`Pull::download`]. All of the blob has gone into `blob`, also when it cannot be unpacked.
+    fn through(&self, job: &Job, earlier: Option<File>, blob: &mut BlobWriter) -> Result<Unpacked> {
+        let id = job.blob.digest.short();
+        let step = "fetch the layer";
+        let at = earlier.as_ref().map_or(Ok(0), |file| file.metadata().map(|data| data.len())).step(step)?;
+        let body = self.client.blob(&job.blob, at)?;
+        let whole = Earlier(earlier.map(|file| file.take(at))).chain(body);
+        let reader = Meter::new(whole, &id, "Downloading", job.blob.size, self.progress);
+        let mut tee = Tee { reader, blob };
+        let unpacked = unpack(&mut tee, &self.store.layers);
+        if unpacked.as_ref().err().is_none_or(|error| error.kind() == Kind::Invalid) {
+            io::copy(&mut tee.by_ref(), &mut io::sink()).map_err(|error| Error::of_read(error, step))?;
+        }
+        unpacked
+    }
+
     /// One message about a layer.
     fn tell(&self, blob: &Descriptor, status: &str) {
         (self.progress)(Event::of(&blob.digest.short(), status));
+    }
+}
+
+/// What an earlier attempt has left, which may be nothing.
+struct Earlier(Option<Take<File>>);
+
+impl Read for Earlier {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.as_mut().map_or(Ok(0), |file| file.read(buffer))
     }
 }

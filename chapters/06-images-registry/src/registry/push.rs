@@ -34,8 +34,8 @@ use crate::store::Store;
 /// Layers that are sent at a time.
 const THREADS: usize = 3;
 
-/// Sends the image that has the name `name` to the registry in the name. Returns the digest that it has there, under
-/// which the store knows it from now on too.
+/// Sends the image that has the name `name` to the registry in the name. Returns type, digest and size of its manifest;
+/// the store knows the image by that digest from now on too.
 ///
 /// # Errors
 /// [`Kind::NotFound`] when there is no image of this name; [`Kind::Denied`] when the registry wants to know who we are;
@@ -46,8 +46,8 @@ const THREADS: usize = 3;
 /// let name: Reference = "ghcr.io/team/app:v1".parse()?;
 /// store.tag(&store.resolve("app")?.id, &name)?;
 /// let login = Credentials::new("me", "a token");
-/// let digest = push(&store, &name, Some(&login), &RegistryOptions::default(), &|event| println!("{event}"))?;
-/// println!("ghcr.io/team/app@{digest}");
+/// let sent = push(&store, &name, Some(&login), &RegistryOptions::default(), &|event| println!("{event}"))?;
+/// println!("ghcr.io/team/app@{}", sent.digest);
 /// # Ok::<(), images::Error>(())
 /// ```
 pub fn push(
@@ -56,7 +56,7 @@ pub fn push(
     credentials: Option<&Credentials>,
     options: &RegistryOptions,
     progress: Progress<'_>,
-) -> Result<Digest> {
+) -> Result<Descriptor> {
     let name = name.clone().or_latest();
     let image = store.resolve(&name.to_string())?;
     let client = Client::new(Endpoint::direct(name.domain(), options)?, &name, credentials, Action::Push);
@@ -80,7 +80,7 @@ pub(super) struct Push<'a> {
 
 impl Push<'_> {
     /// The manifest goes last: a registry refuses one that refers to what it does not have.
-    fn run(&self) -> Result<Digest> {
+    fn run(&self) -> Result<Descriptor> {
         let known = self.store.known(&self.image.id)?;
         // An image may have the same layer twice, most often the empty one.
         let mut seen = HashSet::new();
@@ -102,7 +102,7 @@ impl Push<'_> {
         let tag = self.name.tag().unwrap_or("latest");
         (self.progress)(Event::plain(format!("{tag}: digest: {} size: {}", manifest.digest, manifest.size)));
         self.store.add(manifest, &[self.name.with_digest(manifest.digest)])?;
-        Ok(manifest.digest)
+        Ok(manifest.clone())
     }
 
     /// Sees to it that the registry has a blob; says how, in docker's words.

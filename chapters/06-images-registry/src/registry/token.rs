@@ -32,8 +32,8 @@ const CLIENT: &str = "skiff";
 #[derive(Deserialize)]
 pub(super) struct Token {
     /// What most services call it.
-    #[serde(default)]
-    token: String,
+    #[serde(default, rename = "token")]
+    bearer: String,
     /// What OAuth 2.0 calls it; some services have only this one.
     #[serde(default, rename = "access_token")]
     access: String,
@@ -45,7 +45,7 @@ pub(super) struct Token {
 impl Token {
     /// The header to send with each request.
     pub(super) fn header(&self) -> Option<String> {
-        let token = if self.token.is_empty() { &self.access } else { &self.token };
+        let token = if self.bearer.is_empty() { &self.access } else { &self.bearer };
         (!token.is_empty()).then(|| format!("Bearer {token}"))
     }
 }

@@ -122,7 +122,7 @@ fn what_a_crash_leaves_is_swept() {
     };
     let store = place.store();
     assert_eq!(store.list(), std::slice::from_ref(&image));
-    store.sweep().unwrap();
+    store.sweep(std::time::Duration::ZERO).unwrap();
     let (blobs, layers, unfinished) = place.residue();
     assert_eq!((blobs.len(), layers.len(), unfinished.len()), (4, 2, 0));
     assert_eq!(store.resolve("kept").unwrap(), image);

@@ -82,7 +82,8 @@ fn pull_told(store: &Store, name: &Reference) -> (Result<Image, images::Error>, 
 }
 
 fn push_told(store: &Store, name: &Reference) -> (Result<images::Digest, images::Error>, Vec<String>) {
-    told(name, |progress| push(store, name, None, &RegistryOptions::default(), progress))
+    let push = |progress: images::Progress<'_>| push(store, name, None, &RegistryOptions::default(), progress);
+    told(name, |progress| push(progress).map(|sent| sent.digest))
 }
 
 #[test]

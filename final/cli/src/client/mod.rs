@@ -32,6 +32,7 @@ pub(crate) use request::{Request, segment};
 
 use crate::daemon;
 use crate::error::{Error, Result, reason};
+use crate::login::Logins;
 
 /// The newest version of the API that we speak.
 const NEWEST: (u32, u32) = (1, 51);
@@ -41,12 +42,14 @@ pub(crate) struct Client {
     endpoint: Endpoint,
     version: Cell<(u32, u32)>,
     idle: RefCell<Vec<SendRequest<body::Body>>>,
+    /// Where the user's passwords for registries are.
+    pub(crate) logins: Logins,
 }
 
 impl Client {
     /// A client that connects when the first request is made.
-    pub(crate) fn new(endpoint: Endpoint) -> Self {
-        Self { endpoint, version: Cell::new(NEWEST), idle: RefCell::new(Vec::new()) }
+    pub(crate) fn new(endpoint: Endpoint, logins: Logins) -> Self {
+        Self { endpoint, version: Cell::new(NEWEST), idle: RefCell::new(Vec::new()), logins }
     }
 
     /// The version that requests are made under, as far as is known by now.

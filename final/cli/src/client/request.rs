@@ -17,6 +17,7 @@ pub(crate) struct Request {
     path: String,
     query: String,
     payload: Payload,
+    headers: Vec<(&'static str, String)>,
     upgrade: bool,
 }
 
@@ -45,7 +46,14 @@ impl Request {
     }
 
     fn new(method: Method, path: impl Into<String>) -> Self {
-        Self { method, path: path.into(), query: String::new(), payload: Payload::Nothing, upgrade: false }
+        Self {
+            method,
+            path: path.into(),
+            query: String::new(),
+            payload: Payload::Nothing,
+            headers: Vec::new(),
+            upgrade: false,
+        }
     }
 
     /// The path without version and query.
@@ -91,6 +99,13 @@ impl Request {
         self
     }
 
+    /// Adds a header when there is something to say in it.
+    #[must_use]
+    pub(crate) fn header(mut self, name: &'static str, value: Option<String>) -> Self {
+        self.headers.extend(value.map(|value| (name, value)));
+        self
+    }
+
     /// Asks to take over the connection.
     #[must_use]
     pub(crate) fn upgrade(mut self) -> Self {
@@ -102,6 +117,9 @@ impl Request {
     pub(crate) fn http(&mut self, version: (u32, u32)) -> Result<hyper::Request<Body>> {
         let uri = format!("/v{}.{}{}{}", version.0, version.1, self.path, self.query);
         let mut http = hyper::Request::builder().method(self.method.clone()).uri(&uri).header(HOST, "docker");
+        for (name, value) in &self.headers {
+            http = http.header(*name, value);
+        }
         if self.upgrade {
             http = http.header(CONNECTION, "Upgrade").header(UPGRADE, "tcp");
         }

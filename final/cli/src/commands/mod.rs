@@ -6,6 +6,7 @@
 mod container;
 mod image;
 mod network;
+mod registry;
 mod system;
 mod volume;
 
@@ -113,6 +114,7 @@ const AT_ONCE: usize = 50;
 pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
     ("image", "Manage images"),
+    ("manifest", "Ask registries about images"),
     ("network", "Manage networks"),
     ("volume", "Manage volumes"),
     ("system", "Manage the engine"),
@@ -143,6 +145,7 @@ pub(crate) static LEAVES: &[Leaf] = &[
     leaf::<container::prune::Prune>("container", "prune", ""),
     leaf::<image::ls::Ls>("image", "ls", "images").also(&["list"]),
     leaf::<image::pull::Pull>("image", "pull", "pull"),
+    leaf::<image::push::Push>("image", "push", "push"),
     leaf::<image::load::Load>("image", "load", "load"),
     leaf::<image::save::Save>("image", "save", "save"),
     leaf::<image::import::Import>("image", "import", "import"),
@@ -151,6 +154,10 @@ pub(crate) static LEAVES: &[Leaf] = &[
     leaf::<image::history::History>("image", "history", "history"),
     leaf::<image::inspect::Inspect>("image", "inspect", ""),
     leaf::<image::prune::Prune>("image", "prune", ""),
+    leaf::<registry::manifest::Inspect>("manifest", "inspect", ""),
+    leaf::<registry::login::Login>("", "", "login"),
+    leaf::<registry::login::Logout>("", "", "logout"),
+    leaf::<registry::search::Search>("", "", "search"),
     leaf::<network::ls::Ls>("network", "ls", "").also(&["list"]),
     leaf::<network::create::Create>("network", "create", ""),
     leaf::<network::inspect::Inspect>("network", "inspect", ""),
@@ -163,6 +170,7 @@ pub(crate) static LEAVES: &[Leaf] = &[
     leaf::<volume::inspect::Inspect>("volume", "inspect", ""),
     leaf::<volume::rm::Rm>("volume", "rm", "").also(&["remove"]),
     leaf::<volume::prune::Prune>("volume", "prune", ""),
+    leaf::<system::check::Check>("system", "check", ""),
     leaf::<system::df::Df>("system", "df", ""),
     leaf::<system::events::Events>("system", "events", "events"),
     leaf::<system::info::Info>("system", "info", "info"),

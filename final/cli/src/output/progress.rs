@@ -139,7 +139,7 @@ impl Bars {
             return;
         };
         // "latest: Pulling from library/debian" names a tag, not a layer.
-        if status.starts_with("Pulling from") {
+        if status.starts_with("Pulling from") || status.starts_with("The push refers to") {
             let _ = self.all.println(format!("{id}: {status}"));
             return;
         }
@@ -173,7 +173,9 @@ impl Bars {
 
 /// The words after which nothing more is said of a layer.
 fn is_last(status: &str) -> bool {
-    ["Pull complete", "Already exists", "Loaded", "Layer already exists"].iter().any(|last| status.starts_with(last))
+    ["Pull complete", "Already exists", "Loaded", "Layer already exists", "Pushed", "Mounted from"]
+        .iter()
+        .any(|last| status.starts_with(last))
 }
 
 /// A bar when the end is known, a counter otherwise.

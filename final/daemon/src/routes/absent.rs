@@ -25,14 +25,12 @@ pub(crate) async fn plugin() -> Reply {
     refuse("plugins", "Volumes and networks have the drivers that `docker info` lists.")
 }
 
-/// A registry's login is checked when it is used.
-pub(crate) async fn auth() -> Reply {
-    refuse("checking a login", "Images are pulled without one for now.")
-}
-
 /// Docker Hub's search.
 pub(crate) async fn search() -> Reply {
-    refuse("searching a registry", "Look for images on the registry's own page, then `pull` by name.")
+    refuse(
+        "searching a registry",
+        "Look for images on the registry's own page, then `pull` by name; `manifest inspect NAME` asks a registry about one.",
+    )
 }
 
 /// The classic builder.
@@ -48,11 +46,6 @@ pub(crate) async fn prune_build_cache() -> Response<Body> {
 /// BuildKit's own protocol.
 pub(crate) async fn session() -> Reply {
     refuse("BuildKit's session", "Build elsewhere, then `docker save IMAGE | docker load` into this daemon.")
-}
-
-/// What a registry knows of an image.
-pub(crate) async fn distribution() -> Reply {
-    refuse("asking a registry about an image", "`pull` works.")
 }
 
 /// Attach over a web socket.

@@ -1,4 +1,4 @@
-//! `/images`: list, pull, load, import, tag, remove.
+//! `/images`: list, pull, push, load, import, tag, remove.
 //!
 //! A name may have slashes (`127.0.0.1:5000/team/app:1`), so the table has one route for everything below `/images/`, and
 //! what is asked of the image is found here, at the end of the path.
@@ -11,6 +11,7 @@ use skiff_engine::images::{Import, Progress};
 use skiff_engine::{Engine, Error};
 use tokio::task::JoinHandle;
 
+use super::registry::header as login;
 use crate::params::Params;
 use crate::reply::{Reply, json, lines, message, typed};
 use crate::transfer;
@@ -39,15 +40,18 @@ pub(crate) async fn save(State(engine): State<Engine>, params: Params) -> Reply 
 }
 
 /// `POST /images/NAME/tag`, `…/push`.
-pub(crate) async fn post(State(engine): State<Engine>, Path(rest): Path<String>, params: Params) -> Reply {
+pub(crate) async fn post(
+    State(engine): State<Engine>,
+    Path(rest): Path<String>,
+    params: Params,
+    headers: HeaderMap,
+) -> Reply {
     match rest.rsplit_once('/') {
         Some((name, "tag")) => {
             engine.tag_image(name, params.required("repo")?, params.text("tag")).await?;
             Ok(StatusCode::CREATED.into_response())
         }
-        Some((_, "push")) => Err(Error::unsupported("push: not supported by skiffd yet")
-            .hint("`docker save` the image, and push it with skopeo or another engine.")
-            .into()),
+        Some((name, "push")) => progress(engine.push_image(name, params.text("tag"), login(&headers))?).await,
         _ => Ok(message(StatusCode::NOT_FOUND, "page not found")),
     }
 }
@@ -83,8 +87,8 @@ pub(crate) async fn create(
         let (reader, received) = transfer::reader(request.into_body());
         return uploaded(engine.import_image(reader, import), received).await;
     }
-    let login = headers.get("x-registry-auth").and_then(|value| value.to_str().ok());
-    let pull = engine.pull_image(params.required("fromImage")?, params.text("tag"), params.text("platform"), login)?;
+    let (name, tag) = (params.required("fromImage")?, params.text("tag"));
+    let pull = engine.pull_image(name, tag, params.text("platform"), login(&headers))?;
     progress(pull).await
 }
 

@@ -1,4 +1,4 @@
-//! `/_ping`, `/version`, `/info`, `/events`, `/system/df`: the daemon about itself.
+//! `/_ping`, `/version`, `/info`, `/events`, `/system/df`, `/system/check`: the daemon about itself.
 
 use axum::body::Body;
 use axum::extract::State;
@@ -34,6 +34,11 @@ pub(crate) async fn info(State(engine): State<Engine>) -> Reply {
 
 pub(crate) async fn usage(State(engine): State<Engine>) -> Reply {
     Ok(json(&engine.usage().await?))
+}
+
+/// `POST /system/check`, which docker has not: hashes everything, compares every layer, removes what nobody needs.
+pub(crate) async fn check(State(engine): State<Engine>) -> Reply {
+    Ok(json(&engine.check().await?))
 }
 
 /// Never ends by itself, unless `until` is given.

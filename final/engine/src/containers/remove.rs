@@ -68,7 +68,19 @@ impl Containers {
         drop(container.take_waiting());
         self.tell(container, "destroy", &[]);
         let cgroup = cgroup_path(&container.asked(), &self.shared.config.cgroup_parent);
-        tokio::spawn(delete(Arc::clone(container), cgroup, trashed.ok()));
+        let (this, container) = (self.clone(), Arc::clone(container));
+        tokio::spawn(async move {
+            delete(container, cgroup, trashed.ok()).await;
+            this.release_image().await;
+        });
+    }
+
+    /// Lets an image go that was removed before the last of its containers.
+    async fn release_image(&self) {
+        let this = self.clone();
+        if let Err(error) = blocking(move || this.shared.images.collect(&this.images_in_use())).await {
+            tracing::warn!("{error}");
+        }
     }
 
     fn to_trash(&self, record: &Path, id: &str) -> Result<PathBuf, Failure> {

@@ -4,27 +4,37 @@
 //!
 //! 1. `mod.rs`: [`Images`], the store opened, and what the containers ask of it.
 //! 2. `view.rs`: list, inspect, history: images as the API shows them.
-//! 3. `transfer.rs`: pull, load, import, save: images coming and going, told as a stream of [`Progress`].
-//! 4. `names.rs`: tag, remove, prune.
+//! 3. `transfer.rs`: load, import, save: images coming and going, told as a stream of [`Progress`].
+//! 4. `login.rs`: who we are to a registry; `registry.rs`: pull, push, and what a registry says of a name.
+//! 5. `names.rs`: tag, remove, prune; `check.rs`: whether everything is what its name says.
 //!
 //! The chapter's calls block, and some of them for minutes, so each one that does more than look into memory runs on a
 //! thread of its own.
 
+mod check;
+mod login;
 mod names;
+mod registry;
 mod transfer;
 mod view;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
-use ::images::{Image, RegistryOptions, Store};
+use ::images::{Digest, Image, RegistryOptions, Store};
 use bollard_stubs::models::EventMessageTypeEnum;
 
+pub use self::check::Check;
+pub use self::login::Login;
 pub use self::transfer::{Archive, Detail, ErrorDetail, Import, Progress, Telling};
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
+
+/// How long what an interrupted pull has left is kept for the next one.
+const DAY: Duration = Duration::from_hours(24);
 
 /// All images.
 #[derive(Debug)]
@@ -42,7 +52,7 @@ impl Images {
         let registries = RegistryOptions {
             mirrors: config.registry_mirrors.clone(),
             insecure: config.insecure_registries.clone(),
-            ..RegistryOptions::default()
+            certificates: config.registry_certificates.clone(),
         };
         Ok(Self { store: Arc::new(store), registries, events: Arc::clone(events) })
     }
@@ -75,6 +85,20 @@ impl Images {
     pub(crate) fn layers_size(&self) -> Result<i64> {
         let bytes = self.store.layers().list()?.iter().map(|layer| layer.size).sum::<u64>();
         Ok(i64::try_from(bytes).unwrap_or(i64::MAX))
+    }
+
+    /// Puts right what a crash has left: images that were removed while a container used them go when `used` no longer names
+    /// them, and blobs and layers of pulls that never came to their end go after a day, in which the same pull would have
+    /// found them again.
+    pub(crate) fn tidy(&self, used: &[(Digest, String)]) -> Result<()> {
+        self.store.collect(used)?;
+        self.store.sweep(DAY)?;
+        Ok(())
+    }
+
+    /// To be called when a container has been removed: the layers of an image that was only kept for it go now.
+    pub(crate) fn collect(&self, used: &[(Digest, String)]) -> Result<()> {
+        Ok(self.store.collect(used)?)
     }
 
     /// An event of an image: `name` is what it was called, `id` what it is.

@@ -1,6 +1,7 @@
 //! Tag, remove, prune: which names lead to which image, and the end of an image with its last name.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use ::images::Removed;
 use bollard_stubs::models::{ImageDeleteResponseItem, ImagePruneResponse};
@@ -57,6 +58,8 @@ impl Engine {
             for image in images {
                 removed.extend(store.remove(&image.id.to_string(), true, &used)?);
             }
+            store.store.collect(&used)?;
+            store.store.sweep(Duration::ZERO)?;
             Ok(removed)
         });
         Ok(ImagePruneResponse {

@@ -1,19 +1,17 @@
-//! Pull, load, import, save: images coming and going, told as a stream of [`Progress`].
+//! Load, import, save: images coming and going, told as a stream of [`Progress`].
 
 use std::io::{Read, Write};
 use std::sync::Arc;
 
-use ::images::{Credentials, Event, Image, Reference};
-use base64::Engine as _;
-use base64::engine::general_purpose::{URL_SAFE, URL_SAFE_NO_PAD};
+use ::images::{Event, Image, Reference};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::mpsc::unbounded_channel;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::Images;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::system::architecture;
 
 /// One line of docker's progress stream (`jsonmessage.JSONMessage`).
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +28,9 @@ pub struct Progress {
     /// Which layer it is about: lines with the same id replace each other on a terminal.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
+    /// The result of a push, for programs: tag, digest, size.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aux: Option<Value>,
     /// What went wrong after the stream had begun.
     #[serde(default, rename = "errorDetail", skip_serializing_if = "Option::is_none")]
     pub error_detail: Option<ErrorDetail>,
@@ -92,30 +93,6 @@ pub struct Import {
 }
 
 impl Engine {
-    /// Fetches an image from its registry. `tag` may be a tag or a digest; `latest` is the default. `login` is the header
-    /// `X-Registry-Auth`.
-    ///
-    /// # Errors
-    /// A malformed name or login at once; what the registry says comes in the stream.
-    pub fn pull_image(
-        &self,
-        name: &str,
-        tag: Option<&str>,
-        platform: Option<&str>,
-        login: Option<&str>,
-    ) -> Result<Telling> {
-        let reference = reference(name, tag)?.or_latest();
-        check_platform(platform)?;
-        let credentials = login.map(credentials).transpose()?.flatten();
-        Ok(told(&self.images, move |images, tell| {
-            let on_event = |event: Event| tell(event.into());
-            let image = ::images::pull(&images.store, &reference, credentials.as_ref(), &images.registries, &on_event)?;
-            images.tell("pull", &reference.familiar(), &reference.familiar_name());
-            drop(image);
-            Ok(())
-        }))
-    }
-
     /// Loads the images of an archive. Each is told by its names in a line of its own.
     pub fn load_images(&self, archive: impl Read + Send + 'static) -> Telling {
         told(&self.images, move |images, tell| {
@@ -172,7 +149,7 @@ impl Archive {
 
 /// Runs `work` on a thread of its own; what it tells, and its error last, is the stream. A client that goes away does not
 /// stop it: half an image is of no use, and a whole one will not have to be fetched again.
-fn told(
+pub(super) fn told(
     images: &Arc<Images>,
     work: impl FnOnce(&Images, &(dyn Fn(Progress) + Sync)) -> Result<()> + Send + 'static,
 ) -> Telling {
@@ -205,58 +182,9 @@ pub(super) fn reference(name: &str, tag: Option<&str>) -> Result<Reference> {
     Ok(text.parse()?)
 }
 
-/// Only this machine's own platform can run here.
-fn check_platform(platform: Option<&str>) -> Result<()> {
-    let Some(platform) = platform else { return Ok(()) };
-    let (os, rest) = platform.split_once('/').unwrap_or(("linux", platform));
-    let machine = rest.split('/').next().unwrap_or(rest);
-    if os == "linux" && [architecture(), "linux", std::env::consts::ARCH].contains(&machine) {
-        return Ok(());
-    }
-    Err(Error::invalid(format!("cannot run images for {platform} on linux/{}", architecture()))
-        .hint("Leave out --platform to get the image for this machine."))
-}
-
-/// The header `X-Registry-Auth`: JSON in base64 for URLs. An empty object is nobody.
-fn credentials(header: &str) -> Result<Option<Credentials>> {
-    #[derive(Deserialize, Default)]
-    #[serde(default)]
-    struct Login {
-        username: String,
-        password: String,
-        identitytoken: String,
-    }
-    let bad = |why: &dyn std::fmt::Display| Error::invalid(format!("invalid X-Registry-Auth header: {why}"));
-    let bytes = URL_SAFE.decode(header).or_else(|_| URL_SAFE_NO_PAD.decode(header)).map_err(|error| bad(&error))?;
-    let login: Login = serde_json::from_slice(&bytes).map_err(|error| bad(&error))?;
-    if !login.identitytoken.is_empty() {
-        return Err(Error::unsupported("logging in to a registry with an identity token is not supported yet"));
-    }
-    let known = !login.username.is_empty();
-    Ok(known.then_some(Credentials { username: login.username, password: login.password, ..Credentials::default() }))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_login_is_read_and_an_empty_one_is_nobody() {
-        assert_eq!(credentials("e30=").unwrap(), None);
-        assert_eq!(credentials("e30").unwrap(), None);
-        let header = URL_SAFE.encode(r#"{"username":"me","password":"it","serveraddress":"x"}"#);
-        assert_eq!(credentials(&header).unwrap().unwrap().username, "me");
-        assert!(credentials("{").unwrap_err().message.starts_with("invalid X-Registry-Auth"));
-    }
-
-    #[test]
-    fn only_this_machines_platform() {
-        for platform in ["linux/amd64", "linux", "amd64", "linux/x86_64"] {
-            check_platform(Some(platform)).expect(platform);
-        }
-        let error = check_platform(Some("linux/s390x")).unwrap_err();
-        assert_eq!(error.message, "cannot run images for linux/s390x on linux/amd64");
-    }
 
     #[test]
     fn a_line_has_dockers_fields() {

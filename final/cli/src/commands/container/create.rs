@@ -59,7 +59,7 @@ pub(crate) async fn create(
     };
     let pull = async || {
         let to = if identity.quiet { To::Nowhere } else { To::Error };
-        pull::pull(client, &Reference::parse(image)?, identity.platform.as_deref(), to).await
+        pull::pull(client, &Reference::parse(image)?.or_latest(), identity.platform.as_deref(), to).await
     };
     if identity.pull == Pull::Always {
         pull().await?;

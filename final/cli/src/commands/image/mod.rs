@@ -7,6 +7,7 @@ pub(super) mod load;
 pub(super) mod ls;
 pub(super) mod prune;
 pub(super) mod pull;
+pub(super) mod push;
 pub(super) mod rm;
 pub(super) mod save;
 pub(super) mod tag;

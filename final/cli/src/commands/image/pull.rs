@@ -38,7 +38,7 @@ impl Execute for Pull {
             if !self.quiet {
                 output::line("Using default tag: latest")?;
             }
-            reference.tag = Some("latest".to_owned());
+            reference = reference.or_latest();
         }
         pull(client, &reference, self.platform.as_deref(), if self.quiet { To::Nowhere } else { To::Output }).await?;
         output::line(reference.canonical())?;
@@ -46,11 +46,12 @@ impl Execute for Pull {
     }
 }
 
-/// Pulls an image and shows how it goes on.
+/// Pulls an image and shows how it goes on. Without a tag and a digest, all tags.
 pub(crate) async fn pull(client: &Client, reference: &Reference, platform: Option<&str>, to: To) -> Result<()> {
     let request = Request::post("/images/create").query("fromImage", reference.repository());
     let request =
         request.maybe("tag", reference.digest.as_ref().or(reference.tag.as_ref())).maybe("platform", platform);
+    let request = request.header("X-Registry-Auth", client.logins.header(reference.domain())?);
     progress::show(Lines::new(client.stream(request).await?), to).await
 }
 
@@ -103,6 +104,14 @@ impl Reference {
         self.tag.is_none() && self.digest.is_none()
     }
 
+    /// With the tag that is meant when none is written.
+    pub(crate) fn or_latest(mut self) -> Self {
+        if self.is_untagged() {
+            self.tag = Some("latest".to_owned());
+        }
+        self
+    }
+
     /// As people write it, with the tag that is meant.
     pub(crate) fn familiar(&self) -> String {
         match (&self.digest, &self.tag) {
@@ -122,8 +131,16 @@ impl Reference {
         }
     }
 
+    /// The registry.
+    pub(crate) fn domain(&self) -> &str {
+        match self.name.split_once('/') {
+            Some((host, _)) if host.contains(['.', ':']) || host == "localhost" => host,
+            _ => "docker.io",
+        }
+    }
+
     /// As registries know it: repository, and tag or digest where there is one.
-    fn canonical(&self) -> String {
+    pub(super) fn canonical(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => format!("{}@{digest}", self.repository()),
             (None, Some(tag)) => format!("{}:{tag}", self.repository()),

@@ -1,5 +1,6 @@
 //! Commands about the engine as a whole, and those about things of any kind.
 
+pub(super) mod check;
 pub(super) mod completion;
 pub(super) mod df;
 pub(super) mod events;

@@ -1,0 +1,5 @@
+//! Commands about registries: who we are to them, and what they have.
+
+pub(super) mod login;
+pub(super) mod manifest;
+pub(super) mod search;
