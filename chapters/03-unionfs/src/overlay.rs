@@ -130,8 +130,8 @@ fn set_directory(context: &OwnedFd, key: &str, directory: &Path) -> Result<()> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = rustix::fs::open(directory, flags, Mode::empty()).during("open the layer", directory.display())?;
     match fsconfig_set_fd(context, key, &fd) {
-        Err(Errno::INVAL) if directory.as_os_str().len() <= STRING => fsconfig_set_string(context, key, directory),
-        Err(Errno::INVAL) => {
+        Err(Errno::INVAL | Errno::BADF) if directory.as_os_str().len() <= STRING => fsconfig_set_string(context, key, directory),
+        Err(Errno::INVAL | Errno::BADF) => {
             use std::os::fd::AsRawFd as _;
             fsconfig_set_string(context, key, format!("/proc/self/fd/{}", fd.as_raw_fd()))
         }
