@@ -142,8 +142,11 @@ impl Cgroup {
         read_at(dir, file).during("read", format!("{file} of the cgroup /{}", self.path.display()))
     }
 
-    /// Its directory in the tree of `controller`.
+    /// Its directory in the tree of `controller`; in version 2 the one that has everything.
     pub(crate) fn dir(&self, controller: Controller) -> Option<BorrowedFd<'_>> {
+        if self.version == Version::V2 {
+            return self.dirs.first().map(|dir| dir.fd.as_fd());
+        }
         self.dirs.iter().find(|dir| dir.controllers.contains(&controller)).map(|dir| dir.fd.as_fd())
     }
 
