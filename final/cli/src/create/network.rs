@@ -154,8 +154,7 @@ impl Network {
             } else {
                 "network-scoped alias is supported only for containers in user defined networks"
             };
-            return Err(Error::new(what)
-            .hint("Make one with `skiff network create` and name it with --network."));
+            return Err(Error::new(what).hint("Make one with `skiff network create` and name it with --network."));
         }
         Ok(all)
     }

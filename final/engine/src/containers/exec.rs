@@ -80,8 +80,7 @@ impl Containers {
         match container.status() {
             Status::Running => {}
             Status::Paused => {
-                let id = &container.id;
-                return Err(Error::conflict(format!("Container {id} is paused, unpause the container before exec")));
+                return Err(Error::conflict(format!("Container {name} is paused, unpause the container before exec")));
             }
             _ => return Err(container.not_running()),
         }

@@ -58,15 +58,14 @@ impl Containers {
 
     fn summarise(&self, container: &Container) -> ContainerSummary {
         let (asked, state) = (container.asked(), container.state());
-        let words: Vec<_> =
-            asked.config.entrypoint.iter().flatten().chain(asked.config.cmd.iter().flatten()).cloned().collect();
+        let words = asked.config.entrypoint.iter().flatten().chain(asked.config.cmd.iter().flatten());
         let networks = self.network_settings(&asked, &state).networks;
         ContainerSummary {
             id: Some(container.id.clone()),
             names: Some(vec![format!("/{}", asked.name)]),
             image: Some(self.image_name(&asked)),
             image_id: Some(asked.image.to_string()),
-            command: Some(words.join(" ")),
+            command: Some(command_line(words)),
             created: Some(asked.created.as_second()),
             ports: Some(ports(&asked, &state)),
             labels: Some(asked.config.labels.clone().unwrap_or_default()),
@@ -90,6 +89,15 @@ impl Containers {
             _ => asked.image.to_string(),
         }
     }
+}
+
+/// The command as one line. An argument with a blank in it is quoted, as docker does.
+fn command_line<'a>(words: impl Iterator<Item = &'a String>) -> String {
+    let quoted = words.enumerate().map(|(place, word)| match word.contains(' ') && place > 0 {
+        true => format!("'{word}'"),
+        false => word.clone(),
+    });
+    quoted.collect::<Vec<_>>().join(" ")
 }
 
 fn show_status(status: Status) -> ContainerSummaryStateEnum {

@@ -44,7 +44,9 @@ impl Containers {
     /// # Errors
     /// 409 when nothing runs.
     pub async fn kill(&self, name: &str, with: Option<&str>) -> Result<()> {
-        let container = self.find(name)?;
+        let missing =
+            |error: Error| Error { message: format!("cannot kill container: {name}: {}", error.message), ..error };
+        let container = self.find(name).map_err(missing)?;
         let signo = with.filter(|text| !text.is_empty()).map(signal::parse).transpose()?.unwrap_or(SIGKILL);
         if !container.status().has_process() {
             let id = &container.id;
@@ -95,6 +97,9 @@ impl Containers {
                 return Err(marked_for_removal(&container));
             }
             let old = container.name();
+            if new.trim_start_matches('/') == old {
+                return Err(Error::invalid("renaming a container with the same name as its current name"));
+            }
             let new = this.index().reserve(Some(&new), &container.id)?;
             let (renamed, given) = (Arc::clone(&container), new.clone());
             if let Err(error) = blocking(move || renamed.ask(|asked| asked.name = given)).await {
