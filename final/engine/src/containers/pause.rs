@@ -88,7 +88,7 @@ impl Containers {
             let is_gone = || open().is_err_and(|failure| failure.is(Errno::NOENT));
             open()
                 .and_then(|cgroup| work(&cgroup))
-                .map_err(|failure| if is_gone() { container.not_running() } else { failure.into() })
+                .map_err(|failure| if is_gone() { container.not_running() } else { container.blame(failure) })
         })
         .await
     }
