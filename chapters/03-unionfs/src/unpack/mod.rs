@@ -16,6 +16,7 @@ mod attributes;
 mod orders;
 mod tree;
 
+use std::ffi::OsString;
 use std::io::{BufReader, Read};
 use std::path::PathBuf;
 
@@ -46,6 +47,8 @@ pub struct Extract {
     pub owner: Owner,
     /// Refuse to put a directory in the place of something else, and the reverse (docker's `noOverwriteDirNonDir`).
     pub keep_kinds: bool,
+    /// Another name for the one file or directory that the archive is of: what every member's name begins with.
+    pub rename: Option<OsString>,
 }
 
 /// Whose unpacked files become.
@@ -68,6 +71,7 @@ struct Rules {
     whiteouts: bool,
     owner: Owner,
     keep_kinds: bool,
+    rename: Option<OsString>,
 }
 
 /// Unpacks the tar archive `reader` into the directory `root`, and reads it to its very end.
@@ -76,7 +80,7 @@ struct Rules {
 /// overlayfs.rst, "whiteouts and opaque directories"). On failure the directory has what had been unpacked so far; the
 /// caller throws it away. A failure without an errno means that the archive is malformed.
 pub fn apply_layer(reader: impl Read, root: &Root) -> Result<Stats> {
-    let rules = Rules { base: PathBuf::new(), whiteouts: true, owner: Owner::Archive, keep_kinds: false };
+    let rules = Rules { base: PathBuf::new(), whiteouts: true, owner: Owner::Archive, keep_kinds: false, rename: None };
     carry_out(reader, root, &rules)
 }
 
@@ -87,7 +91,8 @@ pub fn apply_layer(reader: impl Read, root: &Root) -> Result<Stats> {
 /// it would change the kind of something ([`Extract::keep_kinds`]).
 pub fn extract(reader: impl Read, root: &Root, wanted: &Extract) -> Result<Stats> {
     let base = wanted.directory.strip_prefix("/").unwrap_or(&wanted.directory).to_owned();
-    let rules = Rules { base, whiteouts: false, owner: wanted.owner, keep_kinds: wanted.keep_kinds };
+    let Extract { owner, keep_kinds, rename, .. } = wanted.clone();
+    let rules = Rules { base, whiteouts: false, owner, keep_kinds, rename };
     carry_out(reader, root, &rules)
 }
 

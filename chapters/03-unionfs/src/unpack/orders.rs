@@ -71,7 +71,7 @@ impl Place {
 
 /// Reads the order in a member.
 pub(super) fn read_order(member: &Member, rules: &Rules) -> Result<Order> {
-    let place = |name| Ok(self::place(name)?.map(|place| place.below(&rules.base)));
+    let place = |name| Ok(self::place(name, rules.rename.as_deref())?.map(|place| place.below(&rules.base)));
     let at = place(&member.name)?;
     if member.kind == MemberKind::Directory {
         return Ok(Order::Directory { at });
@@ -112,8 +112,10 @@ fn whiteout(at: Place, shown_as: &[u8]) -> Result<Order> {
     // END SOLUTION
 }
 
-/// Cleans a name: absolute means from the top, and `..` at the top stays there. `None` is the top itself.
-fn place(name: &[u8]) -> Result<Option<Place>> {
+/// Cleans a name: absolute means from the top, and `..` at the top stays there. `None` is the top itself. `first` takes the
+/// place of the first component; in an archive whose names begin with `./`, of that dot.
+fn place(name: &[u8], first: Option<&OsStr>) -> Result<Option<Place>> {
+    let dot = name.split(|byte| *byte == b'/').next() == Some(b".");
     if name.len() > PATH {
         return Err(refuse(name.get(..80).unwrap_or_default(), "its name is longer than 4096 bytes"));
     }
@@ -127,6 +129,10 @@ fn place(name: &[u8]) -> Result<Option<Place>> {
             b".." => drop(parts.pop()),
             part => parts.push(part),
         }
+    }
+    if let Some(first) = first {
+        let named = usize::from(!dot && !parts.is_empty());
+        parts.splice(..named, [first.as_bytes()]);
     }
     let Some(name) = parts.pop() else { return Ok(None) };
     let directory = parts.into_iter().map(OsStr::from_bytes).collect::<PathBuf>();
@@ -158,7 +164,8 @@ mod tests {
         let link = b"../../etc/shadow".to_vec();
         let member = Member { name: name.into(), kind, link, ..Member::default() };
         let show = |place: &super::Place| format!("/{}", place.path().display());
-        let rules = Rules { base: PathBuf::new(), whiteouts: true, owner: Owner::Archive, keep_kinds: false };
+        let rules =
+            Rules { base: PathBuf::new(), whiteouts: true, owner: Owner::Archive, keep_kinds: false, rename: None };
         let order = match read_order(&member, &rules) {
             Err(failure) => failure.to_string(),
             Ok(Order::File { at }) => format!("file {}", show(&at)),
@@ -212,10 +219,19 @@ mod tests {
         ");
     }
 
+    #[test]
+    fn the_first_component_can_be_another() {
+        let renamed = ["a", "a/", "a/b", "./", "./b", "/", "/b", "../a/b"].map(|name| {
+            let place = place(name.as_bytes(), Some("new".as_ref())).unwrap();
+            place.map(|place| place.path().display().to_string()).unwrap()
+        });
+        assert_eq!(renamed, ["new", "new", "new/b", "new", "new/b", "new", "new", "new/b"]);
+    }
+
     proptest! {
         #[test]
         fn a_place_never_climbs(name: Vec<u8>) {
-            if let Ok(Some(place)) = place(&name) {
+            if let Ok(Some(place)) = place(&name, None) {
                 let path = place.path();
                 prop_assert!(path.components().all(|part| matches!(part, std::path::Component::Normal(_))), "{path:?}");
             }

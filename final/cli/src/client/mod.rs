@@ -85,6 +85,11 @@ impl Client {
         Ok(self.exchange(request).await?.1.into_body())
     }
 
+    /// The same with the answer's head, for what is said in it.
+    pub(crate) async fn response(&self, request: Request) -> Result<Response<Incoming>> {
+        Ok(self.exchange(request).await?.1)
+    }
+
     /// Sends a request and takes over the connection as a stream of bytes both ways.
     pub(crate) async fn hijack(&self, request: Request) -> Result<Hijacked> {
         let (_, response) = self.exchange(request.upgrade()).await?;

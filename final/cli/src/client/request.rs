@@ -35,6 +35,16 @@ impl Request {
         Self::new(Method::GET, path)
     }
 
+    /// `HEAD path`.
+    pub(crate) fn head(path: impl Into<String>) -> Self {
+        Self::new(Method::HEAD, path)
+    }
+
+    /// `PUT path`.
+    pub(crate) fn put(path: impl Into<String>) -> Self {
+        Self::new(Method::PUT, path)
+    }
+
     /// `POST path`.
     pub(crate) fn post(path: impl Into<String>) -> Self {
         Self::new(Method::POST, path)

@@ -55,13 +55,14 @@ impl Execute for Save {
 }
 
 /// Where the archive goes. A file has its name only when it is whole.
-enum Target {
+pub(crate) enum Target {
     Output,
     File { file: File, part: PathBuf, path: PathBuf },
 }
 
 impl Target {
-    fn open(path: Option<&Path>) -> Result<Self> {
+    /// A file, or standard output.
+    pub(crate) fn open(path: Option<&Path>) -> Result<Self> {
         let Some(path) = path else { return Ok(Self::Output) };
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let part = path.with_file_name(format!(".{name}.{}.part", std::process::id()));
@@ -74,14 +75,16 @@ impl Target {
         Ok(Self::File { file, part, path: path.to_owned() })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    /// More of it.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
             Self::Output => io::stdout().write_all(bytes).map_err(|error| output_error(&error)),
             Self::File { file, path, .. } => file.write_all(bytes).during("write", path.display()),
         }
     }
 
-    fn finish(mut self) -> Result<()> {
+    /// It is whole.
+    pub(crate) fn finish(mut self) -> Result<()> {
         match &mut self {
             Self::Output => io::stdout().flush().map_err(|error| output_error(&error)),
             Self::File { part, path, .. } if part == path => Ok(()),

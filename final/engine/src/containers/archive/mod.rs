@@ -88,7 +88,8 @@ impl Containers {
             let unpacked = this.in_root(&container, Volumes::With, |root| {
                 writable(root, &path)?;
                 let owner = user.as_deref().map_or(Ok(Owner::Archive), |user| owner(user, root))?;
-                let wanted = Extract { directory: path.plain().to_owned(), owner, keep_kinds: options.keep_kinds };
+                let wanted =
+                    Extract { directory: path.plain().to_owned(), owner, keep_kinds: options.keep_kinds, rename: None };
                 // Decompressed here, by us, and never by a program that the container could have put somewhere
                 // (CVE-2014-9357).
                 let (_, archive) = images::decompress(archive).step("read the archive")?;
