@@ -2,6 +2,16 @@
 //!
 //! Limits (chapter 2) are about groups; these are about one process and what it starts. Ordinary processes share what the
 //! real-time ones leave over, so a container that may set these (`CAP_SYS_NICE`) can starve its neighbours.
+//!
+//! | policy | who runs |
+//! |---|---|
+//! | deadline (6) | whoever has promised least time until his deadline; refused when the promises cannot all be kept |
+//! | FIFO (1), round robin (2) | the highest priority that is ready, until it waits, or for its slice |
+//! | other (0) | everybody by turns, in proportion to a weight that `nice` and the cgroup's shares decide |
+//! | batch (3) | the same, but never in a hurry: fewer switches, warmer caches |
+//! | idle (5) | what nobody else wants |
+//!
+//! All of it is inherited by fork(2) and kept over execve(2), which is why setting it once, here, is enough.
 
 use nix::sched::CpuSet;
 use nix::unistd::Pid;

@@ -51,9 +51,15 @@ impl User {
     /// Looks `spec` up in the files of the image below `root`. A missing file is an empty one: an image of a single static
     /// program has neither, and its program runs as 0.
     pub fn find(spec: &UserSpec, root: &Root) -> Result<Self> {
+        // Who is given by numbers needs the files for a home directory at most: then one that cannot be read is no failure.
+        let names = spec.groups.iter().chain([&spec.user]);
+        let by_name = names.flat_map(|name| name.split(':')).any(|name| id(name).is_ok_and(|id| id.is_none()));
         let text = |path: &str| -> Result<String> {
-            let content = root.read(path.as_ref(), FILE_LIMIT)?.unwrap_or_default();
-            Ok(String::from_utf8_lossy(&content).into_owned())
+            let content = match root.read(path.as_ref(), FILE_LIMIT) {
+                Err(_) if !by_name => None,
+                content => content?,
+            };
+            Ok(String::from_utf8_lossy(&content.unwrap_or_default()).into_owned())
         };
         Self::resolve(spec, &text("/etc/passwd")?, &text("/etc/group")?)
     }

@@ -7,6 +7,9 @@
 //!   65535     165535
 //! ```
 //!
+//! An ordinary user may map one id, his own, and nobody else's: to root inside, so that he can make the other namespaces. For
+//! more he needs ids that were given to him in /etc/subuid, and a program that is set-user-id root to write them for him.
+//!
 //! The child could write its own maps, but only for its own id. To map a whole range takes `CAP_SETUID` in the *outer*
 //! namespace, which the launcher has and the child, the moment it is in the new one, has not. Hence the waiting.
 

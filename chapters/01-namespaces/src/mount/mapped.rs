@@ -7,6 +7,12 @@
 //! A container with a user namespace has ids from 100000 on; a volume of the host has files of 0 and 1000. Without a map
 //! they all belong to nobody inside. The map is a property of the mount and not of the files, so nothing is changed on disk.
 //!
+//! ```text
+//!  launcher                                              child, in its own user namespace
+//!  clone3(NEWUSER) ─ maps ─ open /proc/N/ns/user         sees the tree as an open descriptor,
+//!  open_tree ─ mount_setattr(IDMAP, that namespace) ───▶ attaches it: move_mount
+//! ```
+//!
 //! It is given as a user namespace with the same maps, and it takes rights over the file system that are the host's: so the
 //! launcher prepares these mounts, detached, and the container's process finds them as open descriptors.
 

@@ -9,6 +9,14 @@
 //!     { "names": ["bpf"], "action": "SCMP_ACT_ALLOW", "includes": { "caps": ["CAP_BPF"] } } ] }
 //! ```
 //!
+//! | action | what the program notices |
+//! |---|---|
+//! | `SCMP_ACT_ALLOW`, `LOG` | nothing; the second is also written to the audit log |
+//! | `SCMP_ACT_ERRNO` | the call fails, with `EPERM` or what `errnoRet` says |
+//! | `SCMP_ACT_TRAP` | a signal, `SIGSYS`, which ends a program that does not expect it |
+//! | `SCMP_ACT_KILL`, `KILL_PROCESS` | nothing any more: the thread is gone, or all of them |
+//! | `SCMP_ACT_TRACE`, `NOTIFY` | that it takes longer: a tracer, or a listener, is asked first |
+//!
 //! A condition is about the container (`caps`), the machine (`arches`) or the kernel (`minKernel`). Names that no
 //! architecture has are no mistake: a profile is written for all processors and for kernels to come.
 

@@ -150,10 +150,11 @@ fn after_stages(container: &Container) -> Vec<Step<'_>> {
         Step::new("open-terminal", Mounts, TERMINAL, terminal::open_with_console),
         Step::new("set-sysctls", Mounts, "Set kernel parameters of the new namespaces.", sysctls::set),
         Step::new("pivot-root", Pivot, "Make the new root / and let go of the host's mounts.", root::pivot),
-        Step::new("propagate-root", Restrict, "Let mounts travel in and out, if asked for.", root::propagate),
         Step::new("protect-root", Restrict, "Make / read-only, if asked for.", restrict::protect_root),
         Step::new("mask-paths", Restrict, "Hide what tells too much about the host.", restrict::mask_paths),
         Step::new("protect-paths", Restrict, "Make read-only what lets the kernel be told.", restrict::protect_paths),
+        // Last, because what is unbindable cannot be copied to be made read-only.
+        Step::new("propagate-root", Restrict, "Let mounts travel in and out, if asked for.", root::propagate),
     ];
     steps.extend(process_steps(container));
     steps

@@ -150,8 +150,9 @@ fn readonly_paths() {
 
 fn privileged() {
     let image = Image::new();
-    let mut container =
-        image.container("mount -t tmpfs x /tmp && echo mounted; mkdir /sys/fs/cgroup/x && rmdir /sys/fs/cgroup/x; ls /proc/timer_list");
+    let mut container = image.container(
+        "mount -t tmpfs x /tmp && echo mounted; mkdir /sys/fs/cgroup/x && rmdir /sys/fs/cgroup/x; ls /proc/timer_list",
+    );
     container = container.privileged();
     assert_eq!(run(&container).lines(), ["mounted", "/proc/timer_list"]);
 }

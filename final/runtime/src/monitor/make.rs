@@ -173,7 +173,7 @@ pub(crate) fn release(stages: &mut [Box<dyn Stage>]) {
 }
 
 /// Makes the working directory where the image has none, as docker does: a `WORKDIR` of a Dockerfile need not exist.
-struct WorkingDirectory(PathBuf);
+pub(crate) struct WorkingDirectory(pub(crate) PathBuf);
 
 impl Stage for WorkingDirectory {
     fn name(&self) -> &'static str {

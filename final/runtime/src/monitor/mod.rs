@@ -36,6 +36,7 @@ use rustix::fs::OFlags;
 
 use attached::Attached;
 use json_log::JsonLog;
+pub(crate) use make::WorkingDirectory;
 use make::{Made, Netns};
 use watch::Monitor;
 

@@ -21,7 +21,7 @@ use super::options::Options;
 use super::record::{NewRecord, Record, Status, began};
 use super::seccomp::AgentStage;
 use super::translate;
-use crate::monitor::exit;
+use crate::monitor::{WorkingDirectory, exit};
 use crate::plan::Plan;
 use crate::sys;
 
@@ -125,6 +125,8 @@ impl Wish {
         if container.namespaces.net == Namespace::New {
             stages.push(Box::new(Loopback));
         }
+        // Not asked for by the specification, but done by everybody.
+        stages.push(Box::new(WorkingDirectory(container.process.cwd.clone())));
         let stdio = if container.process.terminal { Stdio::Terminal } else { Stdio::Inherit };
         let launch = Launch { stdio: Some(stdio), timings: command.debug, gate, ..Launch::default() };
         let running = namespaces::launch(container, &mut stages, launch)?;

@@ -21,7 +21,7 @@ impl Rootfs {
             std::fs::create_dir_all(root.join(name)).unwrap();
         }
         std::fs::copy("/bin/busybox", root.join("bin/busybox")).expect("install busybox-static");
-        for applet in APPLETS.split(' ') {
+        for applet in APPLETS.split_whitespace() {
             symlink("busybox", root.join("bin").join(applet)).unwrap();
         }
         std::fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nweb:x:33:33::/:/bin/sh\n").unwrap();
@@ -43,7 +43,9 @@ pub(crate) fn runtime() -> PathBuf {
     std::env::var_os("SKIFF_RUNTIME").map_or_else(|| env!("CARGO_BIN_EXE_skiff-runtime").into(), PathBuf::from)
 }
 
-const APPLETS: &str = "sh true false cat echo sleep stty id ps kill head yes tail touch ls env hostname mount dd wc printf readlink pwd ulimit ip test grep tr sync";
+const APPLETS: &str = "sh true false cat echo sleep stty id ps kill head yes tail touch ls env hostname mount dd wc printf \
+                       readlink pwd ulimit ip test grep tr sync awk chmod cut date dnsdomainname find ionice mkdir mkfifo \
+                       mknod nproc od rm rmdir sed sort stat taskset umount uname uniq";
 
 /// Lines of the mount table and directories of cgroup trees that mention `mark`.
 pub(crate) fn residue(mark: &str) -> Vec<String> {
