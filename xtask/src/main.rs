@@ -7,11 +7,13 @@
 //! 5. `tidy/`: what lints cannot check: lengths, docs, arrows between crates, reading orders.
 //! 6. `bench/`: start latency beside other engines, in one run.
 //! 7. `learn/`: the exercises of the workshop.
-//! 8. `ci.rs`: all of the above in the order that fails soonest.
+//! 8. `guest.rs`: the same tests on a machine with version 2 of cgroups.
+//! 9. `ci.rs`: all of the above in the order that fails soonest.
 
 mod bench;
 mod ci;
 mod fixtures;
+mod guest;
 mod learn;
 mod packages;
 mod release;
@@ -45,6 +47,13 @@ enum Tool {
     Build,
     /// Install what the tests need, build the fixtures, run every test, build the book.
     Test {
+        /// Only tests whose name contains this.
+        filter: Option<String>,
+    },
+    /// Check what the chapters need of this machine, before anything else is built.
+    Doctor,
+    /// Run the tests of cgroups and containers in a guest with version 2 of cgroups.
+    Guest {
         /// Only tests whose name contains this.
         filter: Option<String>,
     },
@@ -86,6 +95,11 @@ fn run(tool: Tool) -> Result<()> {
         Tool::Skiff { args } => release::skiff(&args),
         Tool::Build => release::build().map(|dir| println!("{}", dir.display())),
         Tool::Test { filter } => suite::run(filter.as_deref()),
+        Tool::Doctor => {
+            println!("{}", doctor::report(&doctor::examine(&doctor::Machine::this())));
+            Ok(())
+        }
+        Tool::Guest { filter } => guest::check(filter.as_deref()),
         Tool::Fixtures => {
             packages::install(packages::FIXTURES)?;
             fixtures::build().map(|fixtures| println!("{}", fixtures.display()))

@@ -12,6 +12,7 @@ const ORDER: &[(&str, u8)] = &[
     ("network", 4),
     ("volumes", 5),
     ("images", 6),
+    ("doctor", 10),
     ("skiff-runtime", 10),
     ("skiff-engine", 20),
     ("skiffd", 30),
