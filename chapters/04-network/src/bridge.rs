@@ -4,27 +4,61 @@
 //! It is also an interface of the host: with an address on it, the host itself is plugged into the switch, and what the
 //! containers send to that address to be passed on, the host routes like any router.
 //!
+//! With IPv6 the bridge has a second address, from a subnet of its own. Two things that IPv6 would do by itself are not wanted
+//! here: that machines tell each other the way (router advertisements; behind our bridge nobody is to tell the host anything),
+//! and that every interface gets an address from nobody (link-local; a network without IPv6 has none of that, or its
+//! containers would have a second way to each other that no rule knows).
+//!
 //! The bridge is made when its network gets its first container, and put right whenever it is not as its record says.
 
-use ipnet::Ipv4Net;
-use namespaces::{Failure, Result};
+use std::net::IpAddr;
 
-use crate::endpoint::mac_of;
-use crate::firewall::{Firewall, docker};
+use ipnet::IpNet;
+use namespaces::{Failure, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::driver::Driver;
+use crate::endpoint::{Endpoint, mac_of};
+use crate::firewall::{Element, Firewall, docker, of_bridge};
 use crate::netlink::{self, Link, Operation, Socket};
-use crate::network::Bridge;
 use crate::parameter;
+
+/// What must be known of a network to make its bridge and its rules, or to put them right.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Bridge {
+    /// The bridge interface on the host.
+    pub interface: String,
+    /// Its address, which is the containers' gateway, with the subnet's prefix: `172.17.0.1/16`.
+    pub address: IpNet,
+    /// The same with IPv6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address6: Option<IpNet>,
+    /// See [`Network::mtu`](crate::Network::mtu).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mtu: Option<u32>,
+    /// See [`Network::internal`](crate::Network::internal).
+    pub internal: bool,
+    /// See [`Network::icc`](crate::Network::icc).
+    pub icc: bool,
+    /// See [`Network::masquerade`](crate::Network::masquerade).
+    pub masquerade: bool,
+}
 
 /// What is there now under a bridge's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {
     /// The interface.
     pub link: Link,
-    /// Its IPv4 addresses.
-    pub addresses: Vec<Ipv4Net>,
+    /// Its addresses.
+    pub addresses: Vec<IpNet>,
 }
 
 impl Bridge {
+    /// Its addresses, of one family or of both.
+    pub fn addresses(&self) -> impl Iterator<Item = IpNet> {
+        [Some(self.address), self.address6].into_iter().flatten()
+    }
+
     /// Decides what has to be done so that this bridge is there and is as it should be. Nothing, when it is. Pure.
     ///
     /// # Errors
@@ -48,11 +82,11 @@ impl Bridge {
         if let Some(wanted) = self.mtu.filter(|wanted| mtu.is_some_and(|mtu| mtu != *wanted)) {
             operations.push(Operation::SetMtu { link: bridge.clone(), mtu: wanted });
         }
-        let wrong = addresses.iter().filter(|address| **address != self.address);
+        let wanted: Vec<IpNet> = self.addresses().collect();
+        let wrong = addresses.iter().filter(|address| !wanted.contains(address) && !is_link_local(**address));
         operations.extend(wrong.map(|address| Operation::RemoveAddress { link: bridge.clone(), address: *address }));
-        if !addresses.contains(&self.address) {
-            operations.push(Operation::AddAddress { link: bridge.clone(), address: self.address });
-        }
+        let missing = wanted.into_iter().filter(|address| !addresses.contains(address));
+        operations.extend(missing.map(|address| Operation::AddAddress { link: bridge.clone(), address }));
         if !up {
             operations.push(Operation::SetUp { link: bridge });
         }
@@ -64,28 +98,32 @@ impl Bridge {
     /// The first bridge turns the host into a router between its interfaces (`ip_forward`), without which no container would
     /// reach further than its bridge.
     ///
-    /// The rules come first: at no moment is there a bridge without them.
+    /// The rules come first: at no moment is there a bridge without them. And the bridge is told what it is to think of IPv6
+    /// before it gets addresses and is up.
     pub fn ensure(&self, firewall: &Firewall) -> Result<()> {
         firewall.add_bridge(self)?;
         docker::let_pass(&self.interface)?;
         let mut socket = Socket::route()?;
         let found = self.find(&mut socket)?;
-        netlink::apply(&mut socket, &self.plan(found.as_ref())?, None)?;
-        parameter::set("/proc/sys/net/ipv4/ip_forward", "1")?;
-        // Lets a packet from 127.0.0.1 leave by this bridge: that is how 127.0.0.1:8080 reaches a container. What comes in
-        // by the bridge and claims to be for 127.0.0.1 is dropped by the firewall before anything else (CVE-2020-8558).
-        parameter::set(&format!("/proc/sys/net/ipv4/conf/{}/route_localnet", self.interface), "1")
+        let operations = self.plan(found.as_ref())?;
+        let (make, rest) = operations.split_at(usize::from(found.is_none()));
+        netlink::apply(&mut socket, make, None)?;
+        self.set_parameters()?;
+        netlink::apply(&mut socket, rest, None)
     }
 
-    /// Removes the bridge and its rules. Doing it again does nothing.
-    pub fn remove(&self, firewall: &Firewall) -> Result<()> {
-        let mut socket = Socket::route()?;
-        if netlink::link(&mut socket, &self.interface)?.is_some_and(|link| link.kind == "bridge") {
-            let remove = Operation::RemoveBridge { bridge: self.interface.clone() };
-            netlink::apply(&mut socket, &[remove], None)?;
+    fn set_parameters(&self) -> Result<()> {
+        let of_bridge = |family: &str, name: &str| format!("/proc/sys/net/{family}/conf/{}/{name}", self.interface);
+        // Nobody behind the bridge may tell the host its way (CVE-2020-13401).
+        parameter::set_if_present(&of_bridge("ipv6", "accept_ra"), "0")?;
+        parameter::set_if_present(&of_bridge("ipv6", "disable_ipv6"), if self.address6.is_some() { "0" } else { "1" })?;
+        parameter::set("/proc/sys/net/ipv4/ip_forward", "1")?;
+        if self.address6.is_some() {
+            parameter::forward_ipv6()?;
         }
-        docker::forget(&self.interface)?;
-        firewall.remove_bridge(self)
+        // Lets a packet from 127.0.0.1 leave by this bridge: that is how 127.0.0.1:8080 reaches a container. What comes in
+        // by the bridge and claims to be for 127.0.0.1 is dropped by the firewall before anything else (CVE-2020-8558).
+        parameter::set(&of_bridge("ipv4", "route_localnet"), "1")
     }
 
     /// What is there now under this bridge's name.
@@ -97,6 +135,39 @@ impl Bridge {
     }
 }
 
+impl Driver for Bridge {
+    fn create(&self, firewall: &Firewall) -> Result<()> {
+        self.ensure(firewall)
+    }
+
+    fn remove(&self, firewall: &Firewall) -> Result<()> {
+        let mut socket = Socket::route()?;
+        if netlink::link(&mut socket, &self.interface)?.is_some_and(|link| link.kind == "bridge") {
+            let remove = Operation::RemoveLink { link: self.interface.clone() };
+            netlink::apply(&mut socket, &[remove], None)?;
+        }
+        docker::forget(&self.interface)?;
+        firewall.remove_bridge(self)
+    }
+
+    fn attach(&self, endpoint: &Endpoint) -> Vec<Operation> {
+        self.host_operations(endpoint)
+    }
+
+    fn detach(&self, endpoint: &Endpoint) -> Vec<Operation> {
+        vec![Operation::ClosePort { veth: endpoint.veth.clone() }]
+    }
+
+    fn describe(&self) -> Vec<Element> {
+        of_bridge(self)
+    }
+}
+
+/// `fe80::/10`: the kernel gives one to every interface by itself.
+fn is_link_local(address: IpNet) -> bool {
+    matches!(address.addr(), IpAddr::V6(address) if address.is_unicast_link_local())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +176,7 @@ mod tests {
         Bridge {
             interface: "skiff0".to_owned(),
             address: "172.17.0.1/16".parse().unwrap(),
+            address6: None,
             mtu: Some(1400),
             internal: false,
             icc: true,
@@ -128,7 +200,7 @@ mod tests {
             master: 0,
             hairpin: false,
         };
-        Found { link, addresses: vec!["10.0.0.1/8".parse().unwrap()] }
+        Found { link, addresses: vec!["10.0.0.1/8".parse().unwrap(), "fe80::1/64".parse().unwrap()] }
     }
 
     #[test]
@@ -138,6 +210,18 @@ mod tests {
         ip address add 172.17.0.1/16 broadcast + dev skiff0
         ip link set skiff0 up
         ");
+    }
+
+    #[test]
+    fn one_with_both_families() {
+        let bridge = Bridge { address6: Some("fd00::1/64".parse().unwrap()), ..bridge() };
+        let operations = bridge.plan(None).unwrap();
+        insta::assert_snapshot!(operations.iter().map(Operation::to_string).collect::<Vec<_>>().join("\n"), @r#"
+        ip link add skiff0 address 02:42:ac:11:00:01 mtu 1400 type bridge
+        ip address add 172.17.0.1/16 broadcast + dev skiff0
+        ip address add fd00::1/64 nodad dev skiff0
+        ip link set skiff0 up
+        "#);
     }
 
     #[test]

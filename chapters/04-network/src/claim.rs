@@ -4,17 +4,27 @@
 //! claim is a socket that is bound to it, so that another program gets "address in use" instead of silence. No packet reaches
 //! that socket once the port is published: the firewall sends them to the container first.
 
+//!
+//! With two families there are two claims: `0.0.0.0` and `::` are different sockets, and a port that is published on both is
+//! held on both or not at all, since nobody could say which port a container has that has two.
+//!
+//! ```text
+//!   -p 8080:80              0.0.0.0:8080, and [::]:8080 when the container has an IPv6 address
+//!   -p 127.0.0.1:8080:80    127.0.0.1:8080; meets 0.0.0.0:8080, does not meet 127.0.0.2:8080 or [::]:8080
+//! ```
+
 use std::collections::BTreeMap;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, TcpListener, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 use std::os::fd::OwnedFd;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use namespaces::{Failure, Result};
-use rustix::net::sockopt::set_socket_reuseaddr;
-use rustix::net::{Shutdown, shutdown};
+use rustix::io::Errno;
+use rustix::net::sockopt::{set_ipv6_v6only, set_socket_reuseaddr};
+use rustix::net::{AddressFamily, Shutdown, SocketFlags, SocketType, ipproto, listen, shutdown, socket_with};
 
 use crate::port::{PortRequest, Protocol, PublishedPort};
 
@@ -53,16 +63,22 @@ impl PortClaims {
         Self::default()
     }
 
-    /// Claims a port of the host for each request of `container`, all or none.
+    /// Claims a port of the host for each request of `container`, all or none. A port for which no address is given is
+    /// claimed on each of `everywhere`: `0.0.0.0`, and `::` when the container can be reached by IPv6.
     ///
     /// # Errors
     /// `port is already allocated` (`EADDRINUSE`), with a hint that names the container that holds it; or the address is not
-    /// one of the host's.
-    pub fn claim(&mut self, container: &str, requests: &[PortRequest]) -> Result<Vec<PublishedPort>> {
+    /// one of the host's, or of a family that the container does not speak.
+    pub fn claim(
+        &mut self,
+        container: &str,
+        requests: &[PortRequest],
+        everywhere: &[IpAddr],
+    ) -> Result<Vec<PublishedPort>> {
         let mut claimed = Vec::new();
         for request in requests {
-            match self.claim_one(container, request) {
-                Ok(port) => claimed.push(port),
+            match self.claim_one(container, request, everywhere) {
+                Ok(ports) => claimed.extend(ports),
                 Err(failure) => {
                     // Only these: the container may hold others from an earlier call.
                     for port in &claimed {
@@ -92,31 +108,50 @@ impl PortClaims {
     /// The container that holds this port on this address, or on one that includes it.
     pub fn holder(&self, protocol: Protocol, ip: IpAddr, port: u16) -> Option<&str> {
         let claims = self.held.get(&(protocol, port))?;
-        let meets = |claim: &&Claim| claim.ip == ip || claim.ip.is_unspecified() || ip.is_unspecified();
+        let meets = |claim: &&Claim| {
+            let same_family = claim.ip.is_ipv4() == ip.is_ipv4();
+            same_family && (claim.ip == ip || claim.ip.is_unspecified() || ip.is_unspecified())
+        };
         claims.iter().find(meets).map(|claim| claim.container.as_str())
     }
 
-    /// The first candidate that nobody has.
-    fn claim_one(&mut self, container: &str, request: &PortRequest) -> Result<PublishedPort> {
-        let host_ip = request.host_ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
-        if host_ip.is_ipv6() {
-            return Err(Failure::new("publish a port on", "there are no IPv6 networks yet").on(host_ip));
+    /// The first candidate that nobody has, on every address that it is to be on.
+    fn claim_one(
+        &mut self,
+        container: &str,
+        request: &PortRequest,
+        everywhere: &[IpAddr],
+    ) -> Result<Vec<PublishedPort>> {
+        let addresses = request.host_ip.as_ref().map_or(everywhere, std::slice::from_ref);
+        let speaks = |ip: &IpAddr| everywhere.iter().any(|known| known.is_ipv4() == ip.is_ipv4());
+        if let Some(stranger) = addresses.iter().find(|ip| !speaks(ip)) {
+            return Err(Failure::new("publish a port on", "the container has no address of this family")
+                .on(stranger)
+                .hint("A network has IPv6 when it is made with --ipv6."));
         }
         let mut refusal = None;
         for host_port in self.candidates(request) {
-            let port = PublishedPort {
-                host_ip,
-                host_port,
-                container_port: request.container_port,
-                protocol: request.protocol,
-            };
-            match self.try_port(container, &port) {
-                Ok(()) => return Ok(port),
+            let (container_port, protocol) = (request.container_port, request.protocol);
+            let port = |host_ip: &IpAddr| PublishedPort { host_ip: *host_ip, host_port, container_port, protocol };
+            let ports: Vec<_> = addresses.iter().map(port).collect();
+            match self.try_ports(container, &ports) {
+                Ok(()) => return Ok(ports),
                 Err(failure) if failure.errno == Some(libc::EADDRINUSE) => refusal = Some(failure),
                 Err(failure) => return Err(failure),
             }
         }
         Err(refusal.unwrap_or_else(|| Failure::new("publish a port", "all ports are in use")))
+    }
+
+    /// Takes all of these or none.
+    fn try_ports(&mut self, container: &str, ports: &[PublishedPort]) -> Result<()> {
+        for (taken, port) in ports.iter().enumerate() {
+            if let Err(failure) = self.try_port(container, port) {
+                ports.iter().take(taken).for_each(|port| self.give_back(container, port));
+                return Err(failure);
+            }
+        }
+        Ok(())
     }
 
     /// The ports of the host that would do, in the order in which they are tried.
@@ -160,8 +195,8 @@ impl PortClaims {
         self.held.entry((port.protocol, port.host_port)).or_default().push(claim);
     }
 
-    /// Strikes out one claim.
-    fn give_back(&mut self, container: &str, port: &PublishedPort) {
+    /// Gives back one port of `container`. Doing it again does nothing.
+    pub fn give_back(&mut self, container: &str, port: &PublishedPort) {
         let key = (port.protocol, port.host_port);
         self.strike(|held, claim| *held == key && claim.container == container && claim.ip == port.host_ip);
     }
@@ -204,18 +239,33 @@ impl PortClaims {
 /// holds a claim like this; then it stops to listen, so that who comes before the port is published is refused instead of
 /// left waiting for an answer; and it no longer allows others to listen.
 ///
-/// SCTP is not in every kernel, so there the engine's own book-keeping has to do.
+/// SCTP is not in every kernel: where it is not, nobody else can serve such a port either, and the engine's own book has to
+/// do.
 fn bind(protocol: Protocol, ip: IpAddr, port: u16) -> io::Result<Option<OwnedFd>> {
-    match protocol {
-        Protocol::Tcp => {
-            let socket = TcpListener::bind((ip, port))?;
-            shutdown(&socket, Shutdown::Read)?;
-            set_socket_reuseaddr(&socket, false)?;
-            Ok(Some(socket.into()))
-        }
-        Protocol::Udp => UdpSocket::bind((ip, port)).map(|socket| Some(socket.into())),
-        Protocol::Sctp => Ok(None),
+    let family = if ip.is_ipv4() { AddressFamily::INET } else { AddressFamily::INET6 };
+    let (kind, number) = match protocol {
+        Protocol::Tcp => (SocketType::STREAM, ipproto::TCP),
+        Protocol::Udp => (SocketType::DGRAM, ipproto::UDP),
+        Protocol::Sctp => (SocketType::STREAM, ipproto::SCTP),
+    };
+    let socket = match socket_with(family, kind, SocketFlags::CLOEXEC, Some(number)) {
+        Err(Errno::PROTONOSUPPORT) => return Ok(None),
+        made => made?,
+    };
+    if ip.is_ipv6() {
+        // Else `::` would take the port of IPv4 as well.
+        set_ipv6_v6only(&socket, true)?;
     }
+    if protocol == Protocol::Tcp {
+        set_socket_reuseaddr(&socket, true)?;
+    }
+    rustix::net::bind(&socket, &SocketAddr::new(ip, port))?;
+    if protocol == Protocol::Tcp {
+        listen(&socket, 1)?;
+        shutdown(&socket, Shutdown::Read)?;
+        set_socket_reuseaddr(&socket, false)?;
+    }
+    Ok(Some(socket))
 }
 
 /// Docker's words, which clients look for.
@@ -227,6 +277,8 @@ fn allocated(port: &PublishedPort) -> Failure {
 
 #[cfg(test)]
 mod tests {
+    use std::net::{Ipv4Addr, TcpListener, UdpSocket};
+
     use super::*;
     use crate::netlink::{self, Operation, Socket};
 
@@ -241,6 +293,11 @@ mod tests {
         .unwrap();
     }
 
+    /// `claim` for a container with an IPv4 address.
+    fn claim(claims: &mut PortClaims, container: &str, requests: &[PortRequest]) -> Result<Vec<PublishedPort>> {
+        claims.claim(container, requests, &[Ipv4Addr::UNSPECIFIED.into()])
+    }
+
     fn loopback(text: &str) -> Vec<PortRequest> {
         PortRequest::parse(&format!("127.0.0.1:{text}")).unwrap()
     }
@@ -249,10 +306,10 @@ mod tests {
     fn one_port_has_one_holder_until_it_is_given_back() {
         alone(|| {
             let mut claims = PortClaims::new();
-            let port = claims.claim("a", &loopback(":80")).unwrap()[0];
+            let port = claim(&mut claims, "a", &loopback(":80")).unwrap()[0];
             assert!(ANY.contains(&port.host_port));
             let again = loopback(&format!("{}:81", port.host_port));
-            let failure = claims.claim("b", &again).unwrap_err();
+            let failure = claim(&mut claims, "b", &again).unwrap_err();
             let said = failure.to_string().replace(&port.host_port.to_string(), "PORT");
             assert_eq!(
                 said,
@@ -261,7 +318,7 @@ mod tests {
             assert_eq!(failure.hint.unwrap().split('.').next(), Some("Container a has it"));
             claims.release("a");
             claims.release("a");
-            claims.claim("b", &again).unwrap();
+            claim(&mut claims, "b", &again).unwrap();
             assert_eq!(claims.holder(Protocol::Tcp, port.host_ip, port.host_port), Some("b"));
         });
     }
@@ -272,12 +329,12 @@ mod tests {
             let program = TcpListener::bind("127.0.0.1:0").unwrap();
             let port = program.local_addr().unwrap().port();
             let mut claims = PortClaims::new();
-            let failure = claims.claim("a", &loopback(&format!("{port}:80"))).unwrap_err();
+            let failure = claim(&mut claims, "a", &loopback(&format!("{port}:80"))).unwrap_err();
             assert_eq!(failure.errno, Some(libc::EADDRINUSE));
             assert!(failure.hint.unwrap().contains("A program of the host"));
             // Of a range, the next one will do.
             let range = format!("{port}-{}:80", port.saturating_add(20));
-            assert_ne!(claims.claim("a", &loopback(&range)).unwrap()[0].host_port, port);
+            assert_ne!(claim(&mut claims, "a", &loopback(&range)).unwrap()[0].host_port, port);
         });
     }
 
@@ -285,7 +342,7 @@ mod tests {
     fn a_copy_of_the_socket_in_a_process_that_is_being_started_is_waited_for() {
         alone(|| {
             let mut claims = PortClaims::new();
-            let ports = claims.claim("a", &[loopback(":80"), loopback(":53/udp")].concat()).unwrap();
+            let ports = claim(&mut claims, "a", &[loopback(":80"), loopback(":53/udp")].concat()).unwrap();
             let copies: Vec<_> = claims
                 .held
                 .values()
@@ -299,7 +356,7 @@ mod tests {
             });
             let tcp = loopback(&format!("{}:80", ports[0].host_port));
             let udp = loopback(&format!("{}:53/udp", ports[1].host_port));
-            claims.claim("b", &[tcp, udp].concat()).unwrap();
+            claim(&mut claims, "b", &[tcp, udp].concat()).unwrap();
             start.join().unwrap();
         });
     }
@@ -310,9 +367,9 @@ mod tests {
             let program = TcpListener::bind("127.0.0.1:0").unwrap();
             let taken = program.local_addr().unwrap().port();
             let mut claims = PortClaims::new();
-            let kept = claims.claim("a", &loopback(":1")).unwrap()[0];
+            let kept = claim(&mut claims, "a", &loopback(":1")).unwrap()[0];
             let requests = [loopback(":80"), loopback(&format!("{taken}:81"))].concat();
-            claims.claim("a", &requests).unwrap_err();
+            claim(&mut claims, "a", &requests).unwrap_err();
             assert_eq!(claims.held.len(), 1, "what the failed call had claimed is free again");
             assert_eq!(claims.holder(Protocol::Tcp, kept.host_ip, kept.host_port), Some("a"));
         });
@@ -322,7 +379,7 @@ mod tests {
     fn other_programs_see_that_the_port_is_taken() {
         alone(|| {
             let mut claims = PortClaims::new();
-            let ports = claims.claim("a", &[loopback(":80"), loopback(":53/udp")].concat()).unwrap();
+            let ports = claim(&mut claims, "a", &[loopback(":80"), loopback(":53/udp")].concat()).unwrap();
             let bound = || {
                 let tcp = TcpListener::bind((ports[0].host_ip, ports[0].host_port));
                 let udp = UdpSocket::bind((ports[1].host_ip, ports[1].host_port));
@@ -331,7 +388,7 @@ mod tests {
             assert_eq!(bound(), (false, false));
             let refused = std::net::TcpStream::connect((ports[0].host_ip, ports[0].host_port)).unwrap_err();
             assert_eq!(refused.kind(), io::ErrorKind::ConnectionRefused, "nobody is left waiting");
-            PortClaims::new().claim("b", &loopback(&format!("{}:80", ports[0].host_port))).unwrap_err();
+            claim(&mut PortClaims::new(), "b", &loopback(&format!("{}:80", ports[0].host_port))).unwrap_err();
             claims.release("a");
             // A process that another test is starting may hold copies of the sockets until its exec.
             let deadline = Instant::now() + Duration::from_secs(30);
@@ -345,14 +402,37 @@ mod tests {
     }
 
     #[test]
+    fn both_families_have_the_same_port() {
+        alone(|| {
+            let everywhere = [IpAddr::from([0, 0, 0, 0]), IpAddr::from([0; 16])];
+            let mut claims = PortClaims::new();
+            let any = PortRequest::parse("80").unwrap();
+            let first = claims.claim("a", &any, &everywhere).unwrap();
+            let shown: Vec<_> = first.iter().map(|port| (port.host_ip, port.host_port)).collect();
+            assert_eq!(shown, everywhere.map(|ip| (ip, *ANY.start())));
+            // Of the next one a program has the half.
+            let program = TcpListener::bind(("::1", ANY.start() + 1)).unwrap();
+            let second = claims.claim("b", &any, &everywhere).unwrap();
+            assert_eq!(second[0].host_port, ANY.start() + 2);
+            drop(program);
+            let four = PortRequest::parse("0.0.0.0:8080:80").unwrap();
+            let six = PortRequest::parse("[::]:8080:80").unwrap();
+            assert_eq!(claims.claim("a", &four, &everywhere).unwrap().len(), 1);
+            assert_eq!(claims.claim("b", &six, &everywhere).unwrap().len(), 1);
+            let refusal = claims.claim("b", &six, &everywhere[..1]).unwrap_err();
+            assert_eq!(refusal.to_string(), "cannot publish a port on ::: the container has no address of this family");
+        });
+    }
+
+    #[test]
     fn every_address_meets_each_single_one() {
         alone(|| {
             let mut claims = PortClaims::new();
-            let one = claims.claim("a", &loopback(":80")).unwrap()[0];
+            let one = claim(&mut claims, "a", &loopback(":80")).unwrap()[0];
             let every = PortRequest::parse(&format!("{}:80", one.host_port)).unwrap();
-            claims.claim("b", &every).unwrap_err();
+            claim(&mut claims, "b", &every).unwrap_err();
             let elsewhere = PortRequest::parse("203.0.113.9:8080:80").unwrap();
-            let failure = claims.claim("b", &elsewhere).unwrap_err();
+            let failure = claim(&mut claims, "b", &elsewhere).unwrap_err();
             assert_eq!(
                 failure.to_string(),
                 "cannot publish a port on 203.0.113.9: this address is not one of the host's"

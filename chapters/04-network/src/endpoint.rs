@@ -3,14 +3,15 @@
 //! An endpoint is decided before anything is made, and written down before anything is made. An engine that dies in between
 //! finds in the record what may be there, and release takes care of both cases: what is not there is passed over.
 
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 use std::path::PathBuf;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use namespaces::{Failure, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::network::{Bridge, Network};
+use crate::driver::Wire;
+use crate::network::Network;
 use crate::port::PublishedPort;
 
 /// The network of one container.
@@ -23,11 +24,17 @@ pub enum Attachment {
     None,
     /// Another container's namespace, by a path like `/proc/PID/ns/net`.
     Join(PathBuf),
-    /// A namespace of its own with one interface for each endpoint. The first has the default route.
+    /// A namespace of its own with one interface for each endpoint. The default route is by the first that has a
+    /// gateway.
     Endpoints(Vec<Endpoint>),
 }
 
 impl Attachment {
+    /// Whether names are resolved for it: some network of its own has names.
+    pub fn has_names(&self) -> bool {
+        self.endpoints().iter().any(|endpoint| !endpoint.names.is_empty())
+    }
+
     /// Its interfaces; none for `host`, `none` and a shared namespace.
     pub fn endpoints(&self) -> &[Endpoint] {
         match self {
@@ -40,14 +47,29 @@ impl Attachment {
 /// What is asked of an endpoint besides its network.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wish {
-    /// From [`Ipam`](crate::Ipam).
-    pub address: Ipv4Addr,
+    /// From the [`Ipam`](crate::Ipam) of the network's IPv4 addresses.
+    pub address: IpAddr,
+    /// From that of its IPv6 addresses.
+    pub address6: Option<IpAddr>,
     /// `None` is `02:42:` and the address, so that the same address never means two MACs to a neighbour.
     pub mac: Option<[u8; 6]>,
     /// From [`PortClaims`](crate::PortClaims).
     pub ports: Vec<PublishedPort>,
-    /// How many endpoints the container has already: 0 gives `eth0`.
+    /// A number that no other endpoint of the container has: 0 gives `eth0`.
     pub index: usize,
+    /// What the others in the network call the container, the best name first. Empty where names are not resolved.
+    pub names: Vec<String>,
+    /// Whom the resolver asks for other names. Empty: whom the host asks.
+    pub servers: Vec<IpAddr>,
+}
+
+impl Wish {
+    /// This address and nothing else.
+    pub fn at(address: impl Into<IpAddr>) -> Self {
+        let address = address.into();
+        let (ports, names, servers) = (Vec::new(), Vec::new(), Vec::new());
+        Self { address, address6: None, mac: None, ports, index: 0, names, servers }
+    }
 }
 
 /// One interface of a container in one network.
@@ -55,25 +77,40 @@ pub struct Wish {
 pub struct Endpoint {
     /// Id of its network.
     pub network: String,
-    /// The network's bridge.
-    pub bridge: Bridge,
+    /// What the network is on the host.
+    pub wire: Wire,
     /// Id of the container.
     pub container: String,
+    /// A number that no other endpoint of the container has.
+    #[serde(default)]
+    pub index: usize,
     /// Interface inside: `eth0`.
     pub interface: String,
     /// The other end of the pair, a port of the bridge: `veth` and 8 digits of the container's id (and of a second
     /// endpoint, its number).
     pub veth: String,
     /// Address inside, with the subnet's prefix: `172.17.0.2/16`.
-    pub address: Ipv4Net,
+    pub address: IpNet,
+    /// Its IPv6 address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address6: Option<IpNet>,
     /// Where everything outside of the subnet is sent. `None` in an internal network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub gateway: Option<Ipv4Addr>,
+    pub gateway: Option<IpAddr>,
+    /// The same with IPv6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gateway6: Option<IpAddr>,
     /// Hardware address of the interface inside.
     pub mac: [u8; 6],
     /// Ports of the host that lead here.
     #[serde(default)]
     pub ports: Vec<PublishedPort>,
+    /// What the others in the network call the container, the best name first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub names: Vec<String>,
+    /// Whom the resolver asks for other names. Empty: whom the host asks.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub servers: Vec<IpAddr>,
 }
 
 impl Endpoint {
@@ -82,25 +119,47 @@ impl Endpoint {
     /// # Errors
     /// When the network is `host` or `none`, which have no endpoints.
     pub fn new(network: &Network, container: &str, wish: Wish) -> Result<Self> {
-        let (Some(bridge), Some(pool)) = (network.bridge(), network.ipv4) else {
-            return Err(Failure::new("make an endpoint in", "the network has no bridge").on(&network.name));
+        let (Some(wire), Some(pool)) = (network.wire(), &network.ipv4) else {
+            return Err(Failure::new("make an endpoint in", "the network has no interfaces").on(&network.name));
         };
+        let way_out = !wire.is_internal();
+        let pool6 = network.ipv6.as_ref().filter(|_| wish.address6.is_some());
         Ok(Self {
             network: network.id.clone(),
-            gateway: (!bridge.internal).then_some(pool.gateway),
-            bridge,
+            wire,
             container: container.to_owned(),
-            interface: format!("eth{}", wish.index),
+            index: wish.index,
+            interface: format!("{}{}", network.prefix.as_deref().unwrap_or("eth"), wish.index),
             veth: veth_name(container, wish.index),
             address: pool.with_prefix(wish.address),
+            address6: pool6.zip(wish.address6).map(|(pool, address)| pool.with_prefix(address)),
+            gateway: way_out.then_some(pool.gateway),
+            gateway6: pool6.filter(|_| way_out).map(|pool| pool.gateway),
             mac: wish.mac.unwrap_or_else(|| mac_of(wish.address)),
             ports: wish.ports,
+            names: wish.names,
+            servers: wish.servers,
         })
     }
 
     /// The hardware address as people write it: `02:42:ac:11:00:02`.
     pub fn mac_text(&self) -> String {
         mac_text(self.mac)
+    }
+
+    /// Whether ports of the host can lead here.
+    pub fn can_publish(&self) -> bool {
+        self.wire.bridge().is_some_and(|bridge| !bridge.internal)
+    }
+
+    /// Its addresses, of one family or of both.
+    pub fn addresses(&self) -> impl Iterator<Item = IpNet> {
+        [Some(self.address), self.address6].into_iter().flatten()
+    }
+
+    /// Its gateways, likewise.
+    pub fn gateways(&self) -> impl Iterator<Item = IpAddr> {
+        [self.gateway, self.gateway6].into_iter().flatten()
     }
 }
 
@@ -110,9 +169,12 @@ fn veth_name(container: &str, index: usize) -> String {
     if index == 0 { format!("veth{digits}") } else { format!("veth{digits}{index:x}") }
 }
 
-/// The classic rule: locally administered (02), 42, and the four bytes of the address.
-pub(crate) fn mac_of(address: Ipv4Addr) -> [u8; 6] {
-    let [a, b, c, d] = address.octets();
+/// The classic rule: locally administered (02), 42, and the (last) four bytes of the address.
+pub(crate) fn mac_of(address: IpAddr) -> [u8; 6] {
+    let [a, b, c, d] = match address {
+        IpAddr::V4(address) => address.octets(),
+        IpAddr::V6(address) => address.octets().last_chunk().copied().unwrap_or_default(),
+    };
     [0x02, 0x42, a, b, c, d]
 }
 

@@ -19,11 +19,12 @@ const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
 
 /// Parameters of a new namespace, read by the kernel when an interface is made or a socket is opened in it.
 ///
-/// No IPv6 on interfaces to come: a network that has no IPv6 subnet has no rules for it either, and an interface that takes
-/// the first router it hears as its own would go around all others (CVE-2024-32473). The other two are docker's: programs
-/// that are not root may serve port 80 and use ping, since in here these are not the host's.
-const PARAMETERS: [(&str, &str); 3] = [
+/// No IPv6 on interfaces to come, unless they get an address of it (CVE-2024-32473); and no interface takes the first router
+/// that it hears as its own (CVE-2020-13401). The other two are docker's: programs that are not root may serve port 80 and
+/// use ping, since in here these are not the host's.
+const PARAMETERS: [(&str, &str); 4] = [
     ("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"),
+    ("/proc/sys/net/ipv6/conf/default/accept_ra", "0"),
     ("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"),
     ("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"),
 ];

@@ -1,53 +1,63 @@
 //! One network: the record that the engine keeps, and how a wish becomes one.
 //!
 //! A network of the `bridge` driver is a bridge interface on the host (a switch in the kernel, ip-link(8)), a subnet whose
-//! first address the bridge holds, and a few rules. `host` and `none` are networks in name only: they have nothing of
-//! their own, and are records so that they can be listed and asked for like the others.
+//! first address the bridge holds, and a few rules. One of the `macvlan` driver has nothing on the host but its parent, an
+//! interface that is there already. `host` and `none` are networks in name only: they have nothing of their own, and are
+//! records so that they can be listed and asked for like the others.
 //!
 //! To decide on a network is apart from making it: [`Network::plan`] gives the record, which the engine writes down first,
-//! and [`Bridge::ensure`] makes what the record says, as often as it takes.
+//! and its [`Driver`](crate::Driver) makes what the record says, as often as it takes.
 
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use namespaces::{Failure, Result};
 use serde::{Deserialize, Serialize};
 
-use crate::pool::{self, Pool};
+use crate::bridge::Bridge;
+use crate::driver::Wire;
+use crate::macvlan::{Macvlan, Mode};
+use crate::options::Options;
+use crate::pool::{self, AddressPool, Pool, PoolRequest};
 
 /// Interface names are at most 15 bytes: `IFNAMSIZ` is 16 with the closing zero (netdevice(7)).
 const INTERFACE_NAME_MAX: usize = 15;
 
-/// How a network connects its containers. Other drivers (macvlan, overlay) will come beside these.
+/// How a network connects its containers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Driver {
+pub enum Kind {
     /// A switch on the host, and a pair of virtual Ethernet interfaces to it for each container.
     Bridge,
+    /// Further hardware addresses on an interface of the host: the containers are machines of the host's own network.
+    Macvlan,
     /// The host's own network namespace.
     Host,
     /// A namespace with a loopback and nothing else.
     None,
 }
 
-impl Driver {
-    /// `bridge`, `host`, `none`: docker's names (`null` is what its API calls the last one).
+impl Kind {
+    /// `bridge`, `macvlan`, `host`, `none`: docker's names (`null` is what its API calls the last one).
     pub fn parse(name: &str) -> Result<Self> {
         match name {
-            "" | "bridge" => Ok(Self::Bridge),
+            "" | "default" | "bridge" => Ok(Self::Bridge),
+            "macvlan" => Ok(Self::Macvlan),
             "host" => Ok(Self::Host),
             "none" | "null" => Ok(Self::None),
             other => Err(Failure::new("find the network driver", "there is no such driver")
                 .on(other)
-                .hint("The drivers are bridge, host and none.")),
+                .hint("The drivers are bridge, macvlan, host and none.")),
         }
     }
 
-    /// The name that docker's API shows: `bridge`, `host`, `null`.
+    /// The name that docker's API shows: `bridge`, `macvlan`, `host`, `null`.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Bridge => "bridge",
+            Self::Macvlan => "macvlan",
             Self::Host => "host",
             Self::None => "null",
         }
@@ -62,14 +72,17 @@ pub struct Network {
     /// What people call it.
     pub name: String,
     /// How it connects its containers.
-    pub driver: Driver,
-    /// The bridge interface on the host: `skiff0` for the default network, `br-` and 12 digits of the id for others.
-    /// `None` for `host` and `none`.
+    pub driver: Kind,
+    /// The interface on the host: of a bridge, `skiff0` for the default network and `br-` and 12 digits of the id for
+    /// others; of a macvlan, its parent. `None` for `host` and `none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interface: Option<String>,
-    /// Its IPv4 addresses. `None` for `host` and `none`. (IPv6 would be a second field like this one.)
+    /// Its IPv4 addresses. `None` for `host` and `none`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ipv4: Option<Pool>,
+    /// Its IPv6 addresses. `None` for a network without IPv6.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipv6: Option<Pool>,
     /// Whether its containers reach each other only, and nothing outside.
     #[serde(default)]
     pub internal: bool,
@@ -82,6 +95,12 @@ pub struct Network {
     /// Largest packet in bytes, for the bridge and its interfaces. `None` is the kernel's 1500.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub mtu: Option<u32>,
+    /// What an interface in a container is called, before its number. `None` is `eth`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prefix: Option<String>,
+    /// The host's address that ports are published on when none is given. `None` is every address.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub host_ip: Option<IpAddr>,
     /// What the user wrote on it.
     #[serde(default)]
     pub labels: BTreeMap<String, String>,
@@ -106,17 +125,17 @@ pub struct Request {
     pub driver: String,
     /// The bridge interface's name. `None` gives `br-` and 12 digits of the id.
     pub interface: Option<String>,
-    /// `None` chooses one that is free.
-    pub subnet: Option<Ipv4Net>,
-    /// `None` is the subnet's first address.
-    pub gateway: Option<std::net::Ipv4Addr>,
-    /// Containers get addresses in this part of the subnet only, unless they ask for one.
-    pub ip_range: Option<Ipv4Net>,
+    /// What is asked of its IPv4 addresses.
+    pub ipv4: PoolRequest,
+    /// What is asked of its IPv6 addresses. `None`: it has none.
+    pub ipv6: Option<PoolRequest>,
+    /// Where subnets are taken from that are not given. Empty: docker's choice.
+    pub pools: Vec<AddressPool>,
     /// See [`Network::internal`].
     pub internal: bool,
     /// See [`Network::labels`].
     pub labels: BTreeMap<String, String>,
-    /// `com.docker.network.driver.mtu`, `com.docker.network.bridge.name`, `…enable_icc`, `…enable_ip_masquerade`.
+    /// The driver's options: `options.rs` has the list.
     pub options: BTreeMap<String, String>,
 }
 
@@ -127,105 +146,92 @@ impl Network {
     /// # Errors
     /// An unknown driver, an option that cannot be read, an interface name that is too long, a subnet that is taken or too
     /// small, a gateway or range outside of it, or no free subnet.
-    pub fn plan(request: Request, id: &str, created: &str, taken: &[Ipv4Net]) -> Result<Self> {
-        let driver = Driver::parse(&request.driver)?;
+    pub fn plan(request: Request, id: &str, created: &str, taken: &[IpNet]) -> Result<Self> {
+        let driver = Kind::parse(&request.driver)?;
         let options = Options::parse(&request.options)?;
-        let (interface, ipv4) = match driver {
-            Driver::Bridge => {
-                let wanted = request.interface.clone().or(options.name);
+        let interface = match driver {
+            Kind::Bridge => {
+                let wanted = request.interface.clone().or(options.bridge);
                 let interface = wanted.unwrap_or_else(|| format!("br-{}", id.get(..12).unwrap_or(id)));
-                (Some(interface_name(interface)?), Some(pool::plan(&request, taken)?))
+                Some(interface_name(interface)?)
             }
-            Driver::Host | Driver::None => (None, None),
+            Kind::Macvlan => {
+                Mode::parse(request.options.get("macvlan_mode").map_or("", String::as_str))?;
+                let parent = options.parent.ok_or_else(|| {
+                    Failure::new("plan the macvlan network", "no parent is given")
+                        .hint("Say which interface of the host it is on: --opt parent=eth0")
+                })?;
+                Some(interface_name(parent)?)
+            }
+            Kind::Host | Kind::None => None,
         };
+        // A macvlan's subnet is the one that its parent is in, so there it is no matter who else has a route to it.
+        let taken = if driver == Kind::Macvlan { &[] } else { taken };
+        let (mut ipv4, mut ipv6) = (None, None);
+        if interface.is_some() {
+            ipv4 = Some(pool::plan(&request.ipv4, &request.pools, taken)?);
+            ipv6 = request.ipv6.map(|ipv6| pool::plan6(&ipv6, &request.pools, id, taken)).transpose()?;
+        }
         Ok(Self {
             id: id.to_owned(),
             name: request.name,
             driver,
             interface,
             ipv4,
+            ipv6,
             internal: request.internal,
             icc: options.icc,
             masquerade: options.masquerade,
             mtu: options.mtu,
+            prefix: options.prefix.map(interface_name).transpose()?,
+            host_ip: options.host_ip,
             labels: request.labels,
             options: request.options,
             created: created.to_owned(),
         })
     }
 
-    /// The facts of its bridge. `None` for `host` and `none`.
+    /// How it connects its containers, with all that must be known for it. `None` for `host` and `none`.
+    pub fn wire(&self) -> Option<Wire> {
+        match self.driver {
+            Kind::Bridge => self.bridge().map(Wire::Bridge),
+            Kind::Macvlan => Some(Wire::Macvlan(Macvlan {
+                parent: self.interface.clone()?,
+                mode: self.options.get("macvlan_mode").and_then(|mode| Mode::parse(mode).ok()).unwrap_or_default(),
+                mtu: self.mtu,
+                internal: self.internal,
+            })),
+            Kind::Host | Kind::None => None,
+        }
+    }
+
+    /// The facts of its bridge. `None` for networks of other drivers.
     pub fn bridge(&self) -> Option<Bridge> {
-        let pool = self.ipv4.as_ref()?;
+        if self.driver != Kind::Bridge {
+            return None;
+        }
         Some(Bridge {
             interface: self.interface.clone()?,
-            address: pool.gateway_with_prefix(),
+            address: self.ipv4.as_ref()?.gateway_with_prefix(),
+            address6: self.ipv6.as_ref().map(Pool::gateway_with_prefix),
             mtu: self.mtu,
             internal: self.internal,
             icc: self.icc,
             masquerade: self.masquerade,
         })
     }
-}
 
-/// What must be known of a network to make its bridge and its rules, or to put them right.
-///
-/// It is part of every endpoint's record, so that a container can be attached or released without the network's own record.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Bridge {
-    /// The bridge interface on the host.
-    pub interface: String,
-    /// Its address, which is the containers' gateway, with the subnet's prefix: `172.17.0.1/16`.
-    pub address: Ipv4Net,
-    /// See [`Network::mtu`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub mtu: Option<u32>,
-    /// See [`Network::internal`].
-    pub internal: bool,
-    /// See [`Network::icc`].
-    pub icc: bool,
-    /// See [`Network::masquerade`].
-    pub masquerade: bool,
-}
-
-/// The driver options that mean something here. Unknown ones are kept in the record and otherwise ignored, as docker does.
-///
-/// A flag without a value is true: `--opt com.docker.network.bridge.enable_icc` sends an empty one.
-struct Options {
-    name: Option<String>,
-    mtu: Option<u32>,
-    icc: bool,
-    masquerade: bool,
-}
-
-impl Options {
-    fn parse(options: &BTreeMap<String, String>) -> Result<Self> {
-        let flag =
-            |key: &str| match options.get(key).map(String::as_str) {
-                None | Some("" | "true" | "1") => Ok(true),
-                Some("false" | "0") => Ok(false),
-                Some(other) => Err(Failure::new("read the network option", "it is either true or false")
-                    .on(format_args!("{key}={other}"))),
-            };
-        let mtu = options.get("com.docker.network.driver.mtu").map(|text| match text.parse() {
-            Ok(mtu) if (68..=65535).contains(&mtu) => Ok(mtu),
-            _ => Err(Failure::new("read the network option", "an MTU is a number of bytes from 68 to 65535")
-                .on(format_args!("com.docker.network.driver.mtu={text}"))),
-        });
-        Ok(Self {
-            name: options.get("com.docker.network.bridge.name").filter(|name| !name.is_empty()).cloned(),
-            mtu: mtu.transpose()?,
-            icc: flag("com.docker.network.bridge.enable_icc")?,
-            masquerade: flag("com.docker.network.bridge.enable_ip_masquerade")?,
-        })
+    /// Its subnets.
+    pub fn subnets(&self) -> impl Iterator<Item = IpNet> + '_ {
+        self.ipv4.iter().chain(&self.ipv6).map(|pool| pool.subnet)
     }
 }
 
 /// Refuses what the kernel would refuse as the name of an interface (`dev_valid_name`): it is also safe in nft's text.
-fn interface_name(name: String) -> Result<String> {
+pub(crate) fn interface_name(name: String) -> Result<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > INTERFACE_NAME_MAX || !name.chars().all(plain) || name.starts_with('.') {
-        return Err(Failure::new("name a bridge", "an interface name has 1 to 15 letters, digits, dashes or dots")
+        return Err(Failure::new("name an interface", "an interface name has 1 to 15 letters, digits, dashes or dots")
             .on(format_args!("{name:?}")));
     }
     Ok(name)
@@ -276,7 +282,7 @@ mod tests {
     fn host_and_none_are_networks_in_name_only() {
         for (driver, api) in [("host", "host"), ("none", "null"), ("null", "null")] {
             let network = plan(&[], |request| request.driver = driver.to_owned()).unwrap();
-            assert_eq!((network.bridge(), network.ipv4, network.driver.as_str()), (None, None, api));
+            assert_eq!((network.wire(), network.ipv4, network.driver.as_str()), (None, None, api));
         }
     }
 

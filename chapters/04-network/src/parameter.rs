@@ -21,3 +21,23 @@ pub(crate) fn set_if_present(path: &str, value: &str) -> Result<()> {
         written => written.during("set the kernel parameter", path),
     }
 }
+
+/// Turns the host into a router for IPv6.
+///
+/// A router does not listen to routers, so an interface that has its own default route from one (`accept_ra` 1) would lose it
+/// and the host its way out. With 2 it goes on listening.
+pub(crate) fn forward_ipv6() -> Result<()> {
+    const ALL: &str = "/proc/sys/net/ipv6/conf/all/forwarding";
+    let interfaces = fs::read_dir("/proc/sys/net/ipv6/conf").during("list", "/proc/sys/net/ipv6/conf")?;
+    if fs::read_to_string(ALL).during("read the kernel parameter", ALL)?.trim() == "1" {
+        return Ok(());
+    }
+    for interface in interfaces.flatten().filter(|interface| interface.file_name() != "all") {
+        let path = interface.path().join("accept_ra");
+        if fs::read_to_string(&path).is_ok_and(|value| value.trim() == "1") {
+            // One that is gone meanwhile is no loss.
+            let _ = fs::write(&path, "2");
+        }
+    }
+    set(ALL, "1")
+}

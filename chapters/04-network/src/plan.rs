@@ -9,7 +9,7 @@
 //!   ip address add 172.17.0.2/16 broadcast + dev eth0
 //!   ip link set lo up
 //!   ip link set eth0 up
-//!   ip route add default via 172.17.0.1
+//!   ip route replace default via 172.17.0.1
 //! ```
 //!
 //! Such a plan needs no kernel to be tested: that a network without icc isolates its ports is a line of a snapshot. That the
@@ -17,6 +17,7 @@
 
 use std::fmt;
 
+use crate::bridge::Bridge;
 use crate::endpoint::{Attachment, Endpoint};
 use crate::firewall::{self, Element};
 use crate::netlink::Operation;
@@ -28,6 +29,8 @@ pub struct Plan {
     pub table: String,
     /// On the host: the pairs.
     pub host: Vec<Operation>,
+    /// Kernel parameters of the container's namespace: path below `/proc/sys` and value.
+    pub parameters: Vec<(String, &'static str)>,
     /// Inside the container's namespace, in one batch.
     pub inside: Vec<Operation>,
     /// What the firewall gets to know, last: a port leads to a container only when that can be reached.
@@ -42,29 +45,46 @@ impl Attachment {
             return plan;
         }
         let endpoints = self.endpoints();
-        plan.host = endpoints.iter().flat_map(Endpoint::host_operations).collect();
+        plan.host = endpoints.iter().flat_map(|endpoint| endpoint.wire.driver().attach(endpoint)).collect();
+        plan.parameters = endpoints.iter().filter_map(Endpoint::parameters).collect();
         plan.inside = inside(endpoints);
         plan.elements = firewall::of_endpoints(endpoints);
         plan
     }
 }
 
-impl Endpoint {
-    /// Its pair, and what is special about the port of the bridge.
-    pub(crate) fn host_operations(&self) -> Vec<Operation> {
+impl Bridge {
+    // ANCHOR: host-operations
+    /// An endpoint's pair, and what is special about the port of the bridge.
+    pub(crate) fn host_operations(&self, endpoint: &Endpoint) -> Vec<Operation> {
         let mut operations = vec![Operation::AddVeth {
-            veth: self.veth.clone(),
-            bridge: self.bridge.interface.clone(),
-            interface: self.interface.clone(),
-            mac: self.mac,
-            mtu: self.bridge.mtu,
+            veth: endpoint.veth.clone(),
+            bridge: self.interface.clone(),
+            interface: endpoint.interface.clone(),
+            mac: endpoint.mac,
+            mtu: self.mtu,
         }];
         // A container can meet itself only by a published port. Without icc the bridge keeps its ports apart.
-        let (hairpin, isolated) = (!self.ports.is_empty(), !self.bridge.icc);
+        let (hairpin, isolated) = (!endpoint.ports.is_empty(), !self.icc);
         if hairpin || isolated {
-            operations.push(Operation::SetPort { veth: self.veth.clone(), hairpin, isolated });
+            operations.push(Operation::SetPort { veth: endpoint.veth.clone(), hairpin, isolated });
         }
         operations
+    }
+    // ANCHOR_END: host-operations
+}
+
+impl Endpoint {
+    /// IPv6 is off on an interface of a new namespace; this one has an address of it.
+    pub(crate) fn parameters(&self) -> Option<(String, &'static str)> {
+        self.address6.map(|_| (format!("net/ipv6/conf/{}/disable_ipv6", self.interface), "0"))
+    }
+
+    /// What is done inside for one endpoint, but for the routes.
+    pub(crate) fn inside(&self) -> Vec<Operation> {
+        let address = |address| Operation::AddAddress { link: self.interface.clone(), address };
+        let up = Operation::SetUp { link: self.interface.clone() };
+        self.addresses().map(address).chain([up]).collect()
     }
 }
 
@@ -72,15 +92,22 @@ impl Endpoint {
 /// follows then goes out in one batch with them.
 fn inside(endpoints: &[Endpoint]) -> Vec<Operation> {
     // SOLUTION net-inside
-    let address =
-        |endpoint: &Endpoint| Operation::AddAddress { link: endpoint.interface.clone(), address: endpoint.address };
-    let up = |link: &str| Operation::SetUp { link: link.to_owned() };
-    let gateway = endpoints.iter().find_map(|endpoint| endpoint.gateway);
-    let addresses = endpoints.iter().map(address);
-    let ups = endpoints.iter().map(|endpoint| up(&endpoint.interface));
-    let route = gateway.map(|gateway| Operation::AddDefaultRoute { gateway });
-    addresses.chain([up("lo")]).chain(ups).chain(route).collect()
+    let lo = Operation::SetUp { link: "lo".to_owned() };
+    let operations = endpoints.iter().flat_map(Endpoint::inside);
+    let (ups, addresses): (Vec<_>, Vec<_>) =
+        operations.partition(|operation| matches!(operation, Operation::SetUp { .. }));
+    addresses.into_iter().chain([lo]).chain(ups).chain(default_routes(endpoints)).collect()
     // END SOLUTION
+}
+
+/// Where everything else is sent, for each family by the first endpoint that has a gateway. Each takes the place of the
+/// route that there was.
+pub(crate) fn default_routes(endpoints: &[Endpoint]) -> Vec<Operation> {
+    let first = [
+        endpoints.iter().find_map(|endpoint| endpoint.gateway),
+        endpoints.iter().find_map(|endpoint| endpoint.gateway6),
+    ];
+    first.into_iter().flatten().map(|gateway| Operation::SetDefaultRoute { gateway }).collect()
 }
 
 impl fmt::Display for Plan {
@@ -92,9 +119,11 @@ impl fmt::Display for Plan {
             lines.iter().try_for_each(|line| writeln!(f, "  {line}"))
         };
         let commands = |operations: &[Operation]| operations.iter().map(Operation::to_string).collect::<Vec<_>>();
-        let element = |element: &Element| format!("nft add element ip {} {element}", self.table);
+        let element = |element: &Element| format!("nft add element inet {} {element}", self.table);
+        let parameter = |(path, value): &(String, &str)| format!("sysctl -w {}={value}", path.replace('/', "."));
+        let inside = self.parameters.iter().map(parameter).chain(commands(&self.inside)).collect::<Vec<_>>();
         section(f, "on the host", &commands(&self.host))?;
-        section(f, "in the container's namespace", &commands(&self.inside))?;
+        section(f, "in the container's namespace", &inside)?;
         section(f, "in the firewall", &self.elements.iter().map(element).collect::<Vec<_>>())
     }
 }
@@ -103,7 +132,7 @@ impl fmt::Display for Plan {
 mod tests {
     use crate::network::{Network, Request};
     use crate::port::PublishedPort;
-    use crate::{Protocol, Wish};
+    use crate::{PoolRequest, Protocol, Wish};
 
     use super::*;
 
@@ -117,7 +146,8 @@ mod tests {
             container_port: *container_port,
             protocol: Protocol::Tcp,
         });
-        let wish = Wish { address: [172, 17, 0, 2].into(), mac: None, ports: ports.collect(), index: 0 };
+        let address6 = network.ipv6.as_ref().map(|pool| pool.subnet.hosts().nth(2).unwrap());
+        let wish = Wish { address6, ports: ports.collect(), ..Wish::at([172, 17, 0, 2]) };
         let endpoint = Endpoint::new(&network, &"1f2e3d4c".repeat(8), wish).unwrap();
         Attachment::Endpoints(vec![endpoint]).plan("skiff").to_string()
     }
@@ -132,14 +162,14 @@ mod tests {
           ip address add 172.17.0.2/16 broadcast + dev eth0
           ip link set lo up
           ip link set eth0 up
-          ip route add default via 172.17.0.1
+          ip route replace default via 172.17.0.1
         in the firewall:
-          nft add element ip skiff bridges { "skiff0" }
-          nft add element ip skiff subnets { 172.17.0.0/16 }
-          nft add element ip skiff masqueraded { 172.17.0.0/16 }
-          nft add element ip skiff open { "skiff0" . "skiff0" }
-          nft add element ip skiff ports { tcp . 8080 : 172.17.0.2 . 80 }
-          nft add element ip skiff address_ports { 127.0.0.1 . tcp . 8443 : 172.17.0.2 . 443 }
+          nft add element inet skiff bridges { "skiff0" }
+          nft add element inet skiff subnets { 172.17.0.0/16 }
+          nft add element inet skiff masqueraded { 172.17.0.0/16 }
+          nft add element inet skiff open { "skiff0" . "skiff0" }
+          nft add element inet skiff ports { tcp . 8080 : 172.17.0.2 . 80 }
+          nft add element inet skiff address_ports { 127.0.0.1 . tcp . 8443 : 172.17.0.2 . 443 }
         "#);
     }
 
@@ -159,9 +189,56 @@ mod tests {
           ip link set lo up
           ip link set eth0 up
         in the firewall:
-          nft add element ip skiff bridges { "skiff0" }
-          nft add element ip skiff subnets { 172.17.0.0/16 }
-          nft add element ip skiff internal { "skiff0" }
+          nft add element inet skiff bridges { "skiff0" }
+          nft add element inet skiff subnets { 172.17.0.0/16 }
+          nft add element inet skiff internal { "skiff0" }
+        "#);
+    }
+
+    #[test]
+    fn one_with_both_families() {
+        let ports = [("0.0.0.0", 8080, 80), ("::", 8080, 80), ("::1", 8443, 443)];
+        insta::assert_snapshot!(plan(&ports, |request| request.ipv6 = Some(PoolRequest::default())), @r#"
+        on the host:
+          ip link add veth1f2e3d4c master skiff0 up type veth peer name eth0 address 02:42:ac:11:00:02 netns CONTAINER
+          ip link set veth1f2e3d4c type bridge_slave hairpin on isolated off
+        in the container's namespace:
+          sysctl -w net.ipv6.conf.eth0.disable_ipv6=0
+          ip address add 172.17.0.2/16 broadcast + dev eth0
+          ip address add fdab:abab:abab::2/64 nodad dev eth0
+          ip link set lo up
+          ip link set eth0 up
+          ip route replace default via 172.17.0.1
+          ip route replace default via fdab:abab:abab::1
+        in the firewall:
+          nft add element inet skiff bridges { "skiff0" }
+          nft add element inet skiff subnets { 172.17.0.0/16 }
+          nft add element inet skiff masqueraded { 172.17.0.0/16 }
+          nft add element inet skiff subnets6 { fdab:abab:abab::/64 }
+          nft add element inet skiff masqueraded6 { fdab:abab:abab::/64 }
+          nft add element inet skiff open { "skiff0" . "skiff0" }
+          nft add element inet skiff ports { tcp . 8080 : 172.17.0.2 . 80 }
+          nft add element inet skiff ports6 { tcp . 8080 : fdab:abab:abab::2 . 80 }
+          nft add element inet skiff address_ports6 { ::1 . tcp . 8443 : fdab:abab:abab::2 . 443 }
+        "#);
+    }
+
+    #[test]
+    fn one_on_the_hosts_own_network() {
+        let plan = plan(&[], |request| {
+            request.driver = "macvlan".to_owned();
+            request.ipv4.subnet = "172.17.0.0/24".parse().ok();
+            let options = [("parent", "eth7"), ("macvlan_mode", "private")];
+            request.options = options.map(|(key, value)| (key.to_owned(), value.to_owned())).into();
+        });
+        insta::assert_snapshot!(plan, @r#"
+        on the host:
+          ip link add link eth7 name eth0 address 02:42:ac:11:00:02 netns CONTAINER type macvlan mode private
+        in the container's namespace:
+          ip address add 172.17.0.2/24 broadcast + dev eth0
+          ip link set lo up
+          ip link set eth0 up
+          ip route replace default via 172.17.0.1
         "#);
     }
 

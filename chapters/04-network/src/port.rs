@@ -147,15 +147,14 @@ fn pair(
     }
 }
 
-/// An address of the host. IPv6 is in brackets, so that its colons are not the notation's. Unspecified means every address,
-/// as leaving it out does.
+/// An address of the host. IPv6 is in brackets, so that its colons are not the notation's. Unspecified means every address of
+/// its family; leaving it out, every address of every family.
 fn address(text: &str) -> Result<Option<IpAddr>, &'static str> {
     let bare = text.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(text);
     if bare.is_empty() {
         return Ok(None);
     }
-    let ip: IpAddr = bare.parse().map_err(|_| "the host's address is not an IP address")?;
-    Ok((!ip.is_unspecified()).then_some(ip))
+    bare.parse().map(Some).map_err(|_| "the host's address is not an IP address")
 }
 
 /// `80` is a range of one. Nothing is no range.
@@ -208,19 +207,19 @@ mod tests {
             "8000-8010:80",
             "80-81",
         ];
-        insta::assert_snapshot!(texts.map(read).join("\n"), @r"
+        insta::assert_snapshot!(texts.map(read).join("\n"), @r#"
         * any -> 80/tcp
         * any -> 80/udp
         * 8080..=8080 -> 80/tcp
         * any -> 80/tcp
         127.0.0.1 8080..=8080 -> 80/tcp
         127.0.0.1 any -> 80/tcp
-        * 8080..=8080 -> 80/tcp
+        0.0.0.0 8080..=8080 -> 80/tcp
         ::1 8080..=8080 -> 80/sctp
         * 8000..=8000 -> 80/tcp, * 8001..=8001 -> 81/tcp, * 8002..=8002 -> 82/tcp
         * 8000..=8010 -> 80/tcp
         * any -> 80/tcp, * any -> 81/tcp
-        ");
+        "#);
     }
 
     #[test]

@@ -28,6 +28,7 @@ use crate::endpoint::{Attachment, Endpoint, mac_text};
 use crate::firewall::Firewall;
 use crate::namespace::{self, NetworkNamespace};
 use crate::netlink::{self, Operation, Socket};
+use crate::parameter;
 
 /// The network of one container, as a [`Stage`].
 ///
@@ -86,7 +87,9 @@ impl NetworkStage {
         for endpoint in self.attachment.endpoints() {
             plug_in(endpoint, &mut host, namespace.fd.as_fd(), &self.firewall)?;
         }
-        netlink::apply(&mut namespace.socket, &self.attachment.plan("").inside, None)?;
+        let plan = self.attachment.plan("");
+        set_parameters(&namespace.fd, &plan.parameters)?;
+        netlink::apply(&mut namespace.socket, &plan.inside, None)?;
         for endpoint in self.attachment.endpoints() {
             wake(endpoint, &mut host)?;
         }
@@ -95,15 +98,32 @@ impl NetworkStage {
     }
 }
 
+/// Writes kernel parameters of a namespace: only from inside, which takes a thread.
+pub(crate) fn set_parameters(netns: impl AsFd + Sync, parameters: &[(String, &'static str)]) -> Result<()> {
+    if parameters.is_empty() {
+        return Ok(());
+    }
+    namespace::within(netns, || {
+        parameters.iter().try_for_each(|(path, value)| parameter::set(&format!("/proc/sys/{path}"), value))
+    })
+}
+
 /// Makes the pair. Makes the bridge first where somebody has removed it.
-fn plug_in(endpoint: &Endpoint, host: &mut Socket, netns: BorrowedFd<'_>, firewall: &Firewall) -> Result<()> {
+pub(crate) fn plug_in(
+    endpoint: &Endpoint,
+    host: &mut Socket,
+    netns: BorrowedFd<'_>,
+    firewall: &Firewall,
+) -> Result<()> {
     // Each obstacle is cleared once; what then still fails, fails.
     let mut obstacles = [Errno::NODEV, Errno::EXIST].to_vec();
     loop {
-        let Err(refused) = netlink::apply(host, &endpoint.host_operations(), Some(netns)) else { return Ok(()) };
+        let Err(refused) = netlink::apply(host, &endpoint.wire.driver().attach(endpoint), Some(netns)) else {
+            return Ok(());
+        };
         let Some(obstacle) = obstacles.iter().position(|errno| refused.is(*errno)) else { return Err(refused) };
         match obstacles.swap_remove(obstacle) {
-            Errno::NODEV => endpoint.bridge.ensure(firewall)?,
+            Errno::NODEV => endpoint.wire.driver().create(firewall)?,
             _ => move_aside(&endpoint.veth, host)?,
         }
     }
@@ -125,16 +145,17 @@ fn move_aside(veth: &str, host: &mut Socket) -> Result<()> {
 /// The host's end of the pair has a carrier from the moment the other end is up, and the bridge has one from its first port
 /// on. But each learns that from a worker of the kernel that may be busy for a while, and drops packets until then, which are
 /// sent again only after a second. To ask for a link makes the kernel pass on the news first (`linkwatch_sync_dev`, Linux 6.8).
-fn wake(endpoint: &Endpoint, host: &mut Socket) -> Result<()> {
-    netlink::index(host, &endpoint.veth)?;
-    netlink::index(host, &endpoint.bridge.interface)?;
+pub(crate) fn wake(endpoint: &Endpoint, host: &mut Socket) -> Result<()> {
+    if let Some(bridge) = endpoint.wire.bridge() {
+        netlink::index(host, &endpoint.veth)?;
+        netlink::index(host, &bridge.interface)?;
+    }
     Ok(())
 }
 
 /// From here on nobody hears the endpoint, though its interface may live on for some milliseconds.
-fn cut_off(endpoint: &Endpoint) -> Result<()> {
-    let close = Operation::ClosePort { veth: endpoint.veth.clone() };
-    match netlink::apply(&mut Socket::route()?, &[close], None) {
+pub(crate) fn cut_off(endpoint: &Endpoint) -> Result<()> {
+    match netlink::apply(&mut Socket::route()?, &endpoint.wire.driver().detach(endpoint), None) {
         // It has ended already.
         Err(failure) if failure.is(Errno::NODEV) => Ok(()),
         done => done,

@@ -4,15 +4,17 @@
 //! nothing of its neighbours, so it takes what no other running program can have: an address made from its process id.
 
 use std::fs;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::path::Path;
 
+use ipnet::IpNet;
 use namespaces::mount::{Attributes, Mount, Source};
 use namespaces::{Context as _, Result};
 use network::files::{Dns, Hosts, host_resolv_conf, hostname, resolv_conf};
 use network::netlink::{self, Socket};
 use network::{
-    Attachment, Endpoint, Firewall, Ipam, Network, PortClaims, PortRequest, Request, Wish, choose_default_subnet,
+    Attachment, Driver as _, Endpoint, Firewall, Network, PoolRequest, PortClaims, PortRequest, Request, Wish,
+    choose_subnet,
 };
 
 /// Name of the bridge and of the nftables table.
@@ -24,15 +26,15 @@ pub(crate) fn attachment(mode: &str, publish: &[String]) -> Result<(Attachment, 
     let pid = std::process::id();
     let id = format!("{pid:08x}").repeat(8);
     let network = network(mode, &id)?;
-    let Some(pool) = network.ipv4 else {
+    let Some(IpNet::V4(subnet)) = network.ipv4.as_ref().map(|pool| pool.subnet) else {
         let attachment = if mode == "host" { Attachment::Host } else { Attachment::None };
         return Ok((attachment, claims));
     };
     let requests: Result<Vec<_>> = publish.iter().map(|text| PortRequest::parse(text)).collect();
-    let first = u32::from(pool.subnet.network()) + 2;
-    let address = Ipv4Addr::from(first + pid % (u32::from(pool.subnet.broadcast()) - first));
-    Ipam::new(pool).claim(address)?;
-    let wish = Wish { address, mac: None, ports: claims.claim(&id, &requests?.concat())?, index: 0 };
+    let first = u32::from(subnet.network()) + 2;
+    let address = Ipv4Addr::from(first + pid % (u32::from(subnet.broadcast()) - first));
+    let everywhere = [Ipv4Addr::UNSPECIFIED.into()];
+    let wish = Wish { ports: claims.claim(&id, &requests?.concat(), &everywhere)?, ..Wish::at(address) };
     Ok((Attachment::Endpoints(vec![Endpoint::new(&network, &id, wish)?]), claims))
 }
 
@@ -42,9 +44,10 @@ fn network(mode: &str, id: &str) -> Result<Network> {
     let link = netlink::link(&mut socket, NAME)?;
     let addresses = netlink::addresses(&mut socket)?;
     let there = addresses.into_iter().find(|(index, _)| link.as_ref().is_some_and(|link| link.index == *index));
-    let free = choose_default_subnet(&netlink::host_subnets(&mut socket)?);
+    let free = choose_subnet(&[], &netlink::host_subnets(&mut socket)?);
     let subnet = there.map(|(_, address)| address.trunc()).or(free);
-    let request = Request { driver: mode.to_owned(), interface: Some(NAME.to_owned()), subnet, ..Request::default() };
+    let ipv4 = PoolRequest { subnet, ..PoolRequest::default() };
+    let request = Request { driver: mode.to_owned(), interface: Some(NAME.to_owned()), ipv4, ..Request::default() };
     Network::plan(request, id, "", &[])
 }
 
@@ -52,7 +55,7 @@ fn network(mode: &str, id: &str) -> Result<Network> {
 pub(crate) fn files(home: &Path, name: &str, attachment: &Attachment) -> Result<Vec<Mount>> {
     // With the host's network, the host's loopback is the container's, and so are the servers on it.
     let host = matches!(attachment, Attachment::Host);
-    let own = attachment.endpoints().iter().map(|endpoint| IpAddr::V4(endpoint.address.addr())).collect();
+    let own = attachment.endpoints().iter().map(|endpoint| endpoint.address.addr()).collect();
     let hosts = Hosts { own, hostname: name.to_owned(), ..Hosts::default() };
     let resolv = host_resolv_conf()?;
     let texts = [

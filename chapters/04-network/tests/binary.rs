@@ -95,7 +95,7 @@ fn explain_makes_nothing() {
     let output = output(root.path(), "$network explain -p 8080:80; echo links; ip -brief link");
     let said = said(&output);
     let (said, links) = said.split_once("links\n").unwrap();
-    assert!(said.contains("nft add element ip skiff-ch4 ports { tcp . 8080 : 172.17."), "{said}");
-    assert!(said.contains("ip route add default via 172.17.0.1"), "{said}");
+    assert!(said.contains("nft add element inet skiff-ch4 ports { tcp . 8080 : 172.17."), "{said}");
+    assert!(said.contains("ip route replace default via 172.17.0.1"), "{said}");
     assert_eq!(links.lines().count(), 1, "a loopback and nothing else: {links}");
 }

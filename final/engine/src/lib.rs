@@ -38,6 +38,7 @@ pub use engine::Engine;
 pub use error::{Error, Kind, Result};
 pub use events::Events;
 pub use filters::Filters;
+pub use network::AddressPool;
 
 /// The example of the README is compiled with the tests.
 #[cfg(doctest)]

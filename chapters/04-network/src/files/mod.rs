@@ -8,7 +8,7 @@ mod hosts;
 mod resolv;
 
 pub use hosts::{Hosts, extra_host};
-pub use resolv::{Dns, host_resolv_conf, resolv_conf};
+pub use resolv::{Dns, host_resolv_conf, resolv_conf, resolver_conf, upstreams};
 
 /// `/etc/hostname`: the name and a line's end.
 pub fn hostname(name: &str) -> String {

@@ -1,11 +1,14 @@
 //! `/etc/resolv.conf` (resolv.conf(5)): whom to ask for the address of a name.
 //!
-//! The container asks whom the host asks, and not the host: nothing of ours stands between a program and its name server.
+//! In the default network the container asks whom the host asks, and not the host: nothing of ours stands between a program
+//! and its name server. In a network with names it asks our resolver (`dns/`).
 
 use std::fs;
 use std::net::IpAddr;
 
 use namespaces::{Context as _, Result};
+
+use crate::dns::RESOLVER;
 
 /// Who is asked when the host itself has nobody to ask but itself.
 const FALLBACK: [&str; 2] = ["8.8.8.8", "8.8.4.4"];
@@ -37,8 +40,37 @@ pub fn resolv_conf(host: &str, wish: &Dns) -> String {
     if servers.is_empty() {
         servers = FALLBACK.map(str::to_owned).to_vec();
     }
-    let search = if wish.search.is_empty() { of_host("search") } else { wish.search.clone() };
-    let options = if wish.options.is_empty() { of_host("options") } else { wish.options.clone() };
+    text(&servers, host, wish, &[])
+    // END SOLUTION
+}
+
+/// The text for a container in a network with names: it asks our resolver, which asks the others where it must.
+///
+/// A server on the container's own loopback, which the user asked for, comes after it: nobody but the container reaches that
+/// one. `ndots:0` lets a short name be asked for as it is, and first (docker's choice as well).
+pub fn resolver_conf(host: &str, wish: &Dns) -> String {
+    let own = wish.servers.iter().filter(|server| server.is_loopback()).map(IpAddr::to_string);
+    let servers: Vec<String> = [RESOLVER.to_string()].into_iter().chain(own).collect();
+    text(&servers, host, wish, &["ndots:0".to_owned()])
+}
+
+/// Whom the resolver asks for names that are not its own: those whom the user asked for, or whom the host asks, its loopback
+/// included, since the resolver is a program of the host.
+pub fn upstreams(host: &str, wish: &[IpAddr]) -> Vec<IpAddr> {
+    if !wish.is_empty() {
+        return wish.iter().filter(|server| !server.is_loopback()).copied().collect();
+    }
+    // (`fe80::1%eth0` needs its interface, which this does not keep.)
+    values(host, "nameserver").iter().filter_map(|server| server.parse().ok()).collect()
+}
+
+/// The lines.
+fn text(servers: &[String], host: &str, wish: &Dns, more: &[String]) -> String {
+    let search = if wish.search.is_empty() { values(host, "search") } else { wish.search.clone() };
+    let mut options = if wish.options.is_empty() { values(host, "options") } else { wish.options.clone() };
+    let said = |option: &String| options.iter().any(|known| known.split(':').next() == option.split(':').next());
+    let more: Vec<String> = more.iter().filter(|option| !said(option)).cloned().collect();
+    options.extend(more);
     let mut lines: Vec<String> = servers.iter().map(|server| format!("nameserver {server}\n")).collect();
     if !search.is_empty() && search != ["."] {
         lines.push(format!("search {}\n", search.join(" ")));
@@ -47,7 +79,6 @@ pub fn resolv_conf(host: &str, wish: &Dns) -> String {
         lines.push(format!("options {}\n", options.join(" ")));
     }
     lines.concat()
-    // END SOLUTION
 }
 
 /// The host's own file; behind systemd-resolved, the one with the servers that it asks. Empty when there is none.
@@ -99,6 +130,24 @@ mod tests {
     fn a_host_that_asks_itself_leads_to_public_servers() {
         assert_eq!(resolv_conf("nameserver ::1\n", &Dns::default()), "nameserver 8.8.8.8\nnameserver 8.8.4.4\n");
         assert_eq!(resolv_conf("", &Dns::default()), "nameserver 8.8.8.8\nnameserver 8.8.4.4\n");
+    }
+
+    #[test]
+    fn in_a_network_with_names_the_resolver_is_asked() {
+        let wish = Dns { servers: vec!["9.9.9.9".parse().unwrap(), "127.0.0.1".parse().unwrap()], ..Dns::default() };
+        let both = [resolver_conf(HOST, &Dns::default()), resolver_conf("", &wish)];
+        insta::assert_snapshot!(both.join("---\n"), @r#"
+        nameserver 127.0.0.11
+        search lan example.org
+        options ndots:2 rotate
+        ---
+        nameserver 127.0.0.11
+        nameserver 127.0.0.1
+        options ndots:0
+        "#);
+        let asked = |wish: &[IpAddr]| upstreams(HOST, wish).iter().map(IpAddr::to_string).collect::<Vec<_>>();
+        assert_eq!(asked(&[]), ["127.0.0.1", "10.0.0.1"]);
+        assert_eq!(asked(&wish.servers), ["9.9.9.9"]);
     }
 
     #[test]

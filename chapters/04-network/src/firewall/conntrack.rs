@@ -4,9 +4,14 @@
 //! With UDP, who keeps sending from the same port keeps the decision alive: a client that asked before the container was
 //! there would go on asking the host, and one that asked its predecessor would go on asking the dead. So these are forgotten.
 
-#![allow(clippy::cast_possible_truncation, reason = "libc has the constants of netlink's 8 and 16 bit fields as int")]
+#![allow(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "libc has the constants of netlink's 8 and 16 bit fields as int"
+)]
 
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use libc::{NFNL_SUBSYS_CTNETLINK, NLM_F_ACK};
 use namespaces::Result;
@@ -28,21 +33,26 @@ const NUMBER_AND_PORT: u32 = 1 << 3 | 1 << 5;
 /// Forgets the UDP flows to these ports of the host, so that their next packet is decided anew.
 pub(super) fn forget<'a>(socket: &mut Socket, ports: impl IntoIterator<Item = &'a PublishedPort>) -> Result<()> {
     let udp = ports.into_iter().filter(|port| port.protocol == Protocol::Udp);
-    let ports: BTreeSet<u16> = udp.map(|port| port.host_port).collect();
-    let about: Vec<String> = ports.iter().map(|port| format!("conntrack -D -p udp --orig-port-dst {port}")).collect();
-    let messages = ports.iter().zip(&about).map(|(port, about)| Message {
+    let ports: BTreeSet<(u8, u16)> = udp.map(|port| (family(port.host_ip), port.host_port)).collect();
+    let about = |(_, port): &(u8, u16)| format!("conntrack -D -p udp --orig-port-dst {port}");
+    let about: Vec<String> = ports.iter().map(about).collect();
+    let messages = ports.iter().zip(&about).map(|((family, port), about)| Message {
         kind: (NFNL_SUBSYS_CTNETLINK as u16) << 8 | IPCTNL_MSG_CT_DELETE,
         flags: NLM_F_ACK as u16,
-        body: body(*port),
+        body: body(*family, *port),
         about,
     });
     socket.send(&messages.collect::<Vec<_>>())
 }
 
+fn family(address: IpAddr) -> u8 {
+    (if address.is_ipv4() { libc::AF_INET } else { libc::AF_INET6 }) as u8
+}
+
 /// "All flows whose original direction has this protocol and this destination port." Without the filter's flags the kernel
 /// would take the tuple for a whole one, or (worse) delete all flows.
-fn body(port: u16) -> Vec<u8> {
-    let mut body = Attributes::after_generic(libc::AF_INET as u8, 0);
+fn body(family: u8, port: u16) -> Vec<u8> {
+    let mut body = Attributes::after_generic(family, 0);
     body.nest(TUPLE_ORIGINAL, |tuple| {
         tuple.nest(TUPLE_PROTOCOL, |protocol| {
             protocol.value(PROTOCOL_NUMBER, &[Protocol::Udp.number()]);

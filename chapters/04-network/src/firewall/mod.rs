@@ -16,7 +16,7 @@ mod nftables;
 mod ruleset;
 
 use std::io::Write as _;
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -26,9 +26,10 @@ use rustix::io::Errno;
 pub use element::{Element, Part, of_bridge, of_endpoint, of_endpoints};
 pub use ruleset::{contents, ruleset};
 
+use crate::bridge::Bridge;
+use crate::driver::Wire;
 use crate::endpoint::Endpoint;
 use crate::netlink::Socket;
-use crate::network::Bridge;
 
 /// The table of one engine. All of its state is in the kernel; clones share one socket.
 ///
@@ -42,15 +43,15 @@ pub struct Firewall {
 }
 
 impl Firewall {
-    /// The table called `table`, in the family `ip`. Nothing is done yet.
+    /// The table called `table`, in the family `inet`: both of IP's. Nothing is done yet.
     pub fn new(table: &str) -> Self {
         Self { table: table.to_owned(), socket: Arc::default() }
     }
 
     /// Makes the table as it should be: the current rules, and exactly these networks and containers. One transaction:
     /// connections go on. For the start of an engine, when its records are the truth, and for when the table is gone.
-    pub fn ensure(&self, bridges: &[Bridge], endpoints: &[Endpoint]) -> Result<()> {
-        let networks = bridges.iter().flat_map(of_bridge);
+    pub fn ensure(&self, wires: &[Wire], endpoints: &[Endpoint]) -> Result<()> {
+        let networks = wires.iter().flat_map(|wire| wire.driver().describe());
         let elements: Vec<Element> = networks.chain(endpoints.iter().flat_map(of_endpoint)).collect();
         run_nft(&(ruleset(&self.table) + &contents(&self.table, &elements)))
     }
@@ -79,7 +80,7 @@ impl Firewall {
     /// That their networks are known is checked by the way: putting in a bridge that is there changes nothing, and fails
     /// when somebody has taken the table away.
     pub fn publish(&self, endpoints: &[Endpoint]) -> Result<()> {
-        let bridges = endpoints.iter().flat_map(|endpoint| of_bridge(&endpoint.bridge).into_iter().take(1));
+        let bridges = endpoints.iter().flat_map(|endpoint| endpoint.wire.driver().describe().into_iter().take(1));
         let elements: Vec<Element> = bridges.chain(endpoints.iter().flat_map(of_endpoint)).collect();
         self.put(&elements, || of_endpoints(endpoints))?;
         self.with_socket(|socket| conntrack::forget(socket, endpoints.iter().flat_map(|endpoint| &endpoint.ports)))
@@ -105,14 +106,12 @@ impl Firewall {
     }
 
     /// The published ports that the kernel knows, as `(address and port of the container)`, for comparing with records.
-    pub fn published(&self) -> Result<Vec<(Ipv4Addr, u16)>> {
+    pub fn published(&self) -> Result<Vec<(IpAddr, u16)>> {
         self.with_socket(|socket| {
             let mut found = Vec::new();
-            for map in [element::PORTS, element::ADDRESS_PORTS] {
+            for map in element::MAPS {
                 for (_, data) in nftables::all(socket, &self.table, map)? {
-                    if let [a, b, c, d, high, low, ..] = data[..] {
-                        found.push((Ipv4Addr::new(a, b, c, d), u16::from_be_bytes([high, low])));
-                    }
+                    found.extend(address_and_port(&data));
                 }
             }
             Ok(found)
@@ -121,7 +120,7 @@ impl Firewall {
 
     /// Removes the table with all that is in it. Does nothing when there is none.
     pub fn remove(&self) -> Result<()> {
-        if self.is_installed()? { run_nft(&format!("delete table ip {}\n", self.table)) } else { Ok(()) }
+        if self.is_installed()? { run_nft(&format!("delete table inet {}\n", self.table)) } else { Ok(()) }
     }
 
     /// Puts elements in. Where there is no table, or one without our sets, makes it first and puts in `everything`.
@@ -144,6 +143,16 @@ impl Firewall {
             none => work(none.insert(Socket::netfilter()?)),
         }
     }
+}
+
+/// Reads the data of a port's element: an address of 4 or 16 bytes, then the port and two bytes that fill its register.
+fn address_and_port(data: &[u8]) -> Option<(IpAddr, u16)> {
+    let (address, port) = data.split_at_checked(data.len().checked_sub(4)?)?;
+    let address = match address.len() {
+        4 => IpAddr::V4(Ipv4Addr::from(*address.first_chunk::<4>()?)),
+        _ => IpAddr::V6(Ipv6Addr::from(*address.first_chunk::<16>()?)),
+    };
+    Some((address, u16::from_be_bytes(*port.first_chunk()?)))
 }
 
 /// Runs nft on `text`, as one transaction. 2 to 4 ms: for what happens once, not for what happens with every container.

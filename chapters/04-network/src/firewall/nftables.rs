@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! BATCH_BEGIN    nfgenmsg { unspec, 0, subsystem }
-//! NEWSETELEM     nfgenmsg { ip, 0, 0 }
+//! NEWSETELEM     nfgenmsg { inet, 0, 0 }
 //!   TABLE "skiff"   SET "ports"
 //!   ELEMENTS
 //!     ELEM
@@ -36,6 +36,9 @@ use crate::netlink::{Attributes, Message, Socket};
 /// Removes an element, and unlike `NFT_MSG_DELSETELEM` does not mind when there is none (Linux 6.3).
 const NFT_MSG_DESTROYSETELEM: i32 = 30;
 
+/// A table for both families (`NFPROTO_INET`, linux/netfilter.h).
+const NFPROTO_INET: u8 = 1;
+
 // Attributes, by the enumerations of linux/netfilter/nf_tables.h.
 const TABLE_NAME: u16 = 1;
 const LIST_TABLE: u16 = 1;
@@ -51,7 +54,7 @@ const INTERVAL_END: u32 = 1;
 
 /// Puts elements in, each in the place of whatever its key led to before.
 pub(super) fn put(socket: &mut Socket, table: &str, elements: &[Element]) -> Result<()> {
-    let about: Vec<String> = elements.iter().map(|element| format!("nft add element ip {table} {element}")).collect();
+    let about: Vec<String> = elements.iter().map(|element| format!("nft add element inet {table} {element}")).collect();
     let change = |(element, about): (&Element, &String)| {
         // In a map, the key may still lead to the container that had it before. In a set there is nothing to replace.
         let old = (!element.data.is_empty())
@@ -65,7 +68,7 @@ pub(super) fn put(socket: &mut Socket, table: &str, elements: &[Element]) -> Res
 /// Takes elements out. One that is not there is passed over.
 pub(super) fn remove(socket: &mut Socket, table: &str, elements: &[Element]) -> Result<()> {
     let change = |element: &Element| {
-        let about = format!("nft destroy element ip {table} {element}");
+        let about = format!("nft destroy element inet {table} {element}");
         (NFT_MSG_DESTROYSETELEM, Element { data: Vec::new(), ..element.clone() }, about)
     };
     commit(socket, table, &elements.iter().map(change).collect::<Vec<_>>())
@@ -81,7 +84,7 @@ pub(super) fn data(socket: &mut Socket, table: &str, element: &Element) -> Resul
 
 /// All elements of one set: the bytes of their keys and data. Empty when there is no such table.
 pub(super) fn all(socket: &mut Socket, table: &str, set: &str) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
-    let mut body = Attributes::after_generic(libc::AF_INET as u8, 0);
+    let mut body = Attributes::after_generic(NFPROTO_INET, 0);
     body.string(LIST_TABLE, table);
     body.string(LIST_SET, set);
     match socket.dump(kind(NFT_MSG_GETSETELEM), body.as_ref(), &format_args!("the set {set} of table {table}")) {
@@ -93,7 +96,7 @@ pub(super) fn all(socket: &mut Socket, table: &str, set: &str) -> Result<Vec<(Ve
 
 /// Whether the table is there.
 pub(super) fn has_table(socket: &mut Socket, table: &str) -> Result<bool> {
-    let mut body = Attributes::after_generic(libc::AF_INET as u8, 0);
+    let mut body = Attributes::after_generic(NFPROTO_INET, 0);
     body.string(TABLE_NAME, table);
     Ok(socket.get(kind(NFT_MSG_GETTABLE), body.as_ref(), &format_args!("the table {table}"))?.is_some())
 }
@@ -125,7 +128,7 @@ fn kind(message: i32) -> u16 {
 
 /// The body of a message about one element. An element without data has only its key: to look up, or to remove.
 fn element_body(table: &str, element: &Element) -> Vec<u8> {
-    let mut body = Attributes::after_generic(libc::AF_INET as u8, 0);
+    let mut body = Attributes::after_generic(NFPROTO_INET, 0);
     body.string(LIST_TABLE, table);
     body.string(LIST_SET, element.set);
     body.nest(LIST_ELEMENTS, |list| {
@@ -184,7 +187,7 @@ mod tests {
             data: vec![Part::Address([172, 17, 0, 2].into()), Part::Port(80)],
         };
         let words: Vec<String> = element_body("skiff", &element).chunks(4).map(hexadecimal).collect();
-        insta::assert_snapshot!(words.join(" "), @"02000000 0a000100 736b6966 66000000 0a000200 706f7274 73000000 28000380 24000180 10000180 0c000100 06000000 1f900000 10000280 0c000100 ac110002 00500000");
+        insta::assert_snapshot!(words.join(" "), @"01000000 0a000100 736b6966 66000000 0a000200 706f7274 73000000 28000380 24000180 10000180 0c000100 06000000 1f900000 10000280 0c000100 ac110002 00500000");
     }
 
     #[test]

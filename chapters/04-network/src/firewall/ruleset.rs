@@ -16,11 +16,16 @@
 //! | the container | the world | passing, leaving | source becomes the host |
 //! | the container | the host's loopback | guard | dropped |
 //!
+//! The chain `administrator` is not ours: it is made when it is missing, asked first, and never emptied. A rule there such as
+//! `nft add rule inet skiff administrator ip saddr 203.0.113.0/24 drop` sees each packet that passes to or from a container,
+//! with the container's address and port; the port of the host is `ct original proto-dst`. (It goes with the table when
+//! somebody flushes all rules. What must survive that belongs in a table of one's own.)
+//!
 //! They are installed once and never changed: what differs from container to container is looked up in sets and maps. The
 //! text can be applied to a table that is already there; its elements stay and no packet sees it half-made, because one run
 //! of nft is one transaction.
 
-use super::element::Element;
+use super::element::{self, Element};
 
 /// The whole text for the table of this name.
 ///
@@ -28,35 +33,42 @@ use super::element::Element;
 /// the engine replaces the rules of an older one.
 pub fn ruleset(table: &str) -> String {
     let chains: Vec<&str> = DECLARATIONS.lines().filter_map(|line| line.trim().strip_prefix("chain ")).collect();
-    let names = chains.iter().filter_map(|chain| chain.split_whitespace().next());
-    let flush: Vec<String> = names.map(|chain| format!("flush chain ip {table} {chain}\n")).collect();
-    format!("table ip {table} {{\n{DECLARATIONS}}}\n{}table ip {table} {{\n{RULES}}}\n", flush.concat())
+    let names = chains.iter().filter_map(|chain| chain.split_whitespace().next()).filter(|name| *name != ADMINISTRATOR);
+    let flush: Vec<String> = names.map(|chain| format!("flush chain inet {table} {chain}\n")).collect();
+    format!("table inet {table} {{\n{DECLARATIONS}}}\n{}table inet {table} {{\n{RULES}}}\n", flush.concat())
 }
 
 /// Text that makes these the only elements of the table's sets and maps.
 pub fn contents(table: &str, elements: &[Element]) -> String {
-    let flush = super::element::SETS.map(|set| {
-        let kind = if DECLARATIONS.contains(&format!("map {set} ")) { "map" } else { "set" };
-        format!("flush {kind} ip {table} {set}\n")
-    });
-    let add = elements.iter().map(|element| format!("add element ip {table} {element}\n"));
-    flush.into_iter().chain(add).collect()
+    let sets = element::SETS.map(|set| format!("flush set inet {table} {set}\n"));
+    let maps = element::MAPS.map(|map| format!("flush map inet {table} {map}\n"));
+    let add = elements.iter().map(|element| format!("add element inet {table} {element}\n"));
+    sets.into_iter().chain(maps).chain(add).collect()
 }
+
+/// The chain that is the administrator's: made when it is missing, and never emptied.
+const ADMINISTRATOR: &str = "administrator";
 
 /// Sets, maps and empty chains. To declare what is there already changes nothing.
 const DECLARATIONS: &str = r"	set bridges { type ifname; }
 	set subnets { type ipv4_addr; flags interval; }
+	set subnets6 { type ipv6_addr; flags interval; }
 	set masqueraded { type ipv4_addr; flags interval; }
+	set masqueraded6 { type ipv6_addr; flags interval; }
 	set internal { type ifname; }
 	set open { type ifname . ifname; }
 	map ports { type inet_proto . inet_service : ipv4_addr . inet_service; }
+	map ports6 { type inet_proto . inet_service : ipv6_addr . inet_service; }
 	map address_ports { type ipv4_addr . inet_proto . inet_service : ipv4_addr . inet_service; }
+	map address_ports6 { type ipv6_addr . inet_proto . inet_service : ipv6_addr . inet_service; }
 	chain guard { type filter hook prerouting priority raw; policy accept; }
 	chain arriving { type nat hook prerouting priority dstnat; policy accept; }
 	chain local { type nat hook output priority -100; policy accept; }
 	chain published { }
+	chain administrator { }
 	chain passing { type filter hook forward priority filter; policy accept; }
 	chain inward { }
+	chain entering { type filter hook input priority filter; policy accept; }
 	chain leaving { type nat hook postrouting priority srcnat; policy accept; }
 ";
 
@@ -74,10 +86,15 @@ const RULES: &str = r"	chain guard {
 	}
 	chain published {
 		# A port of the host is a port of a container. What is not in a map goes on to the host as ever.
-		dnat ip to ip daddr . ip protocol . th dport map @address_ports
-		dnat ip to ip protocol . th dport map @ports
+		dnat ip to ip daddr . meta l4proto . th dport map @address_ports
+		meta nfproto ipv4 dnat ip to meta l4proto . th dport map @ports
+		dnat ip6 to ip6 daddr . meta l4proto . th dport map @address_ports6
+		# The kernel cannot change a packet from ::1 so that it may leave the host: that stays with the host.
+		ip6 saddr != ::1 dnat ip6 to meta l4proto . th dport map @ports6
 	}
 	chain passing {
+		# The administrator's own rules come first, and see the container's address and port.
+		jump administrator
 		oifname @bridges jump inward
 		# From a container to the world. An internal network has no world.
 		iifname @internal drop
@@ -91,12 +108,18 @@ const RULES: &str = r"	chain guard {
 		ct status dnat accept
 		drop
 	}
+	chain entering {
+		# Nobody behind a bridge may tell the host its way (router advertisement, redirect).
+		iifname @bridges icmpv6 type { nd-router-advert, nd-redirect } drop
+	}
 	chain leaving {
 		# A container that used a published port must be answered through the host that changed its packet's destination.
 		# (Matched by address: a frame that the bridge itself hands to this hook comes in by no interface.)
 		ip saddr @subnets oifname @bridges ct status dnat masquerade
+		ip6 saddr @subnets6 oifname @bridges ct status dnat masquerade
 		# The world does not know the containers' addresses.
 		ip saddr @masqueraded oifname != @bridges masquerade
+		ip6 saddr @masqueraded6 oifname != @bridges masquerade
 		# 127.0.0.1 is nobody's address outside of the host.
 		ip saddr 127.0.0.0/8 oifname @bridges masquerade
 	}
@@ -104,8 +127,8 @@ const RULES: &str = r"	chain guard {
 
 #[cfg(test)]
 mod tests {
+    use crate::bridge::Bridge;
     use crate::firewall::{Element, Part, of_bridge};
-    use crate::network::Bridge;
 
     #[test]
     fn the_rules() {
@@ -117,6 +140,7 @@ mod tests {
         let open = Bridge {
             interface: "skiff0".to_owned(),
             address: "172.17.0.1/16".parse().unwrap(),
+            address6: None,
             mtu: None,
             internal: false,
             icc: true,
@@ -130,21 +154,25 @@ mod tests {
         };
         let elements = [of_bridge(&open), of_bridge(&closed), vec![port]].concat();
         insta::assert_snapshot!(super::contents("skiff", &elements), @r#"
-        flush set ip skiff bridges
-        flush set ip skiff subnets
-        flush set ip skiff masqueraded
-        flush set ip skiff internal
-        flush set ip skiff open
-        flush map ip skiff ports
-        flush map ip skiff address_ports
-        add element ip skiff bridges { "skiff0" }
-        add element ip skiff subnets { 172.17.0.0/16 }
-        add element ip skiff masqueraded { 172.17.0.0/16 }
-        add element ip skiff open { "skiff0" . "skiff0" }
-        add element ip skiff bridges { "br-1" }
-        add element ip skiff subnets { 172.17.0.0/16 }
-        add element ip skiff internal { "br-1" }
-        add element ip skiff ports { udp . 53 : 172.17.0.2 . 5353 }
+        flush set inet skiff bridges
+        flush set inet skiff subnets
+        flush set inet skiff subnets6
+        flush set inet skiff masqueraded
+        flush set inet skiff masqueraded6
+        flush set inet skiff internal
+        flush set inet skiff open
+        flush map inet skiff ports
+        flush map inet skiff ports6
+        flush map inet skiff address_ports
+        flush map inet skiff address_ports6
+        add element inet skiff bridges { "skiff0" }
+        add element inet skiff subnets { 172.17.0.0/16 }
+        add element inet skiff masqueraded { 172.17.0.0/16 }
+        add element inet skiff open { "skiff0" . "skiff0" }
+        add element inet skiff bridges { "br-1" }
+        add element inet skiff subnets { 172.17.0.0/16 }
+        add element inet skiff internal { "br-1" }
+        add element inet skiff ports { udp . 53 : 172.17.0.2 . 5353 }
         "#);
     }
 }

@@ -18,18 +18,21 @@
 //!
 //! The other end cannot be brought up by the same message: it has no partner yet when the kernel makes it (`ENOTCONN`).
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 use std::os::fd::{AsRawFd as _, BorrowedFd};
 
-use ipnet::Ipv4Net;
-use libc::{NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK, RTM_NEWROUTE};
+use ipnet::IpNet;
+use libc::{
+    NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REPLACE, RTM_DELADDR, RTM_DELLINK, RTM_NEWADDR, RTM_NEWLINK,
+    RTM_NEWROUTE,
+};
 use namespaces::{Failure, Result};
 use netlink_packet_core::Emitable;
 use netlink_packet_route::AddressFamily;
-use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use netlink_packet_route::link::{
-    InfoBridgePort, InfoData, InfoKind, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo,
-    LinkMessage,
+    InfoBridgePort, InfoData, InfoKind, InfoMacVlan, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkFlags,
+    LinkInfo, LinkMessage, MacVlanMode,
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -40,9 +43,12 @@ use InfoBridgePort::{BroadcastFlood, Flush, HairpinMode, Isolated, Learning, Mul
 use super::operation::Operation;
 use super::read;
 use super::socket::{Message, Socket};
+use crate::macvlan::Mode;
 
 /// Flags of what makes something. It must not be there yet: whoever finds a stranger under the name wants to know.
 const NEW: u16 = (NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL) as u16;
+/// Flags of what takes the place of what is there, if anything is.
+const REPLACE: u16 = (NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE) as u16;
 /// Flags of what changes something that is there.
 const CHANGE: u16 = NLM_F_ACK as u16;
 
@@ -79,6 +85,7 @@ impl Operation {
     fn numbered_link(&self) -> Option<&str> {
         match self {
             Self::AddVeth { bridge, .. } => Some(bridge),
+            Self::AddMacvlan { parent, .. } => Some(parent),
             Self::AddAddress { link, .. } | Self::RemoveAddress { link, .. } | Self::Rename { link, .. } => Some(link),
             _ => None,
         }
@@ -107,6 +114,16 @@ fn encode(operation: &Operation, index: u32, netns: Option<BorrowedFd<'_>>) -> (
             message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Veth), data]));
             (RTM_NEWLINK, NEW, bytes(&message))
         }
+        Operation::AddMacvlan { mode, interface, mac, mtu, .. } => {
+            let mut message = named(interface);
+            message.attributes.push(LinkAttribute::Link(index));
+            message.attributes.extend(mac.map(|mac| LinkAttribute::Address(mac.to_vec())));
+            message.attributes.extend(mtu.map(LinkAttribute::Mtu));
+            message.attributes.extend(netns.map(|fd| LinkAttribute::NetNsFd(fd.as_raw_fd())));
+            let data = LinkInfo::Data(InfoData::MacVlan(vec![InfoMacVlan::Mode(macvlan_mode(*mode))]));
+            message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::MacVlan), data]));
+            (RTM_NEWLINK, NEW, bytes(&message))
+        }
         Operation::SetPort { veth, hairpin, isolated } => {
             let settings = vec![HairpinMode(*hairpin), Isolated(*isolated)];
             (RTM_NEWLINK, CHANGE, bytes(&port(veth, settings)))
@@ -130,8 +147,8 @@ fn encode(operation: &Operation, index: u32, netns: Option<BorrowedFd<'_>>) -> (
         }
         Operation::AddAddress { address, .. } => (RTM_NEWADDR, NEW, bytes(&of_address(index, *address))),
         Operation::RemoveAddress { address, .. } => (RTM_DELADDR, CHANGE, bytes(&of_address(index, *address))),
-        Operation::AddDefaultRoute { gateway } => (RTM_NEWROUTE, NEW, bytes(&default_route(*gateway))),
-        Operation::RemoveBridge { bridge } => (RTM_DELLINK, CHANGE, bytes(&named(bridge))),
+        Operation::SetDefaultRoute { gateway } => (RTM_NEWROUTE, REPLACE, bytes(&default_route(*gateway))),
+        Operation::RemoveLink { link } => (RTM_DELLINK, CHANGE, bytes(&named(link))),
     }
 }
 
@@ -175,29 +192,50 @@ fn peer(interface: &str, mac: [u8; 6], mtu: Option<u32>, netns: Option<BorrowedF
     // END SOLUTION
 }
 
+fn macvlan_mode(mode: Mode) -> MacVlanMode {
+    match mode {
+        Mode::Bridge => MacVlanMode::Bridge,
+        Mode::Vepa => MacVlanMode::Vepa,
+        Mode::Private => MacVlanMode::Private,
+        Mode::Passthru => MacVlanMode::Passthrough,
+    }
+}
+
 /// An address of a link. `IFA_LOCAL` is ours and `IFA_ADDRESS` the other side's, which on Ethernet is the same one. The
 /// kernel adds the route to the subnet by itself.
-fn of_address(index: u32, address: Ipv4Net) -> AddressMessage {
+///
+/// An IPv6 address is used only after a second in which nobody else claims it (RFC 4862). Ours was given out by us, so the
+/// kernel need not ask (`IFA_F_NODAD`).
+fn of_address(index: u32, address: IpNet) -> AddressMessage {
     let mut message = AddressMessage::default();
-    message.header.family = AddressFamily::Inet;
+    message.header.family = family(address.addr());
     message.header.prefix_len = address.prefix_len();
     message.header.index = index;
-    let local = IpAddr::V4(address.addr());
-    message.attributes.push(AddressAttribute::Address(local));
-    message.attributes.push(AddressAttribute::Local(local));
-    message.attributes.push(AddressAttribute::Broadcast(address.broadcast()));
+    message.attributes.push(AddressAttribute::Address(address.addr()));
+    message.attributes.push(AddressAttribute::Local(address.addr()));
+    match address {
+        IpNet::V4(address) => message.attributes.push(AddressAttribute::Broadcast(address.broadcast())),
+        IpNet::V6(_) => message.attributes.push(AddressAttribute::Flags(AddressFlags::Nodad)),
+    }
     message
 }
 
 /// The route for all that no other route is for: no destination, prefix length 0. By which interface is not said; the kernel
 /// finds the one that reaches the gateway, so this must come after the address and after the link is up.
-fn default_route(gateway: Ipv4Addr) -> RouteMessage {
+fn default_route(gateway: IpAddr) -> RouteMessage {
     let mut message = RouteMessage::default();
-    message.header.address_family = AddressFamily::Inet;
+    message.header.address_family = family(gateway);
     message.header.table = RouteHeader::RT_TABLE_MAIN;
     message.header.protocol = RouteProtocol::Boot;
     message.header.scope = RouteScope::Universe;
     message.header.kind = RouteType::Unicast;
-    message.attributes.push(RouteAttribute::Gateway(RouteAddress::Inet(gateway)));
+    message.attributes.push(RouteAttribute::Gateway(match gateway {
+        IpAddr::V4(gateway) => RouteAddress::Inet(gateway),
+        IpAddr::V6(gateway) => RouteAddress::Inet6(gateway),
+    }));
     message
+}
+
+fn family(address: IpAddr) -> AddressFamily {
+    if address.is_ipv4() { AddressFamily::Inet } else { AddressFamily::Inet6 }
 }

@@ -3,11 +3,12 @@
 //! The printed command is also what a failure names, so that a person can try it by hand.
 
 use std::fmt;
-use std::net::Ipv4Addr;
+use std::net::IpAddr;
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 
 use crate::endpoint::mac_text;
+use crate::macvlan::Mode;
 
 /// One change to a network namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,19 @@ pub enum Operation {
         /// Hardware address of the end inside.
         mac: [u8; 6],
         /// Bytes, of both ends; `None` is 1500.
+        mtu: Option<u32>,
+    },
+    /// One more hardware address on an interface of the host, as an interface *born inside* the container's namespace.
+    AddMacvlan {
+        /// The interface of the host.
+        parent: String,
+        /// Who on that parent reaches whom.
+        mode: Mode,
+        /// Name inside.
+        interface: String,
+        /// Its hardware address; `None` where it has the parent's.
+        mac: Option<[u8; 6]>,
+        /// Bytes; `None` is the parent's.
         mtu: Option<u32>,
     },
     /// How the bridge treats one of its ports (bridge(8)).
@@ -79,24 +93,25 @@ pub enum Operation {
         /// The interface.
         link: String,
         /// With the subnet's prefix length.
-        address: Ipv4Net,
+        address: IpNet,
     },
     /// Takes an address away.
     RemoveAddress {
         /// The interface.
         link: String,
         /// With the subnet's prefix length.
-        address: Ipv4Net,
+        address: IpNet,
     },
-    /// Where everything else is sent.
-    AddDefaultRoute {
+    /// Where everything else is sent, in place of the route that there was.
+    SetDefaultRoute {
         /// The bridge's address.
-        gateway: Ipv4Addr,
+        gateway: IpAddr,
     },
-    /// Removes a bridge. Never used for a veth: that blocks for 11 to 28 ms, and a veth ends with its namespace anyway.
-    RemoveBridge {
-        /// Interface name.
-        bridge: String,
+    /// Removes an interface: a bridge, or the end inside when a running container is disconnected, and the other end of its
+    /// pair with it. Not for the pair of a container that ends: that would block for 11 to 28 ms, and it ends by itself.
+    RemoveLink {
+        /// Its name.
+        link: String,
     },
 }
 
@@ -109,6 +124,11 @@ impl fmt::Display for Operation {
             Self::AddVeth { veth, bridge, interface, mac, mtu } => {
                 write!(f, "ip link add {veth} master {bridge}{mtu} up type veth ", mtu = Mtu(*mtu))?;
                 write!(f, "peer name {interface} address {}{} netns CONTAINER", mac_text(*mac), Mtu(*mtu))
+            }
+            Self::AddMacvlan { parent, mode, interface, mac, mtu } => {
+                write!(f, "ip link add link {parent} name {interface}")?;
+                mac.map_or(Ok(()), |mac| write!(f, " address {}", mac_text(mac)))?;
+                write!(f, "{} netns CONTAINER type macvlan mode {mode}", Mtu(*mtu))
             }
             Self::SetPort { veth, hairpin, isolated } => {
                 let (hairpin, isolated) = (on_off(*hairpin), on_off(*isolated));
@@ -123,10 +143,13 @@ impl fmt::Display for Operation {
             Self::SetUp { link } => write!(f, "ip link set {link} up"),
             Self::Rename { link, name } => write!(f, "ip link set {link} name {name}"),
             Self::SetMtu { link, mtu } => write!(f, "ip link set {link} mtu {mtu}"),
-            Self::AddAddress { link, address } => write!(f, "ip address add {address} broadcast + dev {link}"),
+            Self::AddAddress { link, address: IpNet::V4(address) } => {
+                write!(f, "ip address add {address} broadcast + dev {link}")
+            }
+            Self::AddAddress { link, address } => write!(f, "ip address add {address} nodad dev {link}"),
             Self::RemoveAddress { link, address } => write!(f, "ip address del {address} dev {link}"),
-            Self::AddDefaultRoute { gateway } => write!(f, "ip route add default via {gateway}"),
-            Self::RemoveBridge { bridge } => write!(f, "ip link del {bridge}"),
+            Self::SetDefaultRoute { gateway } => write!(f, "ip route replace default via {gateway}"),
+            Self::RemoveLink { link } => write!(f, "ip link del {link}"),
         }
     }
 }

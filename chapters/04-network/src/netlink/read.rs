@@ -4,9 +4,9 @@
 //! number means something in its namespace only: `eth0` is number 2 in every container.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use ipnet::Ipv4Net;
+use ipnet::IpNet;
 use libc::{RTM_GETADDR, RTM_GETLINK, RTM_GETROUTE};
 use namespaces::{Failure, Result};
 use netlink_packet_core::{DecodeError, Parseable as _};
@@ -45,9 +45,9 @@ pub struct Link {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Route {
     /// Where to. `0.0.0.0/0` is the default route.
-    pub destination: Ipv4Net,
+    pub destination: IpNet,
     /// By way of whom; `None` for what is reached directly.
-    pub gateway: Option<Ipv4Addr>,
+    pub gateway: Option<IpAddr>,
     /// Number of the interface.
     pub interface: u32,
 }
@@ -81,36 +81,37 @@ pub fn index(socket: &mut Socket, name: &str) -> Result<Option<u32>> {
     ask(socket, name)?.map(|bytes| understood(LinkHeader::parse(&bytes)).map(|header| header.index)).transpose()
 }
 
-/// IPv4 addresses of the namespace, each with the number of its interface.
-pub fn addresses(socket: &mut Socket) -> Result<Vec<(u32, Ipv4Net)>> {
-    let mut question = AddressMessage::default();
-    question.header.family = AddressFamily::Inet;
+/// Addresses of the namespace, each with the number of its interface.
+pub fn addresses(socket: &mut Socket) -> Result<Vec<(u32, IpNet)>> {
+    let question = AddressMessage::default();
     let messages = socket.dump(RTM_GETADDR, &bytes(&question), &"the addresses")?;
     let one = |bytes: &Vec<u8>| {
         let message = understood(AddressMessage::parse(bytes))?;
+        // On a wire with two ends, `IFA_ADDRESS` is the other one. IPv6 says only that.
         let local = message.attributes.iter().find_map(|attribute| match attribute {
-            AddressAttribute::Local(IpAddr::V4(address)) => Some(*address),
+            AddressAttribute::Local(address) | AddressAttribute::Address(address @ IpAddr::V6(_)) => Some(*address),
             _ => None,
         });
-        let prefixed = local.and_then(|address| Ipv4Net::new(address, message.header.prefix_len).ok());
+        let prefixed = local.and_then(|address| IpNet::new(address, message.header.prefix_len).ok());
         Ok(prefixed.map(|address| (message.header.index, address)))
     };
     messages.iter().filter_map(|bytes| one(bytes).transpose()).collect()
 }
 
-/// IPv4 routes of the main table.
+/// Routes of the main table, of both families.
 pub fn routes(socket: &mut Socket) -> Result<Vec<Route>> {
-    let mut question = RouteMessage::default();
-    question.header.address_family = AddressFamily::Inet;
+    let question = RouteMessage::default();
     let messages = socket.dump(RTM_GETROUTE, &bytes(&question), &"the routes")?;
     let routes = messages.iter().map(|bytes| understood(RouteMessage::parse(bytes)).map(|message| of_route(&message)));
     routes.filter_map(Result::transpose).collect()
 }
 
-/// Subnets that the host reaches: what a new network must not overlap.
-pub fn host_subnets(socket: &mut Socket) -> Result<Vec<Ipv4Net>> {
+/// Subnets that the host reaches: what a new network must not overlap. Every interface has the same link-local one, which
+/// is nobody's.
+pub fn host_subnets(socket: &mut Socket) -> Result<Vec<IpNet>> {
+    let link_local = |subnet: &IpNet| matches!(subnet.addr(), IpAddr::V6(address) if address.is_unicast_link_local());
     let routes = routes(socket)?.into_iter().map(|route| route.destination);
-    Ok(routes.filter(|subnet| subnet.prefix_len() > 0).collect())
+    Ok(routes.filter(|subnet| subnet.prefix_len() > 0 && !link_local(subnet)).collect())
 }
 
 /// The kernel's message about the interface called `name`.
@@ -169,16 +170,29 @@ fn of_route(message: &RouteMessage) -> Option<Route> {
     if message.header.table != RouteHeader::RT_TABLE_MAIN {
         return None;
     }
-    let mut route = Route { destination: Ipv4Net::default(), gateway: None, interface: 0 };
+    let any = match message.header.address_family {
+        AddressFamily::Inet => IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+        AddressFamily::Inet6 => IpAddr::V6(Ipv6Addr::UNSPECIFIED),
+        _ => return None,
+    };
+    let mut route = Route { destination: IpNet::new(any, 0).ok()?, gateway: None, interface: 0 };
     for attribute in &message.attributes {
         match attribute {
-            RouteAttribute::Destination(RouteAddress::Inet(address)) => {
-                route.destination = Ipv4Net::new(*address, message.header.destination_prefix_length).ok()?;
+            RouteAttribute::Destination(address) => {
+                route.destination = IpNet::new(ip(address)?, message.header.destination_prefix_length).ok()?;
             }
-            RouteAttribute::Gateway(RouteAddress::Inet(gateway)) => route.gateway = Some(*gateway),
+            RouteAttribute::Gateway(gateway) => route.gateway = ip(gateway),
             RouteAttribute::Oif(interface) => route.interface = *interface,
             _ => {}
         }
     }
     Some(route)
+}
+
+fn ip(address: &RouteAddress) -> Option<IpAddr> {
+    match address {
+        RouteAddress::Inet(address) => Some(IpAddr::V4(*address)),
+        RouteAddress::Inet6(address) => Some(IpAddr::V6(*address)),
+        _ => None,
+    }
 }

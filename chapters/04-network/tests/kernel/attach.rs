@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use namespaces::Stage as _;
 use network::netlink::{self, Socket};
-use network::{Attachment, Endpoint, Firewall, NetworkStage, Wish, within};
+use network::{Attachment, Driver as _, Endpoint, Firewall, NetworkStage, Wish, within};
 use rustix::process::Pid;
 
 use crate::lab::{self, Container, TABLE, bridge, connect_here, eventually, on_a_host, seen_by};
@@ -154,12 +154,12 @@ fn a_failed_attachment_leaves_nothing() {
         let (network, mut ipam) = lab::network("fail", |_| {});
         let mut container = Container::plan(&network, &mut ipam, 'a', &[lab::tcp(8080, 80)]);
         let Attachment::Endpoints(mut endpoints) = container.stage.attachment().clone() else { panic!() };
-        endpoints[0].gateway = Some(Ipv4Addr::new(10, 1, 2, 3));
+        endpoints[0].gateway = Some(Ipv4Addr::new(10, 1, 2, 3).into());
         container.stage = NetworkStage::new(Attachment::Endpoints(endpoints), TABLE);
         let failure = container.stage.prepare().unwrap_err();
         assert_eq!(
             failure.to_string(),
-            "cannot apply ip route add default via 10.1.2.3: Network is unreachable (Nexthop has invalid gateway)"
+            "cannot apply ip route replace default via 10.1.2.3: Network is unreachable (Nexthop has invalid gateway)"
         );
         assert!(container.stage.netns().is_none());
         assert_eq!(Firewall::new(TABLE).published().unwrap(), []);
@@ -193,7 +193,7 @@ fn a_container_may_be_in_two_networks_and_share_both() {
         let (first, mut first_ipam) = lab::network("left", |_| {});
         let (second, mut second_ipam) = lab::network("right", |_| {});
         let a = Container::plan(&first, &mut first_ipam, 'a', &[]);
-        let wish = Wish { address: second_ipam.claim_next().unwrap(), mac: None, ports: Vec::new(), index: 1 };
+        let wish = Wish { index: 1, ..Wish::at(second_ipam.claim_next().unwrap()) };
         let other = Endpoint::new(&second, &a.endpoint().container, wish).unwrap();
         assert_eq!((other.interface.as_str(), other.veth.as_str()), ("eth1", "vethaaaaaaaa1"));
         let both = vec![a.endpoint().clone(), other.clone()];

@@ -3,6 +3,8 @@
 use std::io::ErrorKind;
 use std::net::Ipv4Addr;
 
+use network::Driver as _;
+
 use crate::lab::{self, Container, connect, connect_here, on_a_host, seen_by, tcp};
 
 #[test]
@@ -10,7 +12,7 @@ fn two_networks_do_not_meet() {
     on_a_host(|| {
         let (first, mut first_ipam) = lab::network("first", |_| {});
         let (second, mut second_ipam) = lab::network("second", |_| {});
-        assert_eq!(second.ipv4.unwrap().subnet.to_string(), "172.18.0.0/16");
+        assert_eq!(second.ipv4.as_ref().unwrap().subnet.to_string(), "172.18.0.0/16");
         let a = Container::attach(&first, &mut first_ipam, 'a', &[]);
         let b = Container::attach(&second, &mut second_ipam, 'b', &[tcp(8080, 80)]);
         let _server = b.listen(80);

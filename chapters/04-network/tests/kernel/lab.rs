@@ -2,7 +2,7 @@
 //! socket belongs to the namespace it was opened in, so one thread can speak for all of them.
 
 use std::io::{ErrorKind, Read as _, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::{AsFd, OwnedFd};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -38,7 +38,7 @@ pub(crate) fn network(name: &str, change: impl FnOnce(&mut Request)) -> (Network
     change(&mut request);
     let network = Network::plan(request, &"ab".repeat(32), "2026-01-01T00:00:00Z", &taken).expect("plan");
     bridge(&network).ensure(&Firewall::new(TABLE)).expect("bridge");
-    let ipam = Ipam::new(network.ipv4.expect("pool"));
+    let ipam = Ipam::new(network.ipv4.clone().expect("pool"));
     (network, ipam)
 }
 
@@ -49,7 +49,7 @@ pub(crate) fn bridge(network: &Network) -> Bridge {
 /// A container that is attached but runs nothing.
 pub(crate) struct Container {
     pub(crate) stage: NetworkStage,
-    pub(crate) address: Ipv4Addr,
+    pub(crate) address: IpAddr,
 }
 
 impl Container {
@@ -63,7 +63,10 @@ impl Container {
         let address = ipam.claim_next().expect("address");
         let digits = std::iter::repeat_n(id, 8).chain(('0'..='9').flat_map(|digit| [digit, id, digit, digit, 'f', id]));
         let id: String = digits.take(64).collect();
-        let wish = Wish { address, mac: None, ports: ports.to_vec(), index: 0 };
+        // The same last number in both families.
+        let IpAddr::V4(four) = address else { panic!("{address}") };
+        let address6 = network.ipv6.as_ref().map(|pool| pool.subnet.hosts().nth(four.octets()[3].into()).expect("six"));
+        let wish = Wish { address6, ports: ports.to_vec(), ..Wish::at(address) };
         let endpoint = Endpoint::new(network, &id, wish).expect("endpoint");
         Self { stage: NetworkStage::new(Attachment::Endpoints(vec![endpoint]), TABLE), address }
     }
@@ -104,14 +107,14 @@ pub(crate) fn outside() -> OwnedFd {
         Operation::AddAddress { link: "far".to_owned(), address: "192.0.2.2/24".parse().expect("net") },
         Operation::SetUp { link: "lo".to_owned() },
         Operation::SetUp { link: "far".to_owned() },
-        Operation::AddDefaultRoute { gateway: Ipv4Addr::new(192, 0, 2, 1) },
+        Operation::SetDefaultRoute { gateway: Ipv4Addr::new(192, 0, 2, 1).into() },
     ];
     netlink::apply(&mut outside.socket, &operations, None).expect("configure");
     outside.fd
 }
 
 pub(crate) fn listen(netns: impl AsFd + Sync, port: u16) -> TcpListener {
-    within(netns, || TcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).map_err(|error| Failure::new("listen", error)))
+    within(netns, || TcpListener::bind((Ipv6Addr::UNSPECIFIED, port)).map_err(|error| Failure::new("listen", error)))
         .expect("listen")
 }
 
@@ -127,7 +130,7 @@ pub(crate) fn connect_here(to: impl Into<IpAddr>, port: u16) -> Result<TcpStream
 }
 
 /// Whom the server sees at the other end, after a word went each way.
-pub(crate) fn seen_by(server: &TcpListener, client: Result<TcpStream, ErrorKind>) -> Ipv4Addr {
+pub(crate) fn seen_by(server: &TcpListener, client: Result<TcpStream, ErrorKind>) -> IpAddr {
     let mut client = client.expect("connect");
     let (mut accepted, peer) = server.accept().expect("accept");
     let mut word = [0; 4];
@@ -136,10 +139,7 @@ pub(crate) fn seen_by(server: &TcpListener, client: Result<TcpStream, ErrorKind>
     accepted.write_all(b"pong").expect("write");
     client.read_exact(&mut word).expect("read");
     assert_eq!(&word, b"pong");
-    match peer {
-        SocketAddr::V4(peer) => *SocketAddrV4::ip(&peer),
-        SocketAddr::V6(peer) => panic!("{peer}"),
-    }
+    peer.ip().to_canonical()
 }
 
 pub(crate) fn tcp(host_port: u16, container_port: u16) -> PublishedPort {

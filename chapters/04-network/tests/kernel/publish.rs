@@ -134,7 +134,7 @@ fn a_second_container_gets_the_port_when_the_first_has_gone() {
         let third = Container::plan(&network, &mut ipam, 'c', &[tcp(8081, 82)]);
         let endpoints = [second.endpoint().clone(), third.endpoint().clone()];
         let firewall = network::Firewall::new(lab::TABLE);
-        firewall.ensure(&[lab::bridge(&network)], &endpoints).unwrap();
+        firewall.ensure(&[network.wire().unwrap()], &endpoints).unwrap();
         let mut published = firewall.published().unwrap();
         published.sort();
         assert_eq!(published, [(second.address, 81), (third.address, 82)]);

@@ -56,7 +56,7 @@ impl Containers {
             };
             let mut names = vec![alias.to_owned(), short(&other.id).to_owned(), other.name()];
             names.dedup();
-            lines.push((IpAddr::V4(endpoint.address.addr()), names.join(" ")));
+            lines.push((endpoint.address.addr(), names.join(" ")));
         }
         Ok(lines)
     }

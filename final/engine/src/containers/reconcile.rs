@@ -46,8 +46,20 @@ impl Containers {
                 None => lost.push(container),
             }
         }
+        for there in &found {
+            // What the former engine was connecting or disconnecting.
+            if let Err(error) = self.mend(&there.container).await {
+                tracing::warn!("{error}");
+            }
+        }
         let held: Vec<_> = found.iter().filter_map(|found| found.container.state().network).collect();
         self.shared.networks.adopt(&held)?;
+        for state in found.iter().map(|found| found.container.state()) {
+            let (Some(pid), Some(network)) = (state.pid, &state.network) else { continue };
+            if let Err(error) = self.shared.networks.resolve_again(pid, network) {
+                tracing::warn!("{error}");
+            }
+        }
         for there in found {
             self.go_on(there);
         }

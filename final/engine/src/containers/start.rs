@@ -186,7 +186,7 @@ impl Containers {
     }
 
     /// The three files of `/etc`. With another container's network they are that container's.
-    fn files(&self, asked: &Asked, network: &Attachment) -> Result<Files> {
+    pub(super) fn files(&self, asked: &Asked, network: &Attachment) -> Result<Files> {
         if let Some(other) = of_container(asked.host.network_mode.as_deref()) {
             return Files::read(&self.find(other)?.places);
         }
@@ -203,8 +203,13 @@ impl Containers {
             return Ok(Attachment::Join(format!("/proc/{pid}/ns/net").into()));
         }
         let exposed: Vec<String> = asked.config.exposed_ports.iter().flatten().map(|(port, _)| port.clone()).collect();
-        let wishes =
-            networks::Asked { container: &asked.id, host: &asked.host, endpoints: &asked.networks, exposed: &exposed };
+        let wishes = networks::Asked {
+            container: &asked.id,
+            name: &asked.name,
+            host: &asked.host,
+            endpoints: &asked.networks,
+            exposed: &exposed,
+        };
         self.shared.networks.claim(wishes).map_err(|error| port_taken(error, asked))
     }
 

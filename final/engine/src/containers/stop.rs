@@ -107,6 +107,11 @@ impl Containers {
                 return Err(error);
             }
             this.index().release(&old);
+            if let Some(network) = container.state().network {
+                let network = this.shared.networks.rename(&network, &old, &new);
+                container.change(|life| life.state.network = Some(network));
+                container.keep();
+            }
             this.tell(&container, "rename", &[("oldName", format!("/{old}"))]);
             Ok(())
         })

@@ -1,46 +1,35 @@
-//! Connecting containers that do not run with networks, and disconnecting them: a change of their record. It is there from the
-//! next start on.
+//! Connecting containers with networks, and disconnecting them: a change of their record, and of their namespace when they run.
 
 use bollard_stubs::models::{NetworkConnectRequest, NetworkDisconnectRequest};
 
+use super::Networks;
+use super::wanted::Asked;
 use crate::engine::Engine;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 impl Engine {
-    /// Adds a network to a container's record.
+    /// Connects a container with a network.
     ///
     /// # Errors
-    /// 404 for a network or container that is not there, 403 when the container has it already, 501 when the container runs.
+    /// 404 for a network or container that is not there, 403 when the container has it already, 400 when it has the host's
+    /// network, another container's or none; what the network cannot give.
     pub async fn connect_network(&self, name: &str, request: NetworkConnectRequest) -> Result<()> {
-        self.networks.check(name)?;
         let wish = request.endpoint_config.unwrap_or_default();
-        let network = name.to_owned();
-        self.containers
-            .change_networks(&request.container.unwrap_or_default(), move |container, networks| {
-                if networks.contains_key(&network) {
-                    return Err(Error::forbidden(format!(
-                        "endpoint with name {container} already exists in network {network}"
-                    )));
-                }
-                networks.insert(network, wish);
-                Ok(())
-            })
-            .await
+        self.containers.connect(&request.container.unwrap_or_default(), name, wish).await
     }
 
-    /// Takes a network out of a container's record.
+    /// Disconnects a container from a network.
     ///
     /// # Errors
-    /// 404 for a network or container that is not there, 403 when the container has not got it, 501 when the container runs.
+    /// 404 for a network or container that is not there, 403 when the container has not got it.
     pub async fn disconnect_network(&self, name: &str, request: NetworkDisconnectRequest) -> Result<()> {
-        self.networks.check(name)?;
-        let network = name.to_owned();
-        self.containers
-            .change_networks(&request.container.unwrap_or_default(), move |container, networks| {
-                networks.remove(&network).map(drop).ok_or_else(|| {
-                    Error::forbidden(format!("container {container} is not connected to network {network}"))
-                })
-            })
-            .await
+        self.containers.disconnect(&request.container.unwrap_or_default(), name).await
+    }
+}
+
+impl Networks {
+    /// Refuses what cannot be connected: a container that has the network already.
+    pub fn check_new(&self, asked: Asked<'_>, id: &str) -> Result<()> {
+        self.lock().check_new(asked, id)
     }
 }

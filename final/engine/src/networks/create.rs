@@ -1,10 +1,9 @@
 //! A request of the API becomes a network; removal.
 
-use std::collections::HashMap;
-use std::net::IpAddr;
+use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
-use ::network::{Network, Request};
+use ::network::{Network, PoolRequest, Request};
 use bollard_stubs::models::{
     EventMessageTypeEnum, IpamConfig, NetworkCreateRequest, NetworkCreateResponse, NetworkPruneResponse,
 };
@@ -63,6 +62,7 @@ impl Networks {
             return Err(Error::conflict(format!("network with name {} already exists", wish.name)));
         }
         let (id, taken) = (new_id()?, taken(&state, None)?);
+        let wish = Request { pools: self.pools.clone(), ..wish };
         let network = Network::plan(wish, &id, &Timestamp::now().to_string(), &taken).map_err(refusal)?;
         self.tell("create", &network, None);
         self.keep(&mut state, network)?;
@@ -86,8 +86,8 @@ impl Networks {
             .hint("Stop these containers or disconnect them first."));
         }
         // The link first: a record without its bridge is removed again, a bridge without its record is forgotten.
-        if let Some(bridge) = held.network.bridge() {
-            bridge.remove(&self.firewall)?;
+        if let Some(wire) = held.network.wire() {
+            wire.driver().remove(&self.firewall)?;
         }
         let network = held.network.clone();
         let directory = self.directory(&id);
@@ -118,7 +118,6 @@ fn wish(request: NetworkCreateRequest) -> Result<Request> {
         return Err(Error::forbidden(format!("operation is not permitted on predefined {} network", request.name)));
     }
     for (asked, what) in [
-        (request.enable_ipv6 == Some(true), "IPv6"),
         (request.enable_ipv4 == Some(false), "a network without IPv4"),
         (request.config_only == Some(true), "a configuration without a network (--config-only)"),
         (request.ingress == Some(true), "the swarm's ingress network"),
@@ -128,36 +127,65 @@ fn wish(request: NetworkCreateRequest) -> Result<Request> {
             return Err(Error::unsupported(format!("network {}: {what} is not supported yet", request.name)));
         }
     }
-    let mut addresses = request.ipam.and_then(|ipam| ipam.config).unwrap_or_default().into_iter();
-    let config = addresses.next().unwrap_or_default();
-    if addresses.next().is_some() {
-        return Err(Error::unsupported(format!("network {}: more than one subnet is not supported yet", request.name)));
+    let (ipv4, ipv6) = pools(request.ipam.and_then(|ipam| ipam.config).unwrap_or_default())?;
+    if ipv6.is_some() && request.enable_ipv6 != Some(true) {
+        return Err(Error::invalid(format!("network {}: an IPv6 subnet needs --ipv6", request.name)));
+    }
+    let driver = request.driver.unwrap_or_default();
+    if matches!(driver.as_str(), "host" | "none" | "null") {
+        return Err(Error::forbidden(format!("only one instance of \"{driver}\" network is allowed")));
     }
     Ok(Request {
         name: request.name,
-        driver: request.driver.unwrap_or_default(),
+        driver,
         interface: None,
-        subnet: address(&config, "subnet", config.subnet.as_deref())?,
-        gateway: address(&config, "gateway", config.gateway.as_deref())?,
-        ip_range: address(&config, "ip-range", config.ip_range.as_deref())?,
+        ipv4: ipv4.unwrap_or_default(),
+        ipv6: (request.enable_ipv6 == Some(true)).then(|| ipv6.unwrap_or_default()),
+        pools: Vec::new(),
         internal: request.internal.unwrap_or_default(),
         labels: request.labels.unwrap_or_default().into_iter().collect(),
         options: request.options.unwrap_or_default().into_iter().collect(),
     })
 }
 
-/// An IPv4 address or prefix of the request; an empty text is none.
+/// The wish for each family: at most one subnet of each, as with docker's bridge.
+fn pools(configs: Vec<IpamConfig>) -> Result<(Option<PoolRequest>, Option<PoolRequest>)> {
+    let (mut ipv4, mut ipv6) = (None, None);
+    for config in configs {
+        let pool = pool(&config)?;
+        let six = pool.subnet.map_or_else(
+            || pool.gateway.is_some_and(|gateway| gateway.is_ipv6()),
+            |subnet| matches!(subnet, ipnet::IpNet::V6(_)),
+        );
+        let place = if six { &mut ipv6 } else { &mut ipv4 };
+        if place.replace(pool).is_some() {
+            return Err(Error::unsupported("more than one subnet of a family is not supported by this driver"));
+        }
+    }
+    Ok((ipv4, ipv6))
+}
+
+fn pool(config: &IpamConfig) -> Result<PoolRequest> {
+    let reserved = config.auxiliary_addresses.iter().flatten();
+    let reserved = reserved.map(|(name, text)| match text.parse() {
+        Ok(address) => Ok((name.clone(), address)),
+        Err(_) => Err(Error::invalid(format!("invalid --aux-address {name}={text}: not an IP address"))),
+    });
+    Ok(PoolRequest {
+        subnet: address(config, "subnet", config.subnet.as_deref())?,
+        gateway: address(config, "gateway", config.gateway.as_deref())?,
+        range: address(config, "ip-range", config.ip_range.as_deref())?,
+        reserved: reserved.collect::<Result<BTreeMap<_, _>>>()?,
+    })
+}
+
+/// An address or prefix of the request; an empty text is none.
 fn address<T: FromStr>(config: &IpamConfig, what: &str, text: Option<&str>) -> Result<Option<T>> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     text.parse().map(Some).map_err(|_| {
-        let six = text.split('/').next().is_some_and(|address| matches!(address.parse(), Ok(IpAddr::V6(_))));
         let subnet = config.subnet.as_deref().unwrap_or_default();
-        if six {
-            Error::unsupported(format!("--{what} {text}: IPv6 is not supported yet"))
-        } else {
-            Error::invalid(format!("invalid --{what} {text:?} (subnet {subnet:?}): not an IPv4 address or prefix"))
-                .hint("Write it as in --subnet 10.1.0.0/16 --gateway 10.1.0.1.")
-        }
+        Error::invalid(format!("invalid --{what} {text:?} (subnet {subnet:?}): not an IP address or prefix"))
+            .hint("Write it as in --subnet 10.1.0.0/16 --gateway 10.1.0.1.")
     })
 }
 
@@ -197,7 +225,7 @@ mod tests {
             "Labels":{},"Name":"foo"}"#,
         ))
         .unwrap();
-        assert_eq!(wish.subnet.unwrap().to_string(), "10.1.0.0/16");
+        assert_eq!(wish.ipv4.subnet.unwrap().to_string(), "10.1.0.0/16");
         assert_eq!((wish.name.as_str(), wish.driver.as_str(), wish.internal), ("foo", "bridge", false));
     }
 
@@ -206,7 +234,8 @@ mod tests {
         let refused: Vec<_> = [
             r#"{"Name":" "}"#,
             r#"{"Name":"host"}"#,
-            r#"{"Name":"a","EnableIPv6":true}"#,
+            r#"{"Name":"a","Driver":"host"}"#,
+            r#"{"Name":"a","IPAM":{"Config":[{"Subnet":"10.1.0.0/16","AuxiliaryAddresses":{"x":"y"}}]}}"#,
             r#"{"Name":"a","IPAM":{"Config":[{"Subnet":"fd00::/64"}]}}"#,
             r#"{"Name":"a","IPAM":{"Config":[{"Subnet":"10.1.0.0/33"}]}}"#,
             r#"{"Name":"a","IPAM":{"Config":[{},{}]}}"#,

@@ -4,9 +4,11 @@
 //!
 //! 1. `mod.rs`: [`Networks`]: the records, and the networks that are always there.
 //! 2. `create.rs`: a request of the API becomes a network; removal.
-//! 3. `claim.rs`: what a starting container gets, an address and ports, and how it gives them back.
-//! 4. `settle.rs`: the bridge of a network, made when its first container comes.
-//! 5. `view.rs`: networks and endpoints as the API shows them.
+//! 3. `claim.rs`: what a starting container gets, and how it gives that back; `wanted.rs`: what it asks for.
+//! 4. `connect.rs`, `live.rs`: one more network, or one less, for a container that may be running.
+//! 5. `settle.rs`: the bridge of a network, made when its first container comes.
+//! 6. `resolver/`: names of containers, asked for by others.
+//! 7. `view.rs`: networks and endpoints as the API shows them.
 //!
 //! What is claimed is kept in memory only: the record of a container says what it holds, and [`Networks::adopt`] takes that in
 //! again when the engine starts. A network's own record says what was asked for and which subnet it got.
@@ -14,23 +16,27 @@
 mod claim;
 mod connect;
 mod create;
+mod live;
+mod resolver;
 mod settle;
 #[cfg(test)]
 mod tests;
 mod view;
+mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use ::network::{Firewall, Ipam, Network, PortClaims, Request, netlink};
-use ipnet::Ipv4Net;
+use ::network::{AddressPool, Firewall, Ipam, Network, PoolRequest, PortClaims, Request, netlink};
+use ipnet::IpNet;
 use jiff::Timestamp;
 use namespaces::Context;
 use rustix::rand::GetRandomFlags;
 
-pub use self::claim::Asked;
+use self::resolver::Resolver;
 pub use self::view::{Wishes, settings};
+pub use self::wanted::Asked;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::events::Events;
@@ -45,10 +51,14 @@ pub struct Networks {
     root: PathBuf,
     /// Name of the default network's bridge.
     bridge: String,
+    /// Where subnets are taken from that nobody has asked for.
+    pools: Vec<AddressPool>,
     /// The rules of this engine, in a table named like the bridge: two engines side by side differ in it.
     firewall: Firewall,
     events: Arc<Events>,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
+    /// Who answers when containers ask for names.
+    resolver: Resolver,
 }
 
 /// What is known, and who holds what.
@@ -62,8 +72,8 @@ struct State {
 #[derive(Debug)]
 struct Held {
     network: Network,
-    /// `None` for `host` and `none`.
-    ipam: Option<Ipam>,
+    /// Its addresses by family: IPv4, then IPv6 if it has any. Empty for `host` and `none`.
+    ipams: Vec<Ipam>,
     /// Endpoints by the id of their container.
     endpoints: BTreeMap<String, ::network::Endpoint>,
     /// Whether its bridge and its rules are known to be there. What the fast path of a start looks at.
@@ -72,8 +82,8 @@ struct Held {
 
 impl Held {
     fn new(network: Network) -> Self {
-        let ipam = network.ipv4.map(Ipam::new);
-        Self { network, ipam, endpoints: BTreeMap::new(), ready: false }
+        let ipams = network.ipv4.iter().chain(&network.ipv6).cloned().map(Ipam::new).collect();
+        Self { network, ipams, endpoints: BTreeMap::new(), ready: false }
     }
 }
 
@@ -86,12 +96,14 @@ impl Networks {
             .into_iter()
             .map(|(_, network)| (network.id.clone(), Held::new(network)))
             .collect();
-        let state = Mutex::new(State { networks, ports: PortClaims::new() });
+        let state = Arc::new(Mutex::new(State { networks, ports: PortClaims::new() }));
         let opened = Self {
             root,
             bridge: config.bridge.clone(),
+            pools: Vec::new(),
             firewall: Firewall::new(&config.bridge),
             events: Arc::clone(events),
+            resolver: Resolver::new(&state),
             state,
         };
         for name in ["bridge", "host", "none"] {
@@ -109,8 +121,12 @@ impl Networks {
             name: name.to_owned(),
             driver: name.to_owned(),
             interface: Some(self.bridge.clone()),
-            subnet: config.bridge_address.map(|address| address.trunc()),
-            gateway: config.bridge_address.map(|address| address.addr()),
+            ipv4: PoolRequest {
+                subnet: config.bridge_address.map(|address| address.trunc().into()),
+                gateway: config.bridge_address.map(|address| address.addr().into()),
+                ..PoolRequest::default()
+            },
+            pools: self.pools.clone(),
             options: options.into_iter().collect(),
             ..Request::default()
         };
@@ -176,9 +192,9 @@ impl State {
 }
 
 /// Subnets that a network must not overlap: those of the other networks (than `but`), and those that the host has routes to.
-fn taken(state: &State, but: Option<&str>) -> Result<Vec<Ipv4Net>> {
+fn taken(state: &State, but: Option<&str>) -> Result<Vec<IpNet>> {
     let others = state.networks.values().map(|held| &held.network).filter(|network| Some(network.id.as_str()) != but);
-    let mut taken: BTreeSet<Ipv4Net> = others.filter_map(|network| Some(network.ipv4?.subnet)).collect();
+    let mut taken: BTreeSet<IpNet> = others.flat_map(Network::subnets).collect();
     taken.extend(netlink::host_subnets(&mut netlink::Socket::route()?)?);
     Ok(taken.into_iter().collect())
 }
@@ -196,13 +212,18 @@ fn new_id() -> Result<String> {
 fn agrees(network: &Network, wanted: &Request) -> bool {
     network.interface == wanted.interface
         && network.options == wanted.options
-        && network.ipv4.is_some_and(|pool| {
-            wanted.subnet.is_none_or(|subnet| subnet == pool.subnet)
-                && wanted.gateway.is_none_or(|gateway| gateway == pool.gateway)
+        && network.ipv4.as_ref().is_some_and(|pool| {
+            wanted.ipv4.subnet.is_none_or(|subnet| subnet == pool.subnet)
+                && wanted.ipv4.gateway.is_none_or(|gateway| gateway == pool.gateway)
         })
 }
 
 /// Whether a network is one of the three that are always there.
 fn is_default(network: &Network) -> bool {
     matches!(network.name.as_str(), "bridge" | "host" | "none")
+}
+
+/// Whether containers find each other by name in a network: in those that people have made, as with docker.
+fn has_names(network: &Network) -> bool {
+    !is_default(network)
 }

@@ -6,7 +6,7 @@
 
 use std::fs::File;
 
-use ::network::{Network, Request, netlink};
+use ::network::{Kind, Network, Request, netlink, overlaps};
 use rustix::fs::FlockOperation;
 
 use super::{Held, Networks, State, is_default, taken};
@@ -20,16 +20,15 @@ impl Networks {
     /// else takes away later is mended by the chapter when a container is attached.
     pub(super) fn settle(&self, state: &mut State, id: &str) -> Result<()> {
         let held = state.held(id)?;
-        let Some(bridge) = held.network.bridge().filter(|_| !held.ready) else { return Ok(()) };
+        let (Some(interface), false) = (held.network.interface.clone(), held.ready) else { return Ok(()) };
         let lock = File::create(LOCK).ok();
         let _turn = lock.as_ref().map(|lock| rustix::fs::flock(lock, FlockOperation::LockExclusive));
-        let absent = netlink::link(&mut netlink::Socket::route()?, &bridge.interface)?.is_none();
-        if absent {
+        if held.network.driver == Kind::Bridge && netlink::link(&mut netlink::Socket::route()?, &interface)?.is_none() {
             self.move_on(state, id)?;
         }
         let held = state.held(id)?;
-        if let Some(bridge) = held.network.bridge() {
-            bridge.ensure(&self.firewall)?;
+        if let Some(wire) = held.network.wire() {
+            wire.driver().create(&self.firewall)?;
         }
         held.ready = true;
         Ok(())
@@ -39,11 +38,8 @@ impl Networks {
     fn move_on(&self, state: &mut State, id: &str) -> Result<()> {
         let taken = taken(state, Some(id))?;
         let held = state.held(id)?;
-        let Some(pool) = held.network.ipv4 else { return Ok(()) };
-        let overlaps = taken
-            .iter()
-            .any(|other| other.prefix_len() > 0 && (other.contains(&pool.subnet) || pool.subnet.contains(other)));
-        if !overlaps || !is_default(&held.network) || !held.endpoints.is_empty() {
+        let Some(subnet) = held.network.ipv4.as_ref().map(|pool| pool.subnet) else { return Ok(()) };
+        if !overlaps(subnet, &taken) || !is_default(&held.network) || !held.endpoints.is_empty() {
             return Ok(());
         }
         let old = &held.network;
@@ -51,10 +47,11 @@ impl Networks {
             name: old.name.clone(),
             interface: old.interface.clone(),
             options: old.options.clone(),
+            pools: self.pools.clone(),
             ..Request::default()
         };
         let network = Network::plan(request, id, &old.created, &taken)?;
-        tracing::warn!("the subnet {} is in use by others now", pool.subnet);
+        tracing::warn!("the subnet {subnet} is in use by others now");
         self.keep(state, network)
     }
 
@@ -65,8 +62,8 @@ impl Networks {
         if state.networks.values().any(|held| !held.endpoints.is_empty()) {
             return Ok(());
         }
-        for bridge in state.networks.values().filter(|held| held.ready).filter_map(|held| held.network.bridge()) {
-            bridge.remove(&self.firewall)?;
+        for wire in state.networks.values().filter(|held| held.ready).filter_map(|held| held.network.wire()) {
+            wire.driver().remove(&self.firewall)?;
         }
         let used = |held: &Held| held.ready;
         if state.networks.values().any(used) {

@@ -49,7 +49,7 @@ fn claim_with(
     endpoints: &Wishes,
 ) -> Result<Attachment, String> {
     let id = container.repeat(64);
-    let asked = Asked { container: &id, host, endpoints, exposed: &["53/udp".to_owned()] };
+    let asked = Asked { container: &id, name: container, host, endpoints, exposed: &["53/udp".to_owned()] };
     networks.claim(asked).map_err(|error| error.message)
 }
 
@@ -163,7 +163,7 @@ fn the_default_network_moves_on_when_its_subnet_is_taken_meanwhile() {
     ip("link set other up");
     assert_eq!(addresses(&claim(&networks, "a", &host("bridge", &[])).unwrap()), ["172.18.0.2/16"]);
     assert_eq!(
-        again(&home).lock().networks.values().find_map(|held| held.network.ipv4).unwrap().subnet.to_string(),
+        again(&home).lock().networks.values().find_map(|held| held.network.ipv4.clone()).unwrap().subnet.to_string(),
         "172.18.0.0/16"
     );
 }

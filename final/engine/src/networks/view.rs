@@ -66,11 +66,13 @@ pub(super) fn is_dangling(held: &Held) -> bool {
 
 /// A network without its containers. Every list and object is there: clients print them with templates.
 pub(super) fn show(network: &Network) -> models::Network {
-    let config = network.ipv4.map(|pool| IpamConfig {
+    let config = network.ipv4.iter().chain(&network.ipv6).map(|pool| IpamConfig {
         subnet: Some(pool.subnet.to_string()),
         gateway: Some(pool.gateway.to_string()),
         ip_range: pool.range.map(|range| range.to_string()),
-        auxiliary_addresses: None,
+        auxiliary_addresses: Some(&pool.reserved)
+            .filter(|reserved| !reserved.is_empty())
+            .map(|reserved| reserved.iter().map(|(name, address)| (name.clone(), address.to_string())).collect()),
     });
     models::Network {
         name: Some(network.name.clone()),
@@ -79,10 +81,10 @@ pub(super) fn show(network: &Network) -> models::Network {
         scope: Some("local".into()),
         driver: Some(network.driver.as_str().into()),
         enable_ipv4: Some(true),
-        enable_ipv6: Some(false),
+        enable_ipv6: Some(network.ipv6.is_some()),
         ipam: Some(Ipam {
             driver: Some("default".into()),
-            config: Some(config.into_iter().collect()),
+            config: Some(config.collect()),
             options: Some(HashMap::new()),
         }),
         internal: Some(network.internal),
@@ -103,7 +105,7 @@ fn show_container(endpoint: &Endpoint, name: Option<String>) -> NetworkContainer
         endpoint_id: Some(endpoint_id(endpoint)),
         mac_address: Some(endpoint.mac_text()),
         ipv4_address: Some(endpoint.address.to_string()),
-        ipv6_address: Some(String::new()),
+        ipv6_address: Some(endpoint.address6.map(|address| address.to_string()).unwrap_or_default()),
     }
 }
 
@@ -145,11 +147,11 @@ pub fn settings(
         sandbox_key: text(sandbox),
         endpoint_id: text(flat.endpoint_id),
         gateway: text(flat.gateway),
-        global_ipv6_address: Some(String::new()),
-        global_ipv6_prefix_len: Some(0),
+        global_ipv6_address: text(flat.global_ipv6_address),
+        global_ipv6_prefix_len: Some(flat.global_ipv6_prefix_len.unwrap_or_default()),
         ip_address: text(flat.ip_address),
         ip_prefix_len: Some(flat.ip_prefix_len.unwrap_or_default()),
-        ipv6_gateway: Some(String::new()),
+        ipv6_gateway: text(flat.ipv6_gateway),
         mac_address: text(flat.mac_address),
         networks: Some(shown),
         ..NetworkSettings::default()
@@ -193,9 +195,10 @@ fn show_endpoint(endpoint: &Endpoint, asked: EndpointSettings) -> EndpointSettin
         ip_address: Some(endpoint.address.addr().to_string()),
         ip_prefix_len: Some(endpoint.address.prefix_len().into()),
         mac_address: Some(endpoint.mac_text()),
-        ipv6_gateway: Some(String::new()),
-        global_ipv6_address: Some(String::new()),
-        global_ipv6_prefix_len: Some(0),
+        ipv6_gateway: Some(endpoint.gateway6.map(|gateway| gateway.to_string()).unwrap_or_default()),
+        global_ipv6_address: Some(endpoint.address6.map(|net| net.addr().to_string()).unwrap_or_default()),
+        global_ipv6_prefix_len: Some(endpoint.address6.map_or(0, |net| net.prefix_len().into())),
+        dns_names: Some(endpoint.names.clone()).filter(|names| !names.is_empty()),
         ipam_config: asked.ipam_config.filter(|config| *config != EndpointIpamConfig::default()),
         ..asked
     }

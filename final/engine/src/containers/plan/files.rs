@@ -7,8 +7,8 @@ use std::os::unix::fs::PermissionsExt;
 
 use bollard_stubs::models::HostConfig;
 use namespaces::{Context, Failure};
-use network::Attachment;
-use network::files::{Dns, Hosts, extra_host, host_resolv_conf, hostname, resolv_conf};
+use network::files::{Dns, Hosts, extra_host, host_resolv_conf, hostname, resolv_conf, resolver_conf};
+use network::{Attachment, Endpoint};
 
 use crate::containers::container::Places;
 use crate::containers::record::Asked;
@@ -32,20 +32,23 @@ impl Files {
     ) -> Result<Self> {
         let with_host = *network == Attachment::Host;
         let name = asked.config.hostname.clone().unwrap_or_default();
-        let first = network.endpoints().first();
-        let gateway = first.and_then(|endpoint| endpoint.gateway).map(IpAddr::V4);
+        let gateway = network.endpoints().iter().find_map(|endpoint| endpoint.gateway);
         let gateway = if with_host { Some(IpAddr::from([127, 0, 0, 1])) } else { gateway };
         let extra = asked.host.extra_hosts.iter().flatten().map(|text| extra_host(text, gateway));
         let hosts = Hosts {
             base: with_host.then(|| host_hosts.to_owned()),
             extra: extra.chain(links.into_iter().map(Ok)).collect::<Result<_, Failure>>().map_err(Error::refusal)?,
-            own: network.endpoints().iter().map(|endpoint| IpAddr::V4(endpoint.address.addr())).collect(),
+            own: network.endpoints().iter().flat_map(Endpoint::addresses).map(|net| net.addr()).collect(),
             hostname: name.clone(),
             domainname: asked.config.domainname.clone().unwrap_or_default(),
         };
         let wish = dns(&asked.host)?;
         let asks = wish != Dns::default();
-        let resolv = if with_host && !asks { host_resolv.to_owned() } else { resolv_conf(host_resolv, &wish) };
+        let resolv = match network {
+            Attachment::Host if !asks => host_resolv.to_owned(),
+            _ if network.has_names() => resolver_conf(host_resolv, &wish),
+            _ => resolv_conf(host_resolv, &wish),
+        };
         Ok(Self([hostname(&name), hosts.text(), resolv]))
     }
 

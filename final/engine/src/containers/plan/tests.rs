@@ -261,9 +261,8 @@ fn what_a_limit_cannot_be() {
 
 fn on_bridge() -> Attachment {
     let network = Network::plan(Request { name: "bridge".into(), ..Request::default() }, "n1", "", &[]).unwrap();
-    let address = network.ipv4.unwrap().subnet.hosts().nth(1).unwrap();
-    let wish = Wish { address, mac: None, ports: Vec::new(), index: 0 };
-    Attachment::Endpoints(vec![Endpoint::new(&network, ID, wish).unwrap()])
+    let address = network.ipv4.as_ref().unwrap().subnet.hosts().nth(1).unwrap();
+    Attachment::Endpoints(vec![Endpoint::new(&network, ID, Wish::at(address)).unwrap()])
 }
 
 #[test]
