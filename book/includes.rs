@@ -2,9 +2,11 @@
 //!
 //! An anchor is a region of a source file between the comments `ANCHOR: name` and `ANCHOR_END: name`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+
+use crate::page::Page;
 
 /// Every include of a page under `pages` whose file or anchor does not exist or is not closed, as `page:line: what`.
 pub(crate) fn missing(pages: &Path) -> Result<Vec<String>> {
@@ -35,8 +37,50 @@ fn problem(page: &Path, target: &str) -> Option<String> {
         return Some(format!("{file} does not exist"));
     };
     let anchor = anchor?;
-    let has = |mark: &str| source.lines().any(|line| line.trim_end().ends_with(&format!("{mark}: {anchor}")));
-    (!has("ANCHOR") || !has("ANCHOR_END")).then(|| format!("{file} has no closed anchor {anchor}"))
+    let marks = |mark: &str| {
+        let is_mark = |line: &str| line.trim().trim_start_matches("//").trim() == format!("{mark}: {anchor}");
+        source.lines().enumerate().filter(move |(_, line)| is_mark(line)).map(|(number, _)| number).collect::<Vec<_>>()
+    };
+    match (marks("ANCHOR").as_slice(), marks("ANCHOR_END").as_slice()) {
+        ([begin], [end]) if end > begin => {
+            let empty = source.lines().skip(begin + 1).take(end - begin - 1).all(|line| line.trim().is_empty());
+            empty.then(|| format!("{file}: the anchor {anchor} is empty"))
+        }
+        ([], _) | (_, []) => Some(format!("{file} has no closed anchor {anchor}")),
+        _ => Some(format!("{file} has the anchor {anchor} twice, or its end first")),
+    }
+}
+
+/// Anchors in the sources that no page includes: somebody has taken out a page's paragraph and left its anchor.
+pub(crate) fn unused(pages: &[Page], repository: &Path) -> Result<Vec<String>> {
+    let used: Vec<&str> = pages.iter().flat_map(|page| page.text.lines()).flat_map(targets).collect();
+    let mut findings = Vec::new();
+    for top in ["chapters", "final"] {
+        for source in sources(&repository.join(top))? {
+            let text = std::fs::read_to_string(&source)?;
+            for anchor in text.lines().filter_map(|line| line.trim().strip_prefix("// ANCHOR: ")) {
+                let end = format!("{}:{anchor}", source.file_name().and_then(|name| name.to_str()).unwrap_or_default());
+                if !used.iter().any(|target| target.ends_with(&end)) {
+                    findings.push(format!("{}: no page includes the anchor {anchor}", source.display()));
+                }
+            }
+        }
+    }
+    Ok(findings)
+}
+
+/// Every Rust file below `directory`.
+fn sources(directory: &Path) -> Result<Vec<PathBuf>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir(directory).with_context(|| format!("cannot read {}", directory.display()))? {
+        let path = entry?.path();
+        if path.is_dir() {
+            found.extend(sources(&path)?);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            found.push(path);
+        }
+    }
+    Ok(found)
 }
 
 #[cfg(test)]

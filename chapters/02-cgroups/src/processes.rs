@@ -194,6 +194,7 @@ impl Cgroup {
     }
 }
 
+// ANCHOR: join
 /// Joins the groups behind `tasks` (from [`Cgroup::open_tasks`]). For the calling process, which must have one thread.
 pub(crate) fn join_self(tasks: &[OwnedFd]) -> Result<()> {
     for file in tasks {
@@ -202,6 +203,7 @@ pub(crate) fn join_self(tasks: &[OwnedFd]) -> Result<()> {
     }
     Ok(())
 }
+// ANCHOR_END: join
 
 /// The refusals that have a reason a person can do something about (cgroups(7)).
 fn explain_join(errno: Errno) -> Failure {

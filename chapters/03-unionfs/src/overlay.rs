@@ -117,11 +117,13 @@ impl Overlay {
     }
 }
 
+// ANCHOR: attach
 /// Attaches a detached mount to the directory `target` in the mount namespace of the caller.
 pub fn attach(mount: &impl AsFd, target: &Path) -> Result<()> {
     move_mount(mount, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
         .during("mount the overlay at", target.display())
 }
+// ANCHOR_END: attach
 
 /// Gives the overlay one of its directories by descriptor (Linux 6.13), and to an older kernel by name.
 ///

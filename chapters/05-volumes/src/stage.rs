@@ -145,6 +145,7 @@ impl Attachment {
         }
     }
 
+    // ANCHOR: subpath
     /// The part is found inside the volume and held by a descriptor: a link in the volume cannot lead out of it
     /// (CVE-2017-1002101), and a container that has the volume mounted cannot swap it meanwhile.
     fn mount_subpath(&self, root: &Root, data: &Path, subpath: &Path) -> Result<()> {
@@ -157,6 +158,7 @@ impl Attachment {
         let Source::Bind { recursive, .. } = self.mount.source else { return Ok(()) };
         Mount { source: Source::Bind { path, recursive }, ..self.mount.clone() }.apply(root)
     }
+    // ANCHOR_END: subpath
 }
 
 /// `mode=755` if the image has a directory there: memory over `/tmp` stays writable for all, over `/root` it does not

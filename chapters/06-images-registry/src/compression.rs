@@ -29,6 +29,7 @@ pub enum Compression {
 }
 
 impl Compression {
+    // ANCHOR: detect
     /// Looks at the first bytes; four are enough.
     pub fn detect(start: &[u8]) -> Self {
         match start {
@@ -38,6 +39,7 @@ impl Compression {
             _ => Self::None,
         }
     }
+    // ANCHOR_END: detect
 
     /// The media type of a layer that is compressed so (OCI image specification, layer.md).
     pub fn media_type(self) -> &'static str {

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use namespaces::{Container, Process};
 use serde::{Deserialize, Serialize};
 
+// ANCHOR: plan
 /// One container, ready to be made.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -39,6 +40,7 @@ pub struct Plan {
     /// Whether [`crate::protocol::Started::timings`] is wanted.
     pub timings: bool,
 }
+// ANCHOR_END: plan
 
 /// A second process in a running container.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]

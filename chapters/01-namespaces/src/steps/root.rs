@@ -50,6 +50,7 @@ pub(super) fn open_entered(child: &mut Child<'_>) -> Result<()> {
     Ok(())
 }
 
+// ANCHOR: pivot
 /// pivot_root(2) with `.` twice, the form that its manual page recommends: no directory for the old root is needed.
 ///
 /// What happens: the old root ends up mounted on top of the new one, from where it is unmounted. Nothing of
@@ -65,6 +66,7 @@ pub(super) fn pivot(child: &mut Child<'_>) -> Result<()> {
     rustix::mount::unmount(".", UnmountFlags::DETACH).step("let go of the host's mounts")?;
     rustix::process::chdir("/").step("go to the new root")
 }
+// ANCHOR_END: pivot
 
 /// For volumes that shall propagate (`rshared`, `rslave`).
 ///

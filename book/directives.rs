@@ -1,0 +1,89 @@
+//! Tables that are made from the repository when the book is built, so that they cannot be out of date.
+//!
+//! | in the page | becomes |
+//! |---|---|
+//! | `{{exercises CHAPTER}}` | the exercises of the crate in that directory |
+//! | `{{schedule}}` | every chapter with the minutes of its exercises |
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+/// The part of an `exercises.toml` that is shown.
+#[derive(Deserialize)]
+struct File {
+    exercise: Vec<Exercise>,
+}
+
+#[derive(Deserialize)]
+struct Exercise {
+    id: String,
+    title: String,
+    stars: usize,
+    minutes: u32,
+    looks_at: String,
+    #[serde(default)]
+    root: bool,
+}
+
+/// Where exercises are, and the page about them.
+const PLACES: [(&str, &str, &str); 8] = [
+    ("chapters/01-namespaces", "Namespaces", "01-namespaces.md"),
+    ("chapters/02-cgroups", "Cgroups", "02-cgroups.md"),
+    ("chapters/03-unionfs", "Layers", "03-unionfs.md"),
+    ("chapters/04-network", "Network", "04-network.md"),
+    ("chapters/05-volumes", "Volumes", "05-volumes.md"),
+    ("chapters/06-images-registry", "Images and registries", "06-images.md"),
+    ("final/runtime", "The runtime", "run.md"),
+    ("final/engine", "The engine", "run.md"),
+];
+
+/// Minutes that a chapter's page takes to read and to type along.
+const READING: u32 = 40;
+
+/// The page with its tables.
+pub(crate) fn expand(text: &str, repository: &Path) -> Result<String> {
+    let mut page = String::new();
+    for line in text.split_inclusive('\n') {
+        match line.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
+            Some("schedule") => page.push_str(&schedule(repository)?),
+            Some(directive) if directive.starts_with("exercises ") => {
+                page.push_str(&exercises(repository, directive.trim_start_matches("exercises ").trim())?);
+            }
+            _ => page.push_str(line),
+        }
+    }
+    Ok(page)
+}
+
+fn load(repository: &Path, place: &str) -> Result<Vec<Exercise>> {
+    let path = repository.join(place).join("exercises.toml");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("cannot read {}", path.display()))?;
+    let file: File = toml::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?;
+    Ok(file.exercise)
+}
+
+fn exercises(repository: &Path, place: &str) -> Result<String> {
+    let row = |exercise: Exercise| {
+        let stars = "★".repeat(exercise.stars);
+        let root = if exercise.root { ", as root" } else { "" };
+        format!(
+            "| `{}` | {stars} | {} min | {}. The grader looks at {}{root}. |\n",
+            exercise.id, exercise.minutes, exercise.title, exercise.looks_at
+        )
+    };
+    let head = "| exercise | | | what to write |\n|---|---|---|---|\n".to_owned();
+    Ok(std::iter::once(head).chain(load(repository, place)?.into_iter().map(row)).collect())
+}
+
+fn schedule(repository: &Path) -> Result<String> {
+    let mut rows = vec!["| part | reading and typing | exercises | together |\n|---|---|---|---|\n".to_owned()];
+    for (place, title, page) in PLACES {
+        let exercises = load(repository, place)?;
+        let minutes: u32 = exercises.iter().map(|exercise| exercise.minutes).sum();
+        let (number, together) = (exercises.len(), READING + minutes);
+        rows.push(format!("| [{title}]({page}) | {READING} min | {number}, {minutes} min | {together} min |\n"));
+    }
+    Ok(rows.concat())
+}
