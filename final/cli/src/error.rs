@@ -83,6 +83,12 @@ impl Error {
         self
     }
 
+    /// Puts what was being done in front of the sentence.
+    #[must_use]
+    pub(crate) fn while_doing(self, what: impl Display) -> Self {
+        Self { message: format!("{what}: {}", self.message), ..self }
+    }
+
     /// Puts the name of the program in front.
     #[must_use]
     pub(crate) fn named(mut self) -> Self {

@@ -9,7 +9,7 @@
 //! 4. `grammar/`: the small languages of those flags.
 //! 5. `client/`: requests, the connection, the version of the API.
 //! 6. `attach/`: a terminal here and a program there.
-//! 7. `login/`: who we are to registries: docker's `config.json` and credential helpers.
+//! 7. `login/`, `context/`: who we are to registries and which daemons have a name, both in docker's own files.
 //! 8. `output/`: tables, sizes, ages, progress.
 //! 9. `template/`: the language of `--format`.
 //! 10. `daemon.rs`, `sys.rs`: starting the daemon when none runs.
@@ -18,6 +18,7 @@
 mod attach;
 mod client;
 mod commands;
+mod context;
 mod create;
 mod daemon;
 mod error;

@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
 use crate::client::{Client, Endpoint};
 use crate::commands::{Exit, GROUPS, LEAVES, Leaf};
+use crate::context::Contexts;
 use crate::error::{Error, Result};
 use crate::grammar::boolean;
 use crate::login::Logins;
@@ -23,13 +24,24 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Exit> {
     };
     let host = matches.remove_one::<String>("host");
     let config = matches.remove_one::<String>("config");
-    let endpoint = Endpoint::choose(host.as_deref(), |name| std::env::var(name).ok())?;
+    let context = matches.remove_one::<String>("context");
     let Some((leaf, matches)) = find(matches) else { return usage::overview(arguments) };
+    let environment = |name: &str| std::env::var(name).ok();
+    let logins = Logins::at(config);
+    let contexts = Contexts::choose(logins.directory().to_owned(), host.as_deref(), context.as_deref(), environment)?;
+    let endpoint = match leaf.group {
+        // They are about contexts that may lead nowhere.
+        "context" => Endpoint::choose(host.as_deref(), environment)?,
+        _ => match contexts.host()? {
+            Some(host) => Endpoint::parse(&host)?,
+            None => Endpoint::choose(host.as_deref(), environment)?,
+        },
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::new(format!("cannot start: {error}")))?;
-    let client = Client::new(endpoint, Logins::at(config));
+    let client = Client::new(endpoint, logins, contexts);
     let result = runtime.block_on((leaf.run)(matches, &client));
     // The program ends now; taking everything apart first would only take time.
     std::mem::forget((runtime, client));
@@ -66,7 +78,10 @@ pub(crate) fn path(arguments: &[OsString]) -> Vec<&'static str> {
     let words = arguments.iter().skip(1).filter_map(|word| word.to_str());
     // The value of -H is no command.
     let mut words = words.scan(false, |skip, word| {
-        let value = std::mem::replace(skip, matches!(word, "-H" | "--host" | "--config" | "-l" | "--log-level"));
+        let value = std::mem::replace(
+            skip,
+            matches!(word, "-H" | "--host" | "-c" | "--context" | "--config" | "-l" | "--log-level"),
+        );
         Some(if value { "" } else { word })
     });
     let Some(first) = words.find(|word| !word.is_empty() && !word.starts_with('-')) else { return Vec::new() };
@@ -128,7 +143,12 @@ fn root() -> Command {
         .disable_help_subcommand(true)
         .args_override_self(true)
         .arg(flag("version", "Print the version").short('v').action(ArgAction::Version))
-        .arg(flag("host", "Daemon to talk to: unix:///PATH or tcp://HOST:PORT").short('H').value_name("HOST"))
+        .arg(
+            flag("host", "Daemon to talk to: unix:///PATH, ssh://HOST or tcp://HOST:PORT")
+                .short('H')
+                .value_name("HOST"),
+        )
+        .arg(flag("context", "Daemon to talk to, by the name of its context").short('c').value_name("NAME"))
         .arg(flag("debug", "Accepted for docker's sake").short('D').action(ArgAction::SetTrue))
         .arg(flag("config", "Where logins to registries are kept").value_name("DIRECTORY"))
         .arg(flag("log-level", "Accepted for docker's sake").short('l').value_name("LEVEL"))

@@ -8,7 +8,7 @@
 //! 6. `session.rs`: all of it together.
 
 pub(crate) mod frames;
-mod input;
+pub(crate) mod input;
 pub(crate) mod outlet;
 mod session;
 pub(crate) mod signals;

@@ -18,6 +18,11 @@ pub(crate) enum Endpoint {
         /// Whether nobody named it. Only then may a daemon be started.
         default: bool,
     },
+    /// Another machine: there, `system dial-stdio` is run by ssh(1), which knows keys, hosts and users.
+    Ssh {
+        /// `[USER@]HOST[:PORT]`, as it was written.
+        host: String,
+    },
     /// A TCP port, without encryption.
     Tcp {
         /// `HOST:PORT`.
@@ -36,7 +41,11 @@ impl Endpoint {
         }
     }
 
-    fn parse(host: &str) -> Result<Self> {
+    /// An address as it stands after `-H`.
+    ///
+    /// # Errors
+    /// In docker's words, which name the address.
+    pub(crate) fn parse(host: &str) -> Result<Self> {
         let (scheme, rest) = host.split_once("://").unwrap_or(("tcp", host));
         let refuse = |why: &str| Error::new(format!("cannot use the host {host}: {why}"));
         match scheme {
@@ -45,12 +54,22 @@ impl Endpoint {
             "tcp" | "http" if rest.is_empty() => Err(refuse("there is no address in it")),
             "tcp" | "http" => {
                 let address = rest.trim_end_matches('/');
-                let port = if address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) { "" } else { ":2375" };
+                let port = if address.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok()) {
+                    ""
+                } else {
+                    ":2375"
+                };
                 Ok(Self::Tcp { address: format!("{address}{port}") })
             }
-            "ssh" => Err(refuse("this client does not speak ssh")
-                .hint("Forward the socket: `ssh -L /tmp/skiff.sock:/run/skiff/skiff.sock HOST`, then -H unix:///tmp/skiff.sock.")),
-            _ => Err(refuse("only unix:// and tcp:// are known")),
+            // A host that begins with a dash would be an option to ssh.
+            "ssh" if rest.is_empty() || rest.starts_with('-') => Err(refuse("there is no host in it")),
+            "ssh" if rest.trim_end_matches('/').contains('/') => Err(refuse("a path after the host is not supported")
+                .hint("The daemon on the other machine is found by its own settings.")),
+            "ssh" => Ok(Self::Ssh { host: rest.trim_end_matches('/').to_owned() }),
+            _ => Err(Error::new(format!(
+                "Failed to initialize: unable to resolve docker endpoint: invalid bind address format: {host}"
+            ))
+            .hint("An address begins with unix://, ssh:// or tcp://.")),
         }
     }
 
@@ -59,11 +78,11 @@ impl Endpoint {
         matches!(self, Self::Unix { default: true, .. })
     }
 
-    /// The path of the socket; empty for TCP.
+    /// The path of the socket; empty for other machines.
     pub(crate) fn path(&self) -> &Path {
         match self {
             Self::Unix { path, .. } => path,
-            Self::Tcp { .. } => Path::new(""),
+            Self::Ssh { .. } | Self::Tcp { .. } => Path::new(""),
         }
     }
 }
@@ -72,6 +91,7 @@ impl Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unix { path, .. } => write!(f, "unix://{}", path.display()),
+            Self::Ssh { host } => write!(f, "ssh://{host}"),
             Self::Tcp { address } => write!(f, "tcp://{address}"),
         }
     }
@@ -110,8 +130,9 @@ mod tests {
 
     #[test]
     fn other_schemes_are_refused_by_name() {
-        assert!(choose(Some("ssh://me@host"), &[]).unwrap_err().message.contains("ssh"));
+        assert!(choose(Some("ssh://-oProxyCommand=x"), &[]).is_err());
         assert!(choose(Some("npipe:////./pipe/x"), &[]).is_err());
         assert!(choose(Some("unix://relative"), &[]).is_err());
+        assert_eq!(choose(Some("ssh://me@host:22/"), &[]).unwrap(), "ssh://me@host:22");
     }
 }

@@ -1,6 +1,7 @@
 //! The Docker Engine API over a socket: requests as values, one connection kept for as long as a command lasts.
 //!
 //! - `endpoint.rs`: where the daemon is.
+//! - `socket.rs`: the way there.
 //! - `request.rs`: what is asked.
 //! - `body.rs`: what is sent along and what comes back.
 //! - `hijack.rs`: a connection that stops being HTTP (attach, exec).
@@ -12,6 +13,7 @@ mod body;
 mod endpoint;
 mod hijack;
 mod request;
+mod socket;
 
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
@@ -23,13 +25,14 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
-use tokio::net::{TcpStream, UnixStream};
 
 pub(crate) use body::{Lines, Upload};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use hijack::Hijacked;
 pub(crate) use request::{Request, segment};
+pub(crate) use socket::Socket;
 
+use crate::context::Contexts;
 use crate::daemon;
 use crate::error::{Error, Result, reason};
 use crate::login::Logins;
@@ -44,12 +47,24 @@ pub(crate) struct Client {
     idle: RefCell<Vec<SendRequest<body::Body>>>,
     /// Where the user's passwords for registries are.
     pub(crate) logins: Logins,
+    /// Which daemons have a name.
+    pub(crate) contexts: Contexts,
 }
 
 impl Client {
     /// A client that connects when the first request is made.
-    pub(crate) fn new(endpoint: Endpoint, logins: Logins) -> Self {
-        Self { endpoint, version: Cell::new(NEWEST), idle: RefCell::new(Vec::new()), logins }
+    pub(crate) fn new(endpoint: Endpoint, logins: Logins, contexts: Contexts) -> Self {
+        Self { endpoint, version: Cell::new(NEWEST), idle: RefCell::new(Vec::new()), logins, contexts }
+    }
+
+    /// Where the daemon is.
+    pub(crate) fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// A connection without anything said on it.
+    pub(crate) async fn plain(&self) -> Result<Socket> {
+        socket::open(&self.endpoint).await.map_err(|error| self.unreachable(&error))
     }
 
     /// The version that requests are made under, as far as is known by now.
@@ -162,10 +177,7 @@ impl Client {
     }
 
     async fn dial(&self) -> std::io::Result<SendRequest<body::Body>> {
-        match &self.endpoint {
-            Endpoint::Unix { path, .. } => http(UnixStream::connect(path).await?).await,
-            Endpoint::Tcp { address } => http(TcpStream::connect(address).await?).await,
-        }
+        http(socket::open(&self.endpoint).await?).await
     }
 
     /// Docker's sentence, and what to do by the kernel's reason.
@@ -187,10 +199,7 @@ impl Client {
 }
 
 /// The HTTP side of a connected socket. A task drives it for as long as there is something to send or receive.
-async fn http<S>(socket: S) -> std::io::Result<SendRequest<body::Body>>
-where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
-{
+async fn http(socket: Socket) -> std::io::Result<SendRequest<body::Body>> {
     let (sender, connection) = handshake(TokioIo::new(socket)).await.map_err(std::io::Error::other)?;
     tokio::spawn(async move { drop(connection.with_upgrades().await) });
     Ok(sender)

@@ -4,6 +4,7 @@
 //! known: `container ls` and `ps` are the same command.
 
 mod container;
+mod context;
 mod image;
 mod network;
 mod registry;
@@ -113,6 +114,7 @@ const AT_ONCE: usize = 50;
 /// The kinds of things that commands are about.
 pub(crate) const GROUPS: &[(&str, &str)] = &[
     ("container", "Manage containers"),
+    ("context", "Manage contexts: daemons under a name"),
     ("image", "Manage images"),
     ("manifest", "Ask registries about images"),
     ("network", "Manage networks"),
@@ -175,6 +177,14 @@ pub(crate) static LEAVES: &[Leaf] = &[
     leaf::<volume::rm::Rm>("volume", "rm", "").also(&["remove"]),
     leaf::<volume::prune::Prune>("volume", "prune", ""),
     leaf::<system::check::Check>("system", "check", ""),
+    leaf::<context::create::Create>("context", "create", ""),
+    leaf::<context::inspect::Inspect>("context", "inspect", ""),
+    leaf::<context::ls::Ls>("context", "ls", "").also(&["list"]),
+    leaf::<context::rm::Rm>("context", "rm", "").also(&["remove"]),
+    leaf::<context::select::Show>("context", "show", ""),
+    leaf::<context::create::Update>("context", "update", ""),
+    leaf::<context::select::Use>("context", "use", ""),
+    leaf::<system::dial_stdio::DialStdio>("system", "dial-stdio", ""),
     leaf::<system::df::Df>("system", "df", ""),
     leaf::<system::events::Events>("system", "events", "events"),
     leaf::<system::info::Info>("system", "info", "info"),

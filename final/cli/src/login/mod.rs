@@ -66,6 +66,11 @@ impl Logins {
         Self { directory: named.filter(|path| !path.as_os_str().is_empty()).unwrap_or_else(home) }
     }
 
+    /// Where docker's clients keep their settings.
+    pub(crate) fn directory(&self) -> &std::path::Path {
+        &self.directory
+    }
+
     /// The file, for messages.
     pub(crate) fn file(&self) -> PathBuf {
         self.directory.join("config.json")

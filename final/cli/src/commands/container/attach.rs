@@ -71,9 +71,11 @@ impl Execute for Attach {
 fn check(container: &Container) -> Result<()> {
     let state = &container.state;
     let (what, how) = match (state.running, state.paused, state.restarting) {
-        (_, true, _) => ("cannot attach to a paused container, unpause it first", "`skiff unpause` does it."),
-        (_, _, true) => ("cannot attach to a restarting container, wait until it is running", "`skiff ps` shows it."),
-        (false, ..) => ("cannot attach to a stopped container, start it first", "`skiff start -a` does both."),
+        (_, true, _) => ("You cannot attach to a paused container, unpause it first", "`skiff unpause` does it."),
+        (_, _, true) => {
+            ("You cannot attach to a restarting container, wait until it is running", "`skiff ps` shows it.")
+        }
+        (false, ..) => ("You cannot attach to a stopped container, start it first", "`skiff start -a` does both."),
         _ => return Ok(()),
     };
     Err(Error::new(what).hint(how))

@@ -53,6 +53,7 @@ pub(crate) async fn create(
             file.display()
         )));
     }
+    Reference::parse(image)?;
     let request = || {
         let request = Request::post("/containers/create").maybe("name", identity.name.as_ref());
         request.maybe("platform", identity.platform.as_ref()).json(body)

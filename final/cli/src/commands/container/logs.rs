@@ -43,8 +43,11 @@ impl Execute for Logs {
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let now = Timestamp::now();
-        let moment = |text: &Option<String>| text.as_deref().map(|text| time::moment(text, now)).transpose();
-        let (since, until) = (moment(&self.since)?, moment(&self.until)?);
+        let moment = |flag: &str, text: &Option<String>| {
+            let moment = text.as_deref().map(|text| time::moment(text, now)).transpose();
+            moment.map_err(|error| error.while_doing(format!("invalid value for \"{flag}\"")))
+        };
+        let (since, until) = (moment("since", &self.since)?, moment("until", &self.until)?);
         let container = Container::find(client, &self.container).await?;
         let request = Request::get(format!("{}/logs", path(&container.id))).flag("stdout", true).flag("stderr", true);
         let request = request.flag("follow", self.follow).flag("timestamps", self.timestamps);

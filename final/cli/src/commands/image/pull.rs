@@ -79,6 +79,14 @@ impl Reference {
             Some((name, tag)) if !tag.contains('/') => (name, Some(tag)),
             _ => (rest, None),
         };
+        // Docker says this first, also of names with blanks in them.
+        let path = name.split_once('/').filter(|(host, _)| host.contains(['.', ':']) || *host == "localhost");
+        if path.map_or(name, |(_, path)| path).chars().any(|c| c.is_ascii_uppercase()) {
+            let library = if name.contains('/') { "" } else { "library/" };
+            return Err(Error::new(format!(
+                "invalid reference format: repository name ({library}{name}) must be lowercase"
+            )));
+        }
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-/:[]".contains(c);
         let part = |part: &str| !part.is_empty() && !part.contains("::");
         let valid = name.split('/').all(part)
@@ -92,9 +100,6 @@ impl Reference {
             && !name.ends_with(':');
         if !valid {
             return Err(invalid());
-        }
-        if name.rsplit('/').next().is_some_and(|last| last.chars().any(|c| c.is_ascii_uppercase())) {
-            return Err(Error::new("invalid reference format: repository name must be lowercase"));
         }
         Ok(Self { name: name.to_owned(), tag: tag.map(str::to_owned), digest: digest.map(str::to_owned) })
     }

@@ -22,7 +22,9 @@ impl Execute for Tag {
     const ABOUT: &'static str = "Give an image another name";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
-        let target = Reference::parse(&self.target)?;
+        let target = Reference::parse(&self.target).map_err(|error| {
+            error.while_doing(format!("Error parsing reference: \"{}\" is not a valid repository/tag", self.target))
+        })?;
         if target.digest.is_some() {
             return Err(Error::new("refusing to create a tag with a digest reference"));
         }

@@ -1,0 +1,47 @@
+//! The way to the daemon: a socket on this machine, a port, or a command on another machine.
+
+use std::io;
+use std::process::Stdio;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpStream, UnixStream};
+use tokio::process::Command;
+
+use super::Endpoint;
+
+/// Both directions of a connection, whatever it is made of.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// A connection.
+pub(crate) type Socket = Box<dyn Stream>;
+
+/// What runs on the other machine: our own program where it is installed, docker's where that is.
+const REMOTE: &str =
+    "if command -v skiff >/dev/null 2>&1; then exec skiff system dial-stdio; fi; exec docker system dial-stdio";
+
+/// Opens a connection.
+pub(super) async fn open(endpoint: &Endpoint) -> io::Result<Socket> {
+    match endpoint {
+        Endpoint::Unix { path, .. } => Ok(Box::new(UnixStream::connect(path).await?)),
+        Endpoint::Tcp { address } => Ok(Box::new(TcpStream::connect(address).await?)),
+        Endpoint::Ssh { host } => ssh(host),
+    }
+}
+
+/// Runs `ssh HOST … system dial-stdio` and takes its input and output for a connection. What ssh has to say or to ask (a
+/// password, an unknown host) goes to the terminal.
+fn ssh(host: &str) -> io::Result<Socket> {
+    let mut child = Command::new("ssh")
+        .args(["-o", "ConnectTimeout=30", "-T", "--"])
+        .arg(format!("ssh://{host}"))
+        .arg(REMOTE)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()?;
+    let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(io::Error::other("ssh has no input and output"));
+    };
+    Ok(Box::new(tokio::io::join(output, input)))
+}
