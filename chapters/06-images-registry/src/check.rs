@@ -148,10 +148,14 @@ fn same(wanted: &Path, there: &Path) -> Result<(), Failure> {
     Ok(())
 }
 
-/// What two files have in common when they are the same. The size of a directory is the file system's business.
+/// What two files have in common when they are the same. The size of a directory is the file system's business, and its time
+/// is that of the unpacking when the archive does not name it.
 fn traits(data: &Metadata) -> (u32, u32, u32, u64, u64, i64, i64) {
-    let size = if data.is_dir() { 0 } else { data.size() };
-    (data.mode(), data.uid(), data.gid(), data.rdev(), size, data.mtime(), data.mtime_nsec())
+    let (mode, uid, gid, rdev) = (data.mode(), data.uid(), data.gid(), data.rdev());
+    if data.is_dir() {
+        return (mode, uid, gid, rdev, 0, 0, 0);
+    }
+    (mode, uid, gid, rdev, data.size(), data.mtime(), data.mtime_nsec())
 }
 
 fn names(directory: &Path) -> Result<Vec<std::ffi::OsString>, Failure> {

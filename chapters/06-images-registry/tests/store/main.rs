@@ -5,7 +5,7 @@
 //! - `archives.rs`: load, import, save; skopeo as the judge.
 //! - `registry.rs`: pull from docker-registry.
 //! - `program.rs`: the chapter's binary.
-//! - `fake.rs`, `stranger.rs`: pull from a registry that misbehaves.
+//! - `fake.rs`, `stranger.rs`: pull from a registry that misbehaves; `faults.rs`: over a line that breaks.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +17,7 @@
 
 mod archives;
 mod fake;
+mod faults;
 mod fixture;
 mod layout;
 mod program;
