@@ -12,7 +12,7 @@ use std::process::{Command, Stdio};
 use cgroups::{CgroupStage, DeviceRule, Limits, Plan};
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use namespaces::{Container, Launch, Stage, launch};
-use network::{Attachment, Endpoint, Firewall, Ipam, Network, NetworkStage, Request, Wish};
+use network::{Attachment, Endpoint, Firewall, Ipam, Network, NetworkStage, PoolRequest, Request, Wish};
 use skiff_tests::{Daemon, binary, busybox_tar};
 use unionfs::{Overlay, OverlayStage};
 
@@ -70,12 +70,12 @@ fn unionfs(criterion: &mut Criterion) {
 /// Chapter 4: a namespace, a veth, an address, a route. Runs in a network namespace of its own.
 fn network(criterion: &mut Criterion) {
     nix::sched::unshare(nix::sched::CloneFlags::CLONE_NEWNET).unwrap();
-    let subnet = "10.250.0.0/16".parse().ok();
-    let request = Request { name: "bench".to_owned(), driver: "bridge".to_owned(), subnet, ..Request::default() };
+    let ipv4 = PoolRequest { subnet: "10.250.0.0/16".parse().ok(), ..PoolRequest::default() };
+    let request = Request { name: "bench".to_owned(), driver: "bridge".to_owned(), ipv4, ..Request::default() };
     let network = Network::plan(request, &"ab".repeat(32), "", &[]).unwrap();
     let firewall = Firewall::new("skiff-bench");
     network.bridge().unwrap().ensure(&firewall).unwrap();
-    let mut addresses = Ipam::new(network.ipv4.unwrap());
+    let mut addresses = Ipam::new(network.ipv4.clone().unwrap());
     let mut number = 0_u32;
     criterion.bench_function("04 attach to a bridge", |bencher| {
         bencher.iter_batched(
@@ -83,8 +83,7 @@ fn network(criterion: &mut Criterion) {
                 number += 1;
                 let address = addresses.claim_next().unwrap();
                 addresses.release(address);
-                let wish = Wish { address, mac: None, ports: Vec::new(), index: 0 };
-                Endpoint::new(&network, &format!("{number:08x}").repeat(8), wish).unwrap()
+                Endpoint::new(&network, &format!("{number:08x}").repeat(8), Wish::at(address)).unwrap()
             },
             |endpoint| {
                 let attachment = Attachment::Endpoints(vec![endpoint]);
