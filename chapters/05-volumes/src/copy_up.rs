@@ -71,6 +71,12 @@ pub(crate) fn copy_up(root: &Root, target: &Path, data: &Path) -> Result<()> {
     copied
 }
 
+/// Fills the new file system `into` with what is in the directory `source`, and gives it that one's owner and mode: a tmpfs
+/// that begins with what the image has at its place. `target` is its path in the container, for messages.
+pub fn copy_directory(source: BorrowedFd<'_>, into: &OwnedFd, target: &Path) -> Result<()> {
+    Copy::new(source, into, target)?.directory(source, into.as_fd(), Path::new(""), 0)
+}
+
 /// One copy under way.
 struct Copy<'a> {
     /// For messages: where the source is in the container.

@@ -29,6 +29,7 @@ mod stage;
 mod store;
 
 pub use attachment::{Attachment, Origin, attach, in_mount_order, root_propagation};
+pub use copy_up::copy_directory;
 pub use parse_mount::parse_mount;
 pub use parse_tmpfs::{parse_tmpfs, parse_tmpfs_options};
 pub use parse_volume::parse_volume;

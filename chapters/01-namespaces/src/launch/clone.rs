@@ -55,7 +55,7 @@ pub(super) fn in_pid_namespace(
 ///
 /// Whoever has entered a user namespace cannot come back, so an intermediate process goes there and forks with
 /// `CLONE_PARENT`: the child becomes the launcher's own, and the intermediate ends.
-fn through_user_namespace(
+pub(super) fn through_user_namespace(
     path: &Path,
     flags: u64,
     pid_namespace: Option<BorrowedFd<'_>>,
@@ -66,7 +66,11 @@ fn through_user_namespace(
         drop(ours);
         let forked = open_namespace(path).and_then(|user| {
             nix::sched::setns(user, CloneFlags::CLONE_NEWUSER).during("enter the user namespace", path.display())?;
-            in_pid_namespace(pid_namespace, || clone(flags | libc::CLONE_PARENT as u64, cgroup))
+            // It need not come back from the pid namespace, and without rights outside it could not.
+            if let Some(target) = pid_namespace {
+                nix::sched::setns(target, CloneFlags::CLONE_NEWPID).step("enter the pid namespace")?;
+            }
+            clone(flags | libc::CLONE_PARENT as u64, cgroup)
         });
         let told = match forked {
             Ok(Cloned::Child) => return Ok(Cloned::Child),

@@ -15,6 +15,7 @@
 //! problem; its children go to one that reaps them.
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::path::PathBuf;
 
 use nix::sched::CloneFlags;
 use rustix::event::{PollFd, PollFlags, Timespec};
@@ -68,6 +69,9 @@ pub(crate) struct Target {
     pidfd: OwnedFd,
     /// The namespaces that differ from the launcher's.
     different: CloneFlags,
+    /// Its user namespace, where an ordinary user enters: his rights over the container are those that he has in there,
+    /// because he made it, so he must go there before he can go anywhere else.
+    by_way_of: Option<PathBuf>,
 }
 
 impl Target {
@@ -93,18 +97,24 @@ impl Target {
         if !different.contains(CloneFlags::CLONE_NEWNS) {
             return Err(Failure::new(step, "it has no mount namespace of its own").on(number));
         }
-        Ok(Self { pidfd, different })
+        let ordinary = different.contains(CloneFlags::CLONE_NEWUSER) && !rustix::process::geteuid().is_root();
+        let by_way_of = ordinary.then(|| format!("/proc/{number}/ns/user").into());
+        Ok(Self { pidfd, different, by_way_of })
     }
 
     /// The fork, into the container's pid namespace.
     fn fork(&self, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned> {
         let pid_namespace = self.different.contains(CloneFlags::CLONE_NEWPID).then(|| self.pidfd.as_fd());
+        if let Some(user_namespace) = &self.by_way_of {
+            return clone::through_user_namespace(user_namespace, 0, pid_namespace, cgroup);
+        }
         clone::in_pid_namespace(pid_namespace, || clone::clone(0, cgroup))
     }
 
     /// Child side: joins everything that differs, in one setns(2) (Linux 5.8).
     pub(crate) fn join(&self) -> Result<()> {
-        let flags = self.different - CloneFlags::CLONE_NEWPID;
+        let been = if self.by_way_of.is_some() { CloneFlags::CLONE_NEWUSER } else { CloneFlags::empty() };
+        let flags = self.different - CloneFlags::CLONE_NEWPID - been;
         nix::sched::setns(&self.pidfd, flags).step("enter the container's namespaces")?;
         if self.different.contains(CloneFlags::CLONE_NEWUSER) {
             steps::become_root()?;

@@ -15,11 +15,13 @@
 //! Programs read their own limits here: a Java virtual machine sizes its heap by it. Read-only, because whoever can write
 //! `release_agent` of version 1 has a program run by the host (CVE-2022-0492), and whoever can write `memory.max` has no limit.
 
+use std::cell::OnceCell;
 use std::fs;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 
 use rustix::fs::{CWD, Mode};
+use rustix::io::Errno;
 use rustix::mount::{MoveMountFlags, OpenTreeFlags};
 
 use super::apply::{attach, new_file_system, set_attributes};
@@ -47,10 +49,7 @@ impl Membership {
 pub(super) fn apply(mount: &Mount, root: &Root) -> Result<()> {
     let own = "/proc/self/cgroup";
     let memberships = parse_memberships(&fs::read_to_string(own).during("read", own)?);
-    // Read once for all hierarchies, and only without a cgroup namespace: it is the longest file of the whole start.
-    let mountinfo = "/proc/self/mountinfo";
-    let from_table = memberships.iter().any(|one| one.path != "/");
-    let table = if from_table { fs::read_to_string(mountinfo).during("read", mountinfo)? } else { String::new() };
+    let table = Table::default();
     let attributes = mount.attributes;
     let place = root.create_dir_all(&mount.target, Mode::from_raw_mode(0o755))?;
     let attached = "mount the cgroups at";
@@ -77,10 +76,27 @@ pub(super) fn apply(mount: &Mount, root: &Root) -> Result<()> {
     set_attributes(&tree, attributes).during(attached, mount.target.display())
 }
 
-/// A detached mount of the process's own directory in one hierarchy; `table` is the mount table where it is needed.
-fn hierarchy(one: &Membership, attributes: Attributes, table: &str) -> Result<OwnedFd> {
+/// The mount table. Read once for all hierarchies, and only where it is needed: it is the longest file of the whole start.
+#[derive(Default)]
+struct Table(OnceCell<String>);
+
+impl Table {
+    fn text(&self) -> Result<&str> {
+        let mountinfo = "/proc/self/mountinfo";
+        if self.0.get().is_none() {
+            let text = fs::read_to_string(mountinfo).during("read", mountinfo)?;
+            self.0.get_or_init(|| text);
+        }
+        Ok(self.0.get().map_or("", String::as_str))
+    }
+}
+
+/// A detached mount of the process's own directory in one hierarchy.
+///
+/// Who shares the host's cgroup namespace and has a user namespace may not mount the hierarchy anew; he binds it instead.
+fn hierarchy(one: &Membership, attributes: Attributes, table: &Table) -> Result<OwnedFd> {
     if one.path == "/" {
-        return match one.controllers.as_str() {
+        let made = match one.controllers.as_str() {
             "" => new_file_system("cgroup2", &[], attributes),
             // A named hierarchy has no controller, which must be said.
             named if named.starts_with("name=") => {
@@ -91,9 +107,13 @@ fn hierarchy(one: &Membership, attributes: Attributes, table: &str) -> Result<Ow
                 new_file_system("cgroup", &options, attributes)
             }
         };
+        match made {
+            Err(failure) if failure.is(Errno::PERM) => {}
+            made => return made,
+        }
     }
     let missing = || Failure::new("find where the host has mounted the hierarchy", "it is mounted nowhere");
-    let at = mount_point(table, &one.controllers).ok_or_else(|| missing().on(&one.controllers))?;
+    let at = mount_point(table.text()?, &one.controllers).ok_or_else(|| missing().on(&one.controllers))?;
     let path = at.join(one.path.trim_start_matches('/'));
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     let tree = rustix::mount::open_tree(CWD, &path, flags).during("open the cgroup", path.display())?;

@@ -55,6 +55,24 @@ impl Prepared {
     }
 }
 
+/// For stages that have mounts of their own and not in the container's list.
+impl Mount {
+    /// Host side: the detached tree of a mapped bind that has maps. `None` for every other mount, which needs no preparing.
+    pub fn prepare(&self) -> Result<Option<OwnedFd>> {
+        let Source::MappedBind { path, recursive, map_below, uid_map, gid_map } = &self.source else { return Ok(None) };
+        let namespace = maps(&Namespaces::default(), uid_map, gid_map)?;
+        tree(path, *recursive, *map_below, &namespace).map(Some)
+    }
+
+    /// Child side: attaches what [`Mount::prepare`] made.
+    pub fn apply_prepared(&self, tree: Option<&OwnedFd>, root: &Root) -> Result<()> {
+        match (&self.source, tree) {
+            (Source::MappedBind { path, .. }, Some(tree)) => apply::put(self, path, tree, root),
+            _ => self.apply(root),
+        }
+    }
+}
+
 /// A user namespace with the maps; without maps, that of the container.
 fn maps(container: &Namespaces, uid_map: &[IdMap], gid_map: &[IdMap]) -> Result<OwnedFd> {
     match (uid_map.is_empty() && gid_map.is_empty(), &container.user) {

@@ -103,7 +103,7 @@ pub fn main(line: &[String]) -> u8 {
     match command.dispatch(&options, rest) {
         Ok(code) => code,
         Err(failure) => {
-            command.log("error", &failure.to_string());
+            command.log("error", &for_callers(&failure).to_string());
             tell(&failure, if rest.first().is_some_and(|name| name == "exec") { 255 } else { 1 })
         }
     }
@@ -113,6 +113,17 @@ pub fn main(line: &[String]) -> u8 {
 fn default_root() -> PathBuf {
     let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !rustix::process::geteuid().is_root());
     own.map_or_else(|| PathBuf::from("/run"), PathBuf::from).join("skiff-runtime")
+}
+
+/// Docker and its client look for errors in the words of the language that they are written in, where the text of an errno
+/// begins with a small letter: `no such file or directory` is status 127, `permission denied` 126.
+fn for_callers(failure: &Failure) -> Failure {
+    let small = |cause: &String| {
+        let mut letters = cause.chars();
+        letters.next().map(|first| first.to_lowercase().chain(letters).collect())
+    };
+    let cause = if failure.errno.is_some() { failure.cause.as_ref().and_then(small) } else { failure.cause.clone() };
+    Failure { cause, ..failure.clone() }
 }
 
 /// The global options, and what follows them.

@@ -14,6 +14,7 @@ use rustix::io::Errno;
 use super::command::Command;
 use super::config::Config;
 use super::console::ConsoleSocket;
+use super::copy_up::CopyUpStage;
 use super::foreground::Foreground;
 use super::hooks::{self, HooksStage};
 use super::lifecycle;
@@ -125,6 +126,8 @@ impl Wish {
         if container.namespaces.net == Namespace::New {
             stages.push(Box::new(Loopback));
         }
+        let copied = CopyUpStage::of(&self.config.mounts, &container.root.path);
+        stages.extend(copied.map(|stage| Box::new(stage) as Box<dyn Stage>));
         // Not asked for by the specification, but done by everybody.
         stages.push(Box::new(WorkingDirectory(container.process.cwd.clone())));
         let stdio = if container.process.terminal { Stdio::Terminal } else { Stdio::Inherit };

@@ -28,15 +28,27 @@ pub(crate) fn state(command: &Command, options: &Options) -> Result<u8> {
 pub(crate) fn kill(command: &Command, options: &Options) -> Result<u8> {
     let record = command.records.load(options.id()?)?;
     let signo = signal(options.words.get(1).map_or("TERM", String::as_str))?;
-    let process = record.process()?.ok_or_else(|| {
+    let process = record.process()?;
+    if options.has("all") {
+        // Also when the first has ended: others may have outlived it, and that nobody has is no failure.
+        return send_all(&record, signo);
+    }
+    let process = process.ok_or_else(|| {
         Failure { errno: Some(libc::ESRCH), ..Failure::new("send a signal to", "container not running") }.on(&record.id)
     })?;
     // Without numbers of their own, the other processes do not end with the first one.
-    if options.has("all") || (signo == libc::SIGKILL && !record.own_pids) {
-        record.group()?.processes()?.into_iter().try_for_each(|pid| send(pid, signo))?;
-        return Ok(0);
+    if signo == libc::SIGKILL && !record.own_pids {
+        return send_all(&record, signo);
     }
     sys::pidfd_send_signal(&process, signo).during("send a signal to", &record.id)?;
+    Ok(0)
+}
+
+fn send_all(record: &Record, signo: i32) -> Result<u8> {
+    match record.processes() {
+        Err(failure) if failure.is(Errno::NOENT) => {}
+        pids => pids?.into_iter().try_for_each(|pid| send(pid, signo))?,
+    }
     Ok(0)
 }
 
@@ -198,7 +210,7 @@ fn table(command: &Command, all: &[(Status, Record)]) -> String {
 /// `ps`: the processes, as ps(1) shows them on the host; with `--format json` their numbers.
 pub(crate) fn ps(command: &Command, options: &Options) -> Result<u8> {
     let record = command.records.load(options.id()?)?;
-    let pids: Vec<i32> = record.group()?.processes()?.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
+    let pids: Vec<i32> = record.processes()?.iter().map(|pid| pid.as_raw_nonzero().get()).collect();
     if options.value("format") == Some("json") {
         return say(serde_json::to_string(&pids).step("write the list as JSON")?);
     }

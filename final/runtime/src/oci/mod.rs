@@ -4,7 +4,8 @@
 //! 2. `config.rs`: a bundle's `config.json`; `translate.rs` makes a plan of it, with `mounts.rs`, `resources.rs`,
 //!    `scheduling.rs` and `seccomp.rs`. Pure.
 //! 3. `record.rs`: what is remembered between two commands; begin with its drawing.
-//! 4. `create.rs`: create, start, run; `hooks.rs`, `console.rs` and `foreground.rs` are what surrounds them.
+//! 4. `create.rs`: create, start, run; `hooks.rs`, `console.rs`, `copy_up.rs` and `foreground.rs` are what
+//!    surrounds them.
 //! 5. `exec.rs`: a second process.
 //! 6. `lifecycle.rs`: state, kill, delete, pause, resume, list, ps.
 //! 7. `usage.rs`: update, events.
@@ -13,6 +14,7 @@
 mod command;
 mod config;
 mod console;
+mod copy_up;
 mod create;
 mod describe;
 mod exec;

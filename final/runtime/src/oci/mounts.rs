@@ -36,7 +36,7 @@ const WITHOUT_EFFECT: &str =
     "defaults async loud silent norecursive nomand mand noiversion iversion nolazytime lazytime remount";
 
 /// Options that would change what the container sees and that this runtime does not have.
-const REFUSED: &str = "tmpcopyup copy-symlink src-nofollow dest-nofollow";
+const REFUSED: &str = "copy-symlink src-nofollow dest-nofollow";
 
 /// One mount; a bind's relative source is relative to the bundle.
 pub(super) fn mount(wanted: &config::Mount, bundle: &Path) -> Result<Mount> {
@@ -52,6 +52,8 @@ pub(super) fn mount(wanted: &config::Mount, bundle: &Path) -> Result<Mount> {
             "rbind" => (bind, recursive) = (true, true),
             "idmap" => map = Some(false),
             "ridmap" => map = Some(true),
+            // A stage does it (`copy_up.rs`).
+            "tmpcopyup" if wanted.kind == "tmpfs" => {}
             known if listed(WITHOUT_EFFECT, known) => {}
             refused if listed(REFUSED, refused) => return Err(refuse(refused, &target)),
             other if apply(&mut attributes, other) => {}
@@ -154,7 +156,7 @@ pub(super) fn known_options() -> Vec<String> {
         attributes.chain(ACCESS_TIMES.iter().map(|(name, _)| *name)).flat_map(|name| [name.into(), format!("r{name}")]);
     let propagation = ["private", "shared", "slave", "unbindable"].into_iter();
     let propagation = propagation.flat_map(|name| [name.into(), format!("r{name}")]);
-    let binds = ["bind", "rbind", "idmap", "ridmap"].map(str::to_owned);
+    let binds = ["bind", "rbind", "idmap", "ridmap", "tmpcopyup"].map(str::to_owned);
     let others = WITHOUT_EFFECT.split_ascii_whitespace().map(str::to_owned);
     let mut all: Vec<_> = both.chain(propagation).chain(binds).chain(others).collect();
     all.sort();

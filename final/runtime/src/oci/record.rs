@@ -208,6 +208,19 @@ impl Record {
         Cgroup::open(&Hierarchies::discover()?, &self.cgroup)
     }
 
+    /// Its processes. Without a group, those of its pid namespace are all that can be found.
+    pub(crate) fn processes(&self) -> Result<Vec<Pid>> {
+        if !self.cgroup.as_os_str().is_empty() {
+            return self.group()?.processes();
+        }
+        let namespace = |pid: &str| std::fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
+        let Some(own) = namespace(&self.pid.to_string()).filter(|_| self.own_pids) else { return Ok(Vec::new()) };
+        let entries = std::fs::read_dir("/proc").during("list", "/proc")?;
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let members = names.filter(|name| namespace(name).is_some_and(|one| one == own));
+        Ok(members.filter_map(|name| Pid::from_raw(name.parse().ok()?)).collect())
+    }
+
     fn is_frozen(&self) -> bool {
         let asked = self.group().and_then(|group| {
             let (file, word) = match group.version() {

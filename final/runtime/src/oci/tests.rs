@@ -219,7 +219,6 @@ fn what_cannot_be_done_is_refused_by_name() {
         json!({ "linux": { "namespaces": [{ "type": "mount" }, { "type": "moon" }] } }),
         json!({ "linux": { "namespaces": [{ "type": "mount" }, { "type": "uts" }, { "type": "uts" }] } }),
         json!({ "linux": { "namespaces": [] } }),
-        mount(json!(["tmpcopyup"])),
         mount(json!(["idmap"])),
         mount(json!(["copy-symlink"])),
         resources(json!({ "rdma": { "mlx5_1": { "hcaHandles": 3 } } })),
