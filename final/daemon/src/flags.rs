@@ -3,26 +3,33 @@
 //! A flag that docker has and that changes nothing here is accepted and ignored, with the reason beside it. A flag that
 //! nobody knows is refused by name: a daemon that overlooks an instruction is worse than one that does not start.
 
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches, Parser};
 use ipnet::Ipv4Net;
 use tracing_subscriber::filter::LevelFilter;
 
-use crate::listener::Address;
+use crate::address::Address;
+use crate::config_file;
+use crate::tls::Tls;
 
 /// Where state is kept unless a flag says otherwise.
 const DATA_ROOT: &str = "/var/lib/skiff";
+/// Where the settings are unless a flag says otherwise.
+const CONFIG_FILE: &str = "/etc/skiff/daemon.json";
 
 /// The container daemon: serves the Docker Engine API on a unix socket.
 #[derive(Debug, Parser)]
-#[command(name = "skiffd", version, disable_version_flag = true)]
+#[command(name = "skiffd", version, disable_version_flag = true, args_override_self = true)]
 pub(crate) struct Flags {
-    /// Where to listen: unix://PATH. May be given more than once.
+    /// Where to listen: unix://PATH, tcp://ADDRESS:PORT, fd:// for systemd's sockets. May be given more than once.
     #[arg(short = 'H', long = "host", value_name = "ADDRESS", default_value = "unix:///run/skiff/skiff.sock")]
     pub(crate) hosts: Vec<Address>,
+    /// File with the same settings, as JSON [default: /etc/skiff/daemon.json if it is there].
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config_file: Option<PathBuf>,
     /// Where images, containers, networks and volumes are kept.
     #[arg(long, value_name = "DIR", default_value = DATA_ROOT)]
     pub(crate) data_root: PathBuf,
@@ -58,7 +65,8 @@ pub(crate) struct Flags {
     #[arg(long, value_name = "NAME", default_value = "skiff", value_parser = cgroup_name)]
     pub(crate) cgroup_parent: String,
     /// Log everything, every request included.
-    #[arg(short = 'D', long)]
+    #[arg(short = 'D', long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value = "false",
+        default_missing_value = "true", hide_default_value = true, hide_possible_values = true)]
     pub(crate) debug: bool,
     /// How much to log: debug, info, warn, error.
     #[arg(short, long, value_name = "LEVEL", default_value = "info", value_parser = level)]
@@ -67,7 +75,63 @@ pub(crate) struct Flags {
     #[arg(short, long, action = clap::ArgAction::Version)]
     version: Option<bool>,
     #[command(flatten)]
+    pub(crate) defaults: DefaultFlags,
+    #[command(flatten)]
+    tls: TlsFlags,
+    #[command(flatten)]
     ignored: Ignored,
+}
+
+/// What containers have unless they say otherwise.
+#[derive(Debug, clap::Args)]
+pub(crate) struct DefaultFlags {
+    /// Label of this daemon, as KEY=VALUE. May be given more than once.
+    #[arg(long = "label", value_name = "KEY=VALUE", value_parser = pair)]
+    pub(crate) labels: Vec<(String, String)>,
+    /// Give containers a small init as their first process.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        hide_possible_values = true)]
+    pub(crate) init: Option<bool>,
+    /// Limit of containers, as NAME=SOFT[:HARD]. May be given more than once.
+    #[arg(long = "default-ulimit", value_name = "NAME=SOFT[:HARD]", value_parser = ulimit)]
+    pub(crate) ulimits: Vec<(String, i64, i64)>,
+    /// Where the containers' output goes: json-file, local, none.
+    #[arg(long, value_name = "DRIVER", default_value = "json-file")]
+    pub(crate) log_driver: String,
+    /// Option of that, as NAME=VALUE. May be given more than once.
+    #[arg(long = "log-opt", value_name = "NAME=VALUE", value_parser = pair)]
+    pub(crate) log_opts: Vec<(String, String)>,
+    /// Name server of containers. May be given more than once.
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) dns: Vec<IpAddr>,
+    /// Option of resolv.conf. May be given more than once.
+    #[arg(long = "dns-opt", value_name = "OPTION")]
+    pub(crate) dns_options: Vec<String>,
+    /// Domain that names are looked up in. May be given more than once.
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) dns_search: Vec<String>,
+}
+
+/// Who may come from the network.
+#[derive(Debug, clap::Args)]
+struct TlsFlags {
+    /// Encrypt connections from the network.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        hide_possible_values = true)]
+    tls: Option<bool>,
+    /// Let in only who shows a certificate of the authority. False lets in everybody: whoever reaches the port is root here.
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true",
+        hide_possible_values = true)]
+    tlsverify: Option<bool>,
+    /// The authority that has signed the clients' certificates.
+    #[arg(long, value_name = "FILE", default_value = "/etc/skiff/ca.pem")]
+    tlscacert: PathBuf,
+    /// The daemon's own certificate.
+    #[arg(long, value_name = "FILE", default_value = "/etc/skiff/cert.pem")]
+    tlscert: PathBuf,
+    /// Its key.
+    #[arg(long, value_name = "FILE", default_value = "/etc/skiff/key.pem")]
+    tlskey: PathBuf,
 }
 
 /// What dockerd has and this daemon takes without a consequence.
@@ -86,15 +150,76 @@ struct Ignored {
     /// Ignored, as `iptables`.
     #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     ip6tables: Option<bool>,
+    /// Ignored: forwarding is switched on where a bridge needs it.
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    ip_forward: Option<bool>,
     /// Ignored: there is no containerd.
     #[arg(long, hide = true)]
     containerd: Option<PathBuf>,
-    /// Accepted as long as the file does not exist: everything is a flag.
-    #[arg(long, hide = true, value_parser = absent_file)]
-    config_file: Option<PathBuf>,
+    /// Ignored, as `containerd`.
+    #[arg(long, hide = true)]
+    containerd_namespace: Option<String>,
+    /// Ignored, as `containerd`.
+    #[arg(long, hide = true)]
+    containerd_plugins_namespace: Option<String>,
+    /// Ignored: layers are fetched a few at a time.
+    #[arg(long, hide = true)]
+    max_concurrent_downloads: Option<u32>,
+    /// Ignored, as `max-concurrent-downloads`.
+    #[arg(long, hide = true)]
+    max_concurrent_uploads: Option<u32>,
+    /// Ignored: the only driver there is.
+    #[arg(short, long, hide = true, value_parser = ["overlay2", "overlay", "overlayfs"])]
+    storage_driver: Option<String>,
+    /// Ignored: cgroups are always files.
+    #[arg(long, hide = true, value_parser = ["native.cgroupdriver=cgroupfs"])]
+    exec_opt: Vec<String>,
+    /// Ignored: there is nothing that stops later than the daemon.
+    #[arg(long, hide = true)]
+    shutdown_timeout: Option<i32>,
+    /// Ignored: the log has no colours unless it is a terminal.
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    raw_logs: Option<bool>,
 }
 
 impl Flags {
+    /// Reads the command line and the file that it names.
+    ///
+    /// # Errors
+    /// Those of the file. What is wrong on the command line ends the program, with the parser's own explanation.
+    pub(crate) fn read() -> anyhow::Result<Self> {
+        let given = Self::command().get_matches();
+        let named: Option<PathBuf> = given.get_one::<PathBuf>("config_file").cloned();
+        let usual = || Some(PathBuf::from(CONFIG_FILE)).filter(|path| path.exists());
+        let Some(path) = named.or_else(usual) else { return Ok(Self::from_arg_matches(&given)?) };
+        let from_file = config_file::arguments(&path, &given)?;
+        let line =
+            std::env::args_os().take(1).chain(from_file.into_iter().map(Into::into)).chain(std::env::args_os().skip(1));
+        let both = Self::try_parse_from(line);
+        both.map_err(|error| match error.kind() {
+            clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => error.exit(),
+            _ => anyhow::anyhow!("unable to configure the daemon with file {}: {error}", path.display()),
+        })
+    }
+
+    /// What clients from the network must show.
+    ///
+    /// # Errors
+    /// Nothing is said of it: whoever reaches the port would be root on this machine.
+    pub(crate) fn tls(&self) -> anyhow::Result<Option<Tls>> {
+        let TlsFlags { tls, tlsverify, tlscacert, tlscert, tlskey } = &self.tls;
+        let tls_with = |authority| Some(Tls { authority, certificate: tlscert.clone(), key: tlskey.clone() });
+        match (tls, tlsverify) {
+            (_, Some(true)) => Ok(tls_with(Some(tlscacert.clone()))),
+            (Some(true), Some(false)) => Ok(tls_with(None)),
+            (Some(false), _) | (None, Some(false)) => Ok(None),
+            (_, None) => anyhow::bail!(
+                "the API over tcp needs --tlsverify, because whoever reaches the port without a certificate is root on \
+                 this machine\nGive --tlsverify, --tlscacert, --tlscert and --tlskey; or --tls=false to let in everybody."
+            ),
+        }
+    }
+
     /// How much is logged: dockerd's names of levels, `--debug` above all.
     pub(crate) fn level(&self) -> LevelFilter {
         if self.debug { LevelFilter::DEBUG } else { self.log_level }
@@ -113,33 +238,6 @@ impl Flags {
     /// Where the pid is written.
     pub(crate) fn pidfile(&self) -> PathBuf {
         self.pidfile.clone().unwrap_or_else(|| self.exec_root.join("skiffd.pid"))
-    }
-}
-
-impl FromStr for Address {
-    type Err = String;
-
-    /// `unix://PATH`, or a plain absolute path. Addresses of the network are refused: without TLS, whoever reaches the port
-    /// is root on this machine.
-    fn from_str(text: &str) -> Result<Self, String> {
-        let path = match text.split_once("://") {
-            Some(("unix", path)) => path,
-            None if text.starts_with('/') => text,
-            Some(("tcp", _)) => {
-                return Err(
-                    "the API over tcp needs TLS, which skiffd does not have yet, because whoever reaches the port \
-                            without it is root on this machine. Listen on unix://PATH and reach it with ssh: docker -H \
-                            ssh://USER@HOST"
-                        .into(),
-                );
-            }
-            Some(("fd", _)) => return Err("sockets passed by systemd are not supported yet. Use unix://PATH".into()),
-            _ => return Err("expected unix://PATH".into()),
-        };
-        if !path.starts_with('/') {
-            return Err(format!("the path of a socket must be absolute, so {path:?} is not one"));
-        }
-        Ok(Self { path: path.into() })
     }
 }
 
@@ -182,11 +280,18 @@ fn cgroup_name(text: &str) -> Result<String, String> {
     Ok(name.into())
 }
 
-fn absent_file(text: &str) -> Result<PathBuf, String> {
-    match std::fs::exists(text) {
-        Ok(false) => Ok(text.into()),
-        _ => Err("skiffd reads no configuration file. Give its settings as flags (skiffd --help)".into()),
-    }
+/// `KEY=VALUE`
+fn pair(text: &str) -> Result<(String, String), String> {
+    let (key, value) = text.split_once('=').ok_or("expected KEY=VALUE")?;
+    Ok((key.into(), value.into()))
+}
+
+/// `nofile=1024:2048`; one number is both; -1 is unlimited.
+fn ulimit(text: &str) -> Result<(String, i64, i64), String> {
+    let (name, limits) = text.split_once('=').ok_or("expected NAME=SOFT[:HARD]")?;
+    let (soft, hard) = limits.split_once(':').unwrap_or((limits, limits));
+    let number = |text: &str| text.parse().map_err(|_| format!("{text:?} is no number"));
+    Ok((name.into(), number(soft)?, number(hard)?))
 }
 
 #[cfg(test)]
@@ -207,12 +312,11 @@ mod tests {
             "--userland-proxy=false",
             "--iptables=true",
             "--containerd=/run/containerd/containerd.sock",
-            "--config-file=/no/such/daemon.json",
             "--insecure-registry=10.0.0.1:5000",
             "-D",
         ])
         .unwrap();
-        let paths: Vec<_> = flags.hosts.iter().map(|host| host.path.display().to_string()).collect();
+        let paths: Vec<_> = flags.hosts.iter().map(ToString::to_string).collect();
         assert_eq!(paths, ["/tmp/a.sock", "/tmp/b.sock"]);
         assert_eq!((flags.level(), flags.insecure_registries.len()), (LevelFilter::DEBUG, 1));
     }
@@ -220,7 +324,7 @@ mod tests {
     #[test]
     fn defaults_are_below_run_and_var_lib() {
         let flags = parse(&[]).unwrap();
-        assert_eq!(flags.hosts, [Address { path: "/run/skiff/skiff.sock".into() }]);
+        assert_eq!(flags.hosts, [Address::Unix("/run/skiff/skiff.sock".into())]);
         assert_eq!(flags.pidfile(), PathBuf::from("/run/skiff/skiffd.pid"));
         assert_eq!((flags.level(), flags.bridge().as_str()), (LevelFilter::INFO, "skiff0"));
     }
@@ -235,17 +339,27 @@ mod tests {
     #[test]
     fn what_cannot_be_done_is_refused_by_name() {
         for (argument, words) in [
-            ("--host=tcp://0.0.0.0:2375", "needs TLS"),
-            ("--host=fd://", "systemd"),
+            ("--host=npipe://x", "expected unix"),
+            ("--storage-driver=zfs", "overlay2"),
+            ("--default-ulimit=nofile", "SOFT"),
             ("--host=unix://relative", "must be absolute"),
             ("--bridge=a-name-that-is-too-long", "at most 15"),
             ("--log-level=loud", "one of debug"),
             ("--cgroup-parent=a/../b", "cgroup hierarchy"),
-            ("--config-file=/proc/self/exe", "no configuration file"),
             ("--swarm-default-advertise-addr=eth0", "--swarm-default-advertise-addr"),
         ] {
             let error = parse(&[argument]).expect_err(argument);
             assert!(error.contains(words), "{argument}: {error}");
         }
+    }
+
+    #[test]
+    fn the_network_needs_certificates_unless_somebody_insists() {
+        let tls = |line: &[&str]| parse(line).unwrap().tls().map(|tls| tls.map(|tls| tls.authority.is_some()));
+        assert!(tls(&[]).unwrap_err().to_string().contains("needs --tlsverify"));
+        assert!(tls(&["--tls"]).is_err());
+        assert_eq!(tls(&["--tlsverify"]).unwrap(), Some(true));
+        assert_eq!(tls(&["--tls", "--tlsverify=false"]).unwrap(), Some(false));
+        assert_eq!((tls(&["--tls=false"]).unwrap(), tls(&["--tlsverify=false"]).unwrap()), (None, None));
     }
 }

@@ -19,7 +19,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::header::{CONNECTION, CONTENT_TYPE, UPGRADE};
 use axum::http::{HeaderValue, Response, StatusCode};
-use futures_util::{FutureExt, Stream, StreamExt, stream};
+use futures_util::{FutureExt, StreamExt, stream};
 use hyper::ext::ReasonPhrase;
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
@@ -28,6 +28,7 @@ use tokio::net::UnixStream;
 
 use crate::detach::{Detach, Passed};
 use crate::reply::typed;
+use crate::stream::Stream;
 use crate::versions::Version;
 
 /// How much is read at once. As large as a pipe's default capacity would be wasted on terminals.
@@ -72,7 +73,7 @@ pub(crate) fn join(
 fn as_body(
     container: impl Future<Output = Option<UnixStream>> + Send + 'static,
     input: Body,
-) -> impl Stream<Item = io::Result<Bytes>> + Send {
+) -> impl futures_util::Stream<Item = io::Result<Bytes>> + Send {
     let joined = container.map(|container| {
         container.map(|container| {
             let (output, to_container) = container.into_split();
@@ -84,7 +85,7 @@ fn as_body(
 }
 
 /// The bytes of `from` as they come.
-pub(crate) fn pieces(from: impl AsyncRead + Unpin) -> impl Stream<Item = io::Result<Bytes>> {
+pub(crate) fn pieces(from: impl AsyncRead + Unpin) -> impl futures_util::Stream<Item = io::Result<Bytes>> {
     stream::unfold(from, |mut from| async move {
         let mut piece = Vec::with_capacity(PIECE);
         match from.read_buf(&mut piece).await {
@@ -115,15 +116,15 @@ async fn upgraded(
 ) -> io::Result<()> {
     let upgraded = upgrade.await.map_err(io::Error::other)?;
     let parts = upgraded
-        .downcast::<TokioIo<UnixStream>>()
-        .map_err(|_| io::Error::other("the upgraded connection is not a unix socket"))?;
+        .downcast::<TokioIo<Stream>>()
+        .map_err(|_| io::Error::other("the upgraded connection is none of ours"))?;
     let Some(container) = container.await else { return Ok(()) };
     // A quick client's first input may have been read together with its request.
     relay(parts.io.into_inner(), &parts.read_buf, container, detach).await
 }
 
-async fn relay(client: UnixStream, early: &[u8], container: UnixStream, mut detach: Option<Detach>) -> io::Result<()> {
-    let (from_client, mut to_client) = client.into_split();
+async fn relay(client: Stream, early: &[u8], container: UnixStream, mut detach: Option<Detach>) -> io::Result<()> {
+    let (from_client, mut to_client) = tokio::io::split(client);
     let (mut from_container, to_container) = container.into_split();
     let input = pump(early, from_client, to_container, &mut detach);
     let output = async {
@@ -199,7 +200,7 @@ mod tests {
     ) -> (UnixStream, UnixStream, tokio::task::JoinHandle<io::Result<()>>) {
         let (client, near) = UnixStream::pair().unwrap();
         let (far, container) = UnixStream::pair().unwrap();
-        let task = tokio::spawn(async move { relay(near, early, far, detach).await });
+        let task = tokio::spawn(async move { relay(Stream::Unix(near), early, far, detach).await });
         (client, container, task)
     }
 

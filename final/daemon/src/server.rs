@@ -5,7 +5,6 @@
 
 use std::convert::Infallible;
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
@@ -16,25 +15,25 @@ use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::Service;
 
+use crate::listener::{Accepted, Socket};
 use crate::reply::{Refused, message};
 use crate::versions;
 
 /// How long a stopping daemon waits for requests that are being answered. Streams (`logs -f`) have no end of their own.
 const PATIENCE: Duration = Duration::from_secs(1);
 
-/// Serves `router` on `listener` until `stop` turns true.
-pub(crate) async fn serve(listener: Arc<UnixListener>, router: Router, mut stop: watch::Receiver<bool>) {
+/// Serves `router` on `socket` until `stop` turns true.
+pub(crate) async fn serve(socket: Socket, router: Router, mut stop: watch::Receiver<bool>) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
-            accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, router.clone(), stop.clone()));
+            accepted = socket.accept() => match accepted {
+                Ok(accepted) => {
+                    connections.spawn(connection(accepted, router.clone(), stop.clone()));
                 }
                 // Out of descriptors or memory: the next moment may be better, and a loop without a pause helps nobody.
                 Err(error) => {
@@ -47,11 +46,17 @@ pub(crate) async fn serve(listener: Arc<UnixListener>, router: Router, mut stop:
             () = asked(&mut stop) => break,
         }
     }
+    // Nobody finds us any more.
+    drop(socket);
     let _ = tokio::time::timeout(PATIENCE, async { while connections.join_next().await.is_some() {} }).await;
 }
 
 /// One connection: requests one after the other, until the client goes, an upgrade takes the socket away, or the daemon stops.
-async fn connection(stream: UnixStream, router: Router, mut stop: watch::Receiver<bool>) {
+async fn connection(accepted: Accepted, router: Router, mut stop: watch::Receiver<bool>) {
+    let stream = match accepted.ready().await {
+        Ok(stream) => stream,
+        Err(error) => return tracing::debug!("a client could not agree on keys: {error}"),
+    };
     let service = service_fn(move |request| answer(router.clone(), request));
     let connection =
         hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();

@@ -1,5 +1,6 @@
 //! Where state is kept, and the few things that differ between two daemons side by side.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
@@ -21,6 +22,8 @@ pub struct Config {
     pub mtu: Option<u32>,
     /// Directory below each cgroup hierarchy under which the containers' own cgroups are made.
     pub cgroup_parent: String,
+    /// What containers have unless they say otherwise.
+    pub defaults: Defaults,
     /// Registries asked before the one an image names (`--registry-mirror`): `URL` for those of docker.io, `HOST=URL` for
     /// those of another registry.
     pub registry_mirrors: Vec<String>,
@@ -28,6 +31,27 @@ pub struct Config {
     pub insecure_registries: Vec<String>,
     /// Directories with the certificates of registries (`--registry-certs`), as `DIR/HOST[:PORT]/ca.crt`.
     pub registry_certificates: Vec<PathBuf>,
+}
+
+/// What containers have unless they say otherwise, and what `docker info` says of the engine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Defaults {
+    /// The engine's own labels (`--label`), as `KEY=VALUE`.
+    pub labels: Vec<String>,
+    /// Whether their first process is a small init (`--init`).
+    pub init: bool,
+    /// Name, soft and hard limit of resources (`--default-ulimit`); -1 is unlimited.
+    pub ulimits: Vec<(String, i64, i64)>,
+    /// Where their output goes (`--log-driver`); empty is `json-file`.
+    pub log_driver: String,
+    /// Options of that (`--log-opt`).
+    pub log_options: HashMap<String, String>,
+    /// Name servers (`--dns`).
+    pub dns: Vec<String>,
+    /// Options of resolv.conf (`--dns-opt`).
+    pub dns_options: Vec<String>,
+    /// Domains that names are looked up in (`--dns-search`).
+    pub dns_search: Vec<String>,
 }
 
 impl Default for Config {
@@ -40,6 +64,7 @@ impl Default for Config {
             bridge_address: None,
             mtu: None,
             cgroup_parent: "skiff".into(),
+            defaults: Defaults::default(),
             registry_mirrors: Vec::new(),
             insecure_registries: Vec::new(),
             registry_certificates: ["/etc/skiff/certs.d", "/etc/docker/certs.d"].map(PathBuf::from).into(),

@@ -91,6 +91,8 @@ impl Engine {
             registry_config: Some(self.registries()),
             debug: Some(tracing::enabled!(tracing::Level::DEBUG)),
             runtimes: Some(self.runtimes()),
+            labels: Some(self.config.defaults.labels.clone()),
+            logging_driver: Some(self.config.defaults.log_driver.clone()).filter(|driver| !driver.is_empty()),
             ..machine(fixed())
         })
     }

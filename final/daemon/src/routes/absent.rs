@@ -11,7 +11,7 @@ pub(crate) async fn swarm() -> Response<Body> {
     message(
         StatusCode::SERVICE_UNAVAILABLE,
         "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to swarm \
-         and try again. (Skiff has no swarm.)",
+         and try again.\nSkiff has no swarm.",
     )
 }
 

@@ -58,7 +58,7 @@ impl Containers {
         let mut host = body.host_config.take().unwrap_or_default();
         let networks = body.networking_config.take().and_then(|config| config.endpoints_config).unwrap_or_default();
         let mut config = merge::with_image(merge::config_of(body), &image.config)?;
-        defaults::fill_host(&mut host);
+        defaults::fill_host(&mut host, &self.shared.config.defaults);
         let warnings = check::check(&config, &host)?;
         defaults::fill_hostname(&mut config, &host, id);
         let networks = with_mode(networks, &host);

@@ -93,10 +93,9 @@ impl Containers {
 
 /// The command as one line. An argument with a blank in it is quoted, as docker does.
 fn command_line<'a>(words: impl Iterator<Item = &'a String>) -> String {
-    let quoted = words.enumerate().map(|(place, word)| match word.contains(' ') && place > 0 {
-        true => format!("'{word}'"),
-        false => word.clone(),
-    });
+    let quoted = words
+        .enumerate()
+        .map(|(place, word)| if word.contains(' ') && place > 0 { format!("'{word}'") } else { word.clone() });
     quoted.collect::<Vec<_>>().join(" ")
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn request(id: &str, name: &str, config: ContainerConfig, mut host: H
     let mut image = ImageConfig::default();
     image.config.cmd = Some(vec!["true".into()]);
     let mut config = merge::with_image(config, &image).unwrap();
-    defaults::fill_host(&mut host);
+    defaults::fill_host(&mut host, &crate::config::Defaults::default());
     defaults::fill_hostname(&mut config, &host, id);
     Asked {
         id: id.into(),

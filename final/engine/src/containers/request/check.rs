@@ -2,7 +2,7 @@
 
 use std::thread::available_parallelism;
 
-use bollard_stubs::models::{ContainerConfig, HostConfig, RestartPolicyNameEnum};
+use bollard_stubs::models::{ContainerConfig, HostConfig, HostConfigIsolationEnum, RestartPolicyNameEnum};
 
 use crate::containers::plan::{limits, log, security};
 use crate::containers::{health, signal};
@@ -19,7 +19,16 @@ pub(crate) fn check(config: &ContainerConfig, host: &HostConfig) -> Result<Vec<S
     log::check(host)?;
     limits::checked(host)?;
     config.healthcheck.as_ref().map_or(Ok(()), health::validate)?;
-    Ok(Vec::new())
+    Ok(without_effect(host))
+}
+
+/// What is accepted and does nothing.
+fn without_effect(host: &HostConfig) -> Vec<String> {
+    let publishes = host.port_bindings.as_ref().is_some_and(|ports| !ports.is_empty());
+    if publishes && host.network_mode.as_deref() == Some("host") {
+        return vec!["Published ports are discarded when using host network mode".to_owned()];
+    }
+    Vec::new()
 }
 
 fn process(config: &ContainerConfig) -> Result<()> {
@@ -97,8 +106,12 @@ fn namespaces(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
     if uts == "host" && named {
         return Err(Error::invalid("conflicting options: hostname and the UTS mode"));
     }
+    let joins = mode(&host.network_mode).starts_with("container:");
+    if joins && named {
+        return Err(Error::invalid("conflicting options: hostname and the network mode"));
+    }
     let publishes = host.port_bindings.as_ref().is_some_and(|ports| !ports.is_empty());
-    if mode(&host.network_mode).starts_with("container:") && publishes {
+    if joins && publishes {
         return Err(Error::invalid("conflicting options: port publishing and the container type network mode"));
     }
     Ok(())
@@ -106,6 +119,10 @@ fn namespaces(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
 
 /// What docker has and this engine has not: better said now than found missing later.
 fn not_here(host: &HostConfig) -> Result<()> {
+    use HostConfigIsolationEnum::{DEFAULT, EMPTY};
+    if let Some(isolation) = host.isolation.filter(|isolation| !matches!(isolation, DEFAULT | EMPTY)) {
+        return Err(Error::invalid(format!("Invalid isolation: \"{isolation}\" - linux only supports 'default'")));
+    }
     let some = |list: usize| list > 0;
     let runtime = host.runtime.as_deref().unwrap_or("skiff");
     if !["skiff", "runc", "io.containerd.runc.v2", "crun"].contains(&runtime) {
