@@ -69,6 +69,10 @@ fn wrong(error: &clap::Error, path: &[&'static str]) -> Error {
         | ErrorKind::MissingRequiredArgument => {
             (format!("'{name}' {}", count(leaf(path).map_or("COMMAND", |leaf| leaf.usage))), 1)
         }
+        ErrorKind::InvalidSubcommand if path.is_empty() && absent(&text(ContextKind::InvalidSubcommand)).is_some() => {
+            let word = text(ContextKind::InvalidSubcommand);
+            return Error::new(format!("skiff has no command {word}: {}", absent(&word).unwrap_or_default()));
+        }
         ErrorKind::InvalidSubcommand => {
             (format!("unknown command: {name} {}", text(ContextKind::InvalidSubcommand)), 1)
         }
@@ -95,6 +99,18 @@ fn wrong(error: &clap::Error, path: &[&'static str]) -> Error {
         _ => None,
     };
     wrong
+}
+
+/// Why we lack a group of commands that docker has.
+fn absent(word: &str) -> Option<&'static str> {
+    match word {
+        "swarm" | "node" | "service" | "stack" | "secret" | "config" => {
+            Some("it is about swarms, and Skiff runs containers on one machine")
+        }
+        "plugin" => Some("it is about programs that extend dockerd, and Skiff loads none"),
+        "checkpoint" => Some("Skiff cannot freeze a process into files and wake it up again"),
+        _ => None,
+    }
 }
 
 /// How the command goes, on the lines after the error. Docker shows nothing for a command that it does not know.

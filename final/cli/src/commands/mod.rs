@@ -7,6 +7,7 @@ mod container;
 mod context;
 mod image;
 mod network;
+mod prune;
 mod registry;
 mod system;
 mod volume;

@@ -1,13 +1,12 @@
 //! `image prune`: remove images that have no name, or that no container uses.
 
 use clap::Args;
-use serde::Deserialize;
 
-use super::rm::{Removed, lines};
-use crate::client::{Client, Request};
-use crate::commands::{DONE, Execute, Exit};
+use crate::client::Client;
+use crate::commands::prune::IMAGES;
+use crate::commands::{Execute, Exit};
 use crate::error::Result;
-use crate::output::{self, labels, units};
+use crate::output::labels;
 
 /// The flags.
 #[derive(Debug, Args)]
@@ -23,15 +22,6 @@ pub(crate) struct Prune {
     force: bool,
 }
 
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Pruned {
-    #[serde(default)]
-    images_deleted: Option<Vec<Removed>>,
-    #[serde(default)]
-    space_reclaimed: i64,
-}
-
 impl Execute for Prune {
     const USAGE: &'static str = "[OPTIONS]";
     const ABOUT: &'static str = "Remove images that nobody uses";
@@ -42,22 +32,12 @@ impl Execute for Prune {
         } else {
             "WARNING! This will remove all dangling images."
         };
-        if !self.force && !output::confirm(warning)? {
-            return Ok(DONE);
-        }
-        let (text, space) = prune(client, self.all, &self.filters).await?;
-        output::print(format!("{text}Total reclaimed space: {}\n", units::size_exact(space)))?;
-        Ok(DONE)
+        IMAGES.command(client, warning, self.force, &filters(self.all, self.filters)).await
     }
 }
 
-/// Removes them; returns what to print and the space that was freed.
-pub(crate) async fn prune(client: &Client, all: bool, filters: &[(String, String)]) -> Result<(String, i64)> {
-    let mut filters = filters.to_vec();
+/// Whether those with a name are meant, too, is a filter in the API.
+pub(crate) fn filters(all: bool, mut filters: Vec<(String, String)>) -> Vec<(String, String)> {
     filters.push(("dangling".to_owned(), (!all).to_string()));
-    let request = Request::post("/images/prune").maybe("filters", labels::filters(&filters));
-    let pruned: Pruned = client.json(request).await?;
-    let removed = pruned.images_deleted.unwrap_or_default();
-    let text = if removed.is_empty() { String::new() } else { format!("Deleted Images:\n{}\n", lines(&removed)) };
-    Ok((text, pruned.space_reclaimed))
+    filters
 }

@@ -55,8 +55,18 @@ impl Execute for Rm {
     }
 }
 
+impl Removed {
+    /// `untagged: …` or `deleted: …`, as `prune` has it.
+    pub(crate) fn lower(&self) -> String {
+        match (&self.deleted, &self.untagged) {
+            (Some(id), _) if !id.is_empty() => format!("deleted: {id}"),
+            (_, name) => format!("untagged: {}", name.as_deref().unwrap_or_default()),
+        }
+    }
+}
+
 /// `Untagged: …` and `Deleted: …` lines.
-pub(crate) fn lines(removed: &[Removed]) -> String {
+fn lines(removed: &[Removed]) -> String {
     let line = |removed: &Removed| match (&removed.deleted, &removed.untagged) {
         (Some(id), _) if !id.is_empty() => format!("Deleted: {id}\n"),
         (_, Some(name)) => format!("Untagged: {name}\n"),

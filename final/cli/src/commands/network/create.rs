@@ -128,20 +128,20 @@ impl Create {
         }
         let new = |subnet: &String| IpamConfig { subnet: Some(subnet.clone()), ..IpamConfig::default() };
         let mut all: Vec<IpamConfig> = self.subnet.iter().map(new).collect();
-        let place = |all: &[IpamConfig], address: &str| {
+        let place = |all: &[IpamConfig], what: &str, address: &str| {
             let has = |config: &IpamConfig| config.subnet.as_deref().is_some_and(|subnet| covers(subnet, address));
-            all.iter().position(has).ok_or_else(|| Error::new(format!("no matching subnet for {address}")))
+            all.iter().position(has).ok_or_else(|| Error::new(format!("no matching subnet for {what} {address}")))
         };
         for range in &self.ip_range {
-            let place = place(&all, range)?;
+            let place = place(&all, "range", range)?;
             all.get_mut(place).map(|config| config.ip_range.replace(range.clone()));
         }
         for gateway in &self.gateway {
-            let place = place(&all, gateway)?;
+            let place = place(&all, "gateway", gateway)?;
             all.get_mut(place).map(|config| config.gateway.replace(gateway.clone()));
         }
         for (name, address) in &self.taken {
-            let place = place(&all, address)?;
+            let place = place(&all, "aux-address", address)?;
             if let Some(config) = all.get_mut(place) {
                 config.auxiliary_addresses.get_or_insert_default().insert(name.clone(), address.clone());
             }

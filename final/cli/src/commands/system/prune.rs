@@ -3,8 +3,9 @@
 use clap::Args;
 
 use crate::client::Client;
-use crate::commands::{DONE, Execute, Exit, container, image, network, volume};
-use crate::error::Result;
+use crate::commands::prune::{BUILD_CACHE, CONTAINERS, IMAGES, NETWORKS, Unused, VOLUMES};
+use crate::commands::{DONE, Execute, Exit, image};
+use crate::error::{Error, Result};
 use crate::output::{self, labels, units};
 
 /// The flags.
@@ -29,26 +30,37 @@ impl Execute for Prune {
     const ABOUT: &'static str = "Remove everything that nobody uses";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
+        if self.volumes && self.filters.iter().any(|(name, _)| name == "until") {
+            return Err(Error::new("ERROR: The \"until\" filter is not supported with \"--volumes\""));
+        }
         if !self.force && !output::confirm(&self.warning())? {
             return Ok(DONE);
         }
         // Containers first: they hold the rest.
-        let (containers, mut space) = container::prune::prune(client, &self.filters).await?;
-        let networks = network::prune::prune(client, &self.filters).await?;
-        output::print(containers + &networks)?;
-        if self.volumes {
-            let (volumes, freed) = volume::prune::prune(client, &self.filters).await?;
-            output::print(volumes)?;
+        let mut space = 0;
+        for (unused, filters) in self.unused() {
+            let (text, freed) = unused.remove(client, &filters).await?;
+            output::print(text)?;
             space += freed;
         }
-        let (images, freed) = image::prune::prune(client, self.all, &self.filters).await?;
-        let images = if images.is_empty() { images } else { images + "\n" };
-        output::print(format!("{images}Total reclaimed space: {}\n", units::size_exact(space + freed)))?;
+        output::line(format!("Total reclaimed space: {}", units::size_exact(space)))?;
         Ok(DONE)
     }
 }
 
 impl Prune {
+    /// What is removed, in order, each with its filters.
+    fn unused(&self) -> Vec<(&'static Unused, Vec<(String, String)>)> {
+        let filters = self.filters.clone();
+        let mut all = vec![(&CONTAINERS, filters.clone()), (&NETWORKS, filters.clone())];
+        if self.volumes {
+            all.push((&VOLUMES, filters.clone()));
+        }
+        all.push((&IMAGES, image::prune::filters(self.all, filters.clone())));
+        all.push((&BUILD_CACHE, filters));
+        all
+    }
+
     fn warning(&self) -> String {
         let mut all = vec!["all stopped containers", "all networks not used by at least one container"];
         if self.volumes {
@@ -59,6 +71,7 @@ impl Prune {
         } else {
             "all dangling images"
         });
+        all.push("unused build cache");
         format!("WARNING! This will remove:\n  - {}\n", all.join("\n  - "))
     }
 }

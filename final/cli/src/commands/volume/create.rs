@@ -22,6 +22,9 @@ pub(crate) struct Create {
     /// Option for the driver, such as type=tmpfs
     #[arg(short, long = "opt", value_name = "OPTION", value_parser = key_value::pair)]
     options: Vec<(String, String)>,
+    /// The name, as it was given long ago
+    #[arg(long = "name", hide = true, value_name = "VOLUME")]
+    old_name: Option<String>,
     #[arg(hide = true, value_name = "VOLUME")]
     name: Option<String>,
 }
@@ -38,7 +41,7 @@ impl Execute for Create {
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let body = VolumeCreateOptions {
-            name: self.name,
+            name: self.name.or(self.old_name),
             driver: Some(self.driver),
             driver_opts: Some(self.options.into_iter().collect()),
             labels: Some(key_value::map(&self.labels)),
