@@ -141,6 +141,13 @@ impl Store {
         image.layers.iter().rev().map(|layer| self.layers.diff(layer)).collect()
     }
 
+    /// The layers of the image `name` as they came: paths of archives that are usually compressed, lowest first.
+    pub fn layer_blobs(&self, name: &str) -> Result<Vec<String>> {
+        let known = find(&self.read(), name)?.clone();
+        let path = |layer: &Descriptor| self.blobs.path(&layer.digest).display().to_string();
+        Ok(known.manifest.layers.iter().map(path).collect())
+    }
+
     /// Every image, newest first.
     pub fn list(&self) -> Vec<Image> {
         let mut images: Vec<_> = self.read().iter().filter(|known| !known.entry.hidden).map(Known::image).collect();

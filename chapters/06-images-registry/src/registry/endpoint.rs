@@ -30,6 +30,8 @@ pub(super) struct Endpoint {
     pub(super) insecure: bool,
     /// Whether it only keeps copies of what another registry has. A mirror is never shown who we are.
     pub(super) mirror: bool,
+    /// See [`RegistryOptions::explain`].
+    pub(super) explain: Option<fn(&str)>,
 }
 
 impl Endpoint {
@@ -40,7 +42,8 @@ impl Endpoint {
             let base = base.trim_end_matches('/');
             let host = base.split_once("://").map_or(base, |(_, host)| host);
             let insecure = base.starts_with("http://") || is_insecure(host, options);
-            Self { base: base.to_owned(), agent: agent(host, insecure, options), insecure, mirror: true }
+            let agent = agent(host, insecure, options);
+            Self { base: base.to_owned(), agent, insecure, mirror: true, explain: options.explain }
         };
         let mut endpoints: Vec<_> = mirrors(domain, &options.mirrors).map(mirror).collect();
         match Self::direct(domain, options) {
@@ -60,7 +63,8 @@ impl Endpoint {
         // Whoever has put a certificate there wants it to be checked, on loopback too.
         let insecure = is_insecure(host, options) && !certified;
         let agent = agent(host, insecure, options);
-        let secure = Self { base: format!("https://{host}"), agent, insecure, mirror: false };
+        let base = format!("https://{host}");
+        let secure = Self { base, agent, insecure, mirror: false, explain: options.explain };
         if !insecure {
             return Ok(secure);
         }

@@ -21,12 +21,14 @@
 //! - `client.rs`: one repository: its documents and blobs; `refusal.rs`: what its refusals mean.
 //! - `body.rs`: a blob on its way, resumed when the connection breaks.
 //! - `pull.rs`: from a name to an image in the store; `push.rs` and `upload.rs`: the way back.
+//! - `explain.rs`: all of it as lines, for who wants to see.
 //! - `look.rs`: what a registry says of a name, without fetching it.
 
 mod auth;
 mod body;
 mod client;
 mod endpoint;
+mod explain;
 mod login;
 mod look;
 mod pull;
@@ -45,7 +47,7 @@ pub use pull::{find_or_pull, pull, pull_for};
 pub use push::push;
 
 /// Which registries are reached how.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default)]
 pub struct RegistryOptions {
     /// What is asked first: `https://mirror.example` for images of docker.io, `ghcr.io=https://mirror.example` for those
     /// of another registry.
@@ -55,6 +57,9 @@ pub struct RegistryOptions {
     pub insecure: Vec<String>,
     /// Directories with certificates: `DIR/HOST[:PORT]/*.crt` vouch for that registry, `*.cert` with `*.key` are ours.
     pub certificates: Vec<PathBuf>,
+    /// Is told every request and every answer, a line each: what goes over the line, passwords and all but the beginning of
+    /// tokens left out.
+    pub explain: Option<fn(&str)>,
 }
 
 /// Who we are to a registry.

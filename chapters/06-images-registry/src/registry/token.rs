@@ -75,13 +75,17 @@ pub(super) fn fetch(
     let service = challenge.parameter("service");
     let token = wanted.credentials.filter(|known| !known.identity_token.is_empty());
     let answer = if let Some(known) = token {
+        endpoint.explain_request("POST", realm, None);
         endpoint.agent.post(realm).send_form(form(service, &wanted.scopes, &known.identity_token))
     } else {
-        let request = endpoint.agent.get(address(realm, service, wanted));
+        let address = address(realm, service, wanted);
         let shown = wanted.credentials.map(basic);
+        endpoint.explain_request("GET", &address, shown.as_deref());
+        let request = endpoint.agent.get(address);
         shown.into_iter().fold(request, |request, header| request.header("authorization", header)).call()
     };
     let mut response = answer.map_err(|error| unreachable(origin(realm), &error))?;
+    endpoint.explain_answer(&response);
     if response.status() != StatusCode::OK {
         return Err(refused(&mut response));
     }

@@ -119,9 +119,11 @@ impl Client<'_> {
             request = request.header(*name, value);
         }
         let ours = url.strip_prefix(&self.endpoint.base).is_some_and(|rest| rest.starts_with('/'));
-        if ours && let Some(authorization) = self.authorization(ask.from) {
+        let authorization = self.authorization(ask.from).filter(|_| ours);
+        if let Some(authorization) = &authorization {
             request = request.header("authorization", authorization);
         }
+        self.endpoint.explain_request(ask.method.as_str(), url, authorization.as_deref());
         let malformed = |_| self.lost("the registry has named an address that is none");
         let agent = &self.endpoint.agent;
         let answer = match &ask.body {
@@ -132,7 +134,7 @@ impl Client<'_> {
                 agent.run(request.body(SendBody::from_reader(&mut reader)).map_err(malformed)?)
             }
         };
-        answer.map_err(|error| Broken::of(url, &error))
+        answer.inspect(|answer| self.endpoint.explain_answer(answer)).map_err(|error| Broken::of(url, &error))
     }
 
     /// A redirect that leads nowhere.

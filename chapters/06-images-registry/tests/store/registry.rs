@@ -202,3 +202,25 @@ fn an_image_goes_to_a_registry() {
     let elsewhere = Place::new();
     assert_eq!(pull_told(&elsewhere.store(), &other).0.unwrap().id, image.id);
 }
+
+#[test]
+fn what_goes_over_the_line_is_shown() {
+    let place = Place::new();
+    let registry = Registry::start(place.path());
+    make(&place.store(), "one");
+    let digest = registry.push(&place, "one", "app:v1", &[]);
+    let (name, target) = (registry.name("app:v1").to_string(), place.path().join("by-hand"));
+    let by_hand = |words: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_by-hand")).args(words).output().unwrap();
+        let [out, told] = [output.stdout, output.stderr].map(|bytes| String::from_utf8(bytes).unwrap());
+        assert!(output.status.success(), "{told}");
+        (out, told)
+    };
+    let (document, told) = by_hand(&["manifest", &name]);
+    assert!(document.contains("\"layers\""), "{document}");
+    assert!(told.contains(&format!("> GET http://{}/v2/app/manifests/v1", registry.address)), "{told}");
+    assert!(told.contains(&format!("<   docker-content-digest: {digest}")), "{told}");
+    let (out, told) = by_hand(&["unpack", &name, &target.display().to_string()]);
+    assert!(told.contains("/v2/app/blobs/sha256:") && out.lines().count() == 2, "{told}{out}");
+    assert_eq!(fs::read_to_string(target.join("1/etc/name")).unwrap(), "one");
+}

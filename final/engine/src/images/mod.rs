@@ -53,6 +53,7 @@ impl Images {
             mirrors: config.registry_mirrors.clone(),
             insecure: config.insecure_registries.clone(),
             certificates: config.registry_certificates.clone(),
+            explain: None,
         };
         Ok(Self { store: Arc::new(store), registries, events: Arc::clone(events) })
     }
