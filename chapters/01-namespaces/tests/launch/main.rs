@@ -8,6 +8,7 @@
 mod bench;
 mod confinement;
 mod entry;
+mod escapes;
 mod filter;
 mod hostile;
 mod identity;
@@ -34,6 +35,7 @@ fn main() -> ExitCode {
     let groups = [
         identity::TESTS,
         confinement::TESTS,
+        escapes::TESTS,
         filter::TESTS,
         mounts::TESTS,
         hostile::TESTS,
