@@ -193,4 +193,5 @@ pub(crate) static LEAVES: &[Leaf] = &[
     leaf::<system::inspect::Inspect>("", "", "inspect"),
     leaf::<system::version::Version>("", "", "version"),
     leaf::<system::completion::Completion>("", "", "completion"),
+    leaf::<system::doctor::Doctor>("", "", "doctor"),
 ];

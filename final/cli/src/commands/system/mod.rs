@@ -4,6 +4,7 @@ pub(super) mod check;
 pub(super) mod completion;
 pub(super) mod df;
 pub(super) mod dial_stdio;
+pub(super) mod doctor;
 pub(super) mod events;
 pub(super) mod info;
 pub(super) mod inspect;
