@@ -44,6 +44,7 @@ impl Engine {
         let images = Arc::new(Images::open(&config, &events)?);
         let networks = Arc::new(Networks::open(&config, &events)?);
         let volumes = Arc::new(Volumes::open(&config, &events)?);
+        networks.guard_rules()?;
         let containers = Containers::open(&config, &events, &images, &networks, &volumes).await?;
         let engine = Self { config, events, images, networks, volumes, containers };
         // Removing takes its time, and nobody has to wait for it.

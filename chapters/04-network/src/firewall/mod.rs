@@ -7,6 +7,7 @@
 //! - `element.rs`: what the rules look up: networks and published ports.
 //! - `nftables.rs`: the elements as netlink messages.
 //! - `conntrack.rs`: flows that remember how it was before.
+//! - `watch.rs`: hearing of it when somebody takes the table away.
 //! - `docker.rs`: what a dockerd on the same host must be told.
 
 mod conntrack;
@@ -14,6 +15,7 @@ pub(crate) mod docker;
 mod element;
 mod nftables;
 mod ruleset;
+mod watch;
 
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -25,6 +27,7 @@ use rustix::io::Errno;
 
 pub use element::{Element, Part, of_bridge, of_endpoint, of_endpoints};
 pub use ruleset::{contents, ruleset};
+pub use watch::Watch;
 
 use crate::bridge::Bridge;
 use crate::driver::Wire;
@@ -59,6 +62,11 @@ impl Firewall {
     /// Whether the table is there. `nft flush ruleset`, which other programs' start scripts like to run, takes it away.
     pub fn is_installed(&self) -> Result<bool> {
         self.with_socket(|socket| nftables::has_table(socket, &self.table))
+    }
+
+    /// Listens for the end of the table, in the network namespace of the thread that asks.
+    pub fn watch(&self) -> Result<Watch> {
+        Watch::open(&self.table)
     }
 
     /// Lets the rules know a network. Makes the table first where it is missing.

@@ -24,8 +24,8 @@
 use std::fmt::Display;
 
 use libc::{
-    NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES, NFT_MSG_GETSETELEM, NFT_MSG_GETTABLE,
-    NFT_MSG_NEWSETELEM, NLM_F_ACK, NLM_F_CREATE,
+    NFNL_MSG_BATCH_BEGIN, NFNL_MSG_BATCH_END, NFNL_SUBSYS_NFTABLES, NFT_MSG_DELTABLE, NFT_MSG_GETSETELEM,
+    NFT_MSG_GETTABLE, NFT_MSG_NEWSETELEM, NLM_F_ACK, NLM_F_CREATE,
 };
 use namespaces::Result;
 use netlink_packet_core::NlasIterator;
@@ -99,6 +99,13 @@ pub(super) fn has_table(socket: &mut Socket, table: &str) -> Result<bool> {
     let mut body = Attributes::after_generic(NFPROTO_INET, 0);
     body.string(TABLE_NAME, table);
     Ok(socket.get(kind(NFT_MSG_GETTABLE), body.as_ref(), &format_args!("the table {table}"))?.is_some())
+}
+
+/// Whether this message of the kernel's news says that the table has ended.
+pub(super) fn is_end_of(message: u16, body: &[u8], table: &str) -> bool {
+    let name = || attribute(body.get(4..).unwrap_or_default(), TABLE_NAME);
+    message == kind(NFT_MSG_DELTABLE)
+        && name().is_some_and(|name| name.strip_suffix(&[0]).unwrap_or(&name) == table.as_bytes())
 }
 
 /// Sends one transaction. Changes carry a flag that asks for an acknowledgement, the frame around them does not.

@@ -6,7 +6,7 @@
 //! 2. `create.rs`: a request of the API becomes a network; removal.
 //! 3. `claim.rs`: what a starting container gets, and how it gives that back; `wanted.rs`: what it asks for.
 //! 4. `connect.rs`, `live.rs`: one more network, or one less, for a container that may be running.
-//! 5. `settle.rs`: the bridge of a network, made when its first container comes.
+//! 5. `settle.rs`: the bridge of a network, made when its first container comes; `guard.rs`: rules that others took away.
 //! 6. `resolver/`: names of containers, asked for by others.
 //! 7. `view.rs`: networks and endpoints as the API shows them.
 //!
@@ -16,6 +16,7 @@
 mod claim;
 mod connect;
 mod create;
+mod guard;
 mod live;
 mod resolver;
 mod settle;

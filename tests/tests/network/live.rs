@@ -1,0 +1,109 @@
+//! Networks of containers that run.
+
+use skiff_tests::Daemon;
+
+use crate::bench::{Place, endpoint, sleeper};
+
+#[test]
+fn a_running_container_is_connected_and_disconnected() {
+    let daemon = Daemon::start();
+    daemon.docker(&["network", "create", "--subnet", "10.81.0.0/24", "left"]).ok();
+    daemon.docker(&["network", "create", "--subnet", "10.82.0.0/24", "right"]).ok();
+    sleeper(&daemon, "one", &["--network", "left", "-p", "8080:80"]);
+    sleeper(&daemon, "two", &["--network", "right"]);
+    let address = ["network", "connect", "--ip", "10.82.0.77", "--alias", "extra", "right", "one"];
+    daemon.docker(&address).ok();
+    let eth1 = daemon.docker(&["exec", "one", "ip", "-4", "-o", "addr", "show", "eth1"]);
+    assert!(eth1.ok().contains("10.82.0.77/24"), "{eth1}");
+    daemon.docker(&["exec", "two", "ping", "-c1", "-w30", "extra"]).ok();
+    assert!(daemon.docker(&["exec", "one", "cat", "/etc/hosts"]).ok().contains("10.82.0.77"));
+    let again = daemon.docker(&["network", "connect", "right", "one"]);
+    again.fails(1, "endpoint with name one already exists in network right");
+    daemon.docker(&["network", "rm", "right"]).fails(1, "has active endpoints");
+
+    // The port leads to the network that is left, and so does the way out.
+    daemon.docker(&["network", "disconnect", "left", "one"]).ok();
+    let route = daemon.docker(&["exec", "one", "ip", "route"]);
+    assert!(route.ok().contains("default via 10.82.0.1 dev eth1") && !route.stdout.contains("10.81"), "{route}");
+    let server = Place::of_container(&daemon, "one").listen(80);
+    let host = Place::of_host(&daemon);
+    let port = "127.0.0.1:8080".parse().expect("an address");
+    assert!(host.reaches(port, &server, true).is_some());
+    daemon.docker(&["network", "disconnect", "left", "one"]).fails(1, "is not connected to network left");
+
+    // A start takes what the record says now.
+    drop(server);
+    daemon.docker(&["restart", "-t", "0", "one"]).ok();
+    assert_eq!(endpoint(&daemon, "one", "right", "IPAddress"), "10.82.0.77");
+    let links = daemon.docker(&["exec", "one", "ls", "/sys/class/net"]).ok().lines().count();
+    assert_eq!(links, 2);
+
+    // With none at all, and with one again.
+    daemon.docker(&["network", "disconnect", "right", "one"]).ok();
+    assert_eq!(daemon.docker(&["exec", "one", "ls", "/sys/class/net"]).ok(), "lo");
+    daemon.docker(&["network", "connect", "left", "one"]).ok();
+    let server = Place::of_container(&daemon, "one").listen(80);
+    assert!(host.reaches(port, &server, true).is_some());
+    daemon.docker(&["rm", "-f", "one", "two"]).ok();
+    daemon.docker(&["network", "prune", "-f"]).ok();
+    daemon.finish();
+}
+
+#[test]
+fn what_cannot_be_connected_is_refused_and_changes_nothing() {
+    let daemon = Daemon::start();
+    daemon.docker(&["network", "create", "--subnet", "10.83.0.0/24", "net"]).ok();
+    sleeper(&daemon, "host", &["--network", "host"]);
+    sleeper(&daemon, "none", &["--network", "none"]);
+    sleeper(&daemon, "plain", &[]);
+    sleeper(&daemon, "guest", &["--network", "container:plain"]);
+    let connect = |container: &str| daemon.docker(&["network", "connect", "net", container]);
+    connect("host").fails(1, "container cannot be disconnected from host network or connected to host network");
+    connect("none").fails(1, "private (none) mode");
+    connect("guest").fails(1, "sharing network namespace with another container");
+    connect("nobody").fails(1, "No such container: nobody");
+    daemon.docker(&["network", "connect", "nothing", "plain"]).fails(1, "network nothing not found");
+    let taken = daemon.docker(&["network", "connect", "--ip", "10.83.0.1", "net", "plain"]);
+    taken.fails(1, "Address already in use");
+    assert_eq!(daemon.docker(&["exec", "plain", "ls", "/sys/class/net"]).ok(), "eth0\nlo");
+    let inspect = ["network", "inspect", "-f", "{{len .Containers}}", "net"];
+    assert_eq!(daemon.docker(&inspect).ok(), "0");
+    daemon.docker(&["rm", "-f", "host", "none", "guest", "plain"]).ok();
+    daemon.docker(&["network", "rm", "net"]).ok();
+    daemon.finish();
+}
+
+#[test]
+fn options_of_networks_and_endpoints() {
+    let daemon = Daemon::start();
+    let create = "network create --subnet 10.84.0.0/24 --gateway 10.84.0.9 --ip-range 10.84.0.128/29 --aux-address \
+                  printer=10.84.0.128 -o com.docker.network.bridge.name=mybridge -o com.docker.network.driver.mtu=1400 -o \
+                  com.docker.network.container_iface_prefix=net --ipv6 --subnet fd12:84::/64 --label a=b own";
+    daemon.docker(&create.split_whitespace().collect::<Vec<_>>()).ok();
+    let run = "--network own --mac-address 02:00:00:00:00:77 --ip6 fd12:84::77";
+    sleeper(&daemon, "first", &run.split(' ').collect::<Vec<_>>());
+    let shown = daemon.docker(&["exec", "first", "ip", "addr", "show", "net0"]);
+    for part in ["mtu 1400", "02:00:00:00:00:77", "10.84.0.129/24", "fd12:84::77/64"] {
+        assert!(shown.ok().contains(part), "{part}: {shown}");
+    }
+    let bridge = daemon.on_host(&["ip", "addr", "show", "mybridge"]);
+    assert!(bridge.ok().contains("10.84.0.9/24") && bridge.stdout.contains("fd12:84::1/64"), "{bridge}");
+    assert_eq!(daemon.docker(&["network", "ls", "-q", "-f", "label=a=b"]).ok().len(), 12);
+    let format = "{{json .IPAM.Config}}";
+    assert_eq!(
+        daemon.docker(&["network", "inspect", "-f", format, "own"]).ok(),
+        r#"[{"Subnet":"10.84.0.0/24","IPRange":"10.84.0.128/29","Gateway":"10.84.0.9","AuxiliaryAddresses":{"printer":"10.84.0.128"}},{"Subnet":"fd12:84::/64","Gateway":"fd12:84::1"}]"#
+    );
+    // The network with the highest priority is the way out, wherever its name comes in the list.
+    daemon.docker(&["network", "create", "--subnet", "10.85.0.0/24", "zoo"]).ok();
+    let json = r#"{"Container":"first","EndpointConfig":{"GwPriority":5}}"#;
+    let socket = daemon.socket().display().to_string();
+    let url = "http://localhost/v1.51/networks/zoo/connect";
+    let post = ["curl", "-sf", "--unix-socket", &socket, "-H", "Content-Type: application/json", "-d", json, url];
+    daemon.on_host(&post).ok();
+    let route = daemon.docker(&["exec", "first", "ip", "route"]);
+    assert!(route.ok().contains("default via 10.85.0.1"), "{route}");
+    daemon.docker(&["rm", "-f", "first"]).ok();
+    daemon.docker(&["network", "rm", "own", "zoo"]).ok();
+    daemon.finish();
+}
