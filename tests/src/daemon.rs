@@ -212,10 +212,15 @@ fn cgroup_parent(directory: &Path) -> String {
 
 /// Removes the parent itself from every hierarchy. A container's own cgroup in it makes this fail, and the check find it.
 fn remove_cgroup_parent(name: &str) {
-    for hierarchy in std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten() {
-        let _missing_or_in_use = std::fs::remove_dir(hierarchy.path().join(name));
+    let deadline = Instant::now() + Duration::from_secs(30);
+    let hierarchies = || std::fs::read_dir("/sys/fs/cgroup").into_iter().flatten().flatten().map(|entry| entry.path());
+    let places: Vec<PathBuf> =
+        hierarchies().chain([PathBuf::from("/sys/fs/cgroup")]).map(|hierarchy| hierarchy.join(name)).collect();
+    // The monitor of the last container gives back its cgroup while the daemon ends: until then this one is not empty.
+    while places.iter().any(|place| std::fs::remove_dir(place).is_err() && place.exists()) && Instant::now() < deadline
+    {
+        std::thread::sleep(Duration::from_millis(10));
     }
-    let _missing_or_in_use = std::fs::remove_dir(Path::new("/sys/fs/cgroup").join(name));
 }
 
 /// One daemon at a time on this machine: the residue check compares all of it.

@@ -10,6 +10,7 @@ use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use futures_util::{StreamExt, stream};
+use jiff::Timestamp;
 use skiff_engine::containers::{AttachOptions, LogsOptions};
 use skiff_engine::{Engine, Error};
 
@@ -54,7 +55,8 @@ pub(crate) async fn logs(
         stdout: params.flag("stdout"),
         stderr: params.flag("stderr"),
         since: params.moment("since")?,
-        until: params.moment("until")?,
+        // Clients whose options are numbers write 0 for none, and so does docker's own.
+        until: params.moment("until")?.filter(|until| *until != Timestamp::UNIX_EPOCH),
         timestamps: params.flag("timestamps"),
         // `all`, and whatever else is no number, as docker does.
         tail: params.text("tail").and_then(|tail| tail.parse().ok()),
