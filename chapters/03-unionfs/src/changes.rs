@@ -24,6 +24,8 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fgetxattr, ope
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
+use crate::copied::is_copied;
+
 /// How deep a tree is followed. Each level keeps descriptors open.
 const DEPTH: usize = 1000;
 /// Directories are opened with this: a container may have put links anywhere.
@@ -65,8 +67,10 @@ pub enum ChangeKind {
 pub fn changes(upper: &Path, lowers: &[PathBuf]) -> Result<Vec<Change>> {
     let open = |path: &PathBuf| openat(CWD, path, OPEN, Mode::empty()).during("open the layer", path.display());
     let below = lowers.iter().map(open).collect::<Result<Vec<_>>>()?;
-    let mut walk = Walk { found: BTreeSet::new() };
-    let level = Level { upper: open(&upper.to_owned())?, below, hidden: false };
+    // A copied tree is what an upper directory would be that hides everything below it.
+    let copied = is_copied(upper);
+    let mut walk = Walk { found: BTreeSet::new(), copied };
+    let level = Level { upper: open(&upper.to_owned())?, below, hidden: copied };
     walk.directory(Path::new("/"), &level, 0)?;
     Ok(walk.found.into_iter().collect())
 }
@@ -83,6 +87,8 @@ struct Level {
 /// The walk so far.
 struct Walk {
     found: BTreeSet<Change>,
+    /// Whether files that are as they were are here as well (`copied.rs`).
+    copied: bool,
 }
 
 impl Walk {
@@ -114,7 +120,7 @@ impl Walk {
             None if is_whiteout(&now) => {}
             None => self.note(path, ChangeKind::Added),
             Some(_) if is_whiteout(&now) => self.note(path, ChangeKind::Deleted),
-            Some(before) if is_directory(&now) && same(&now, &before) => {}
+            Some(before) if (is_directory(&now) || self.copied) && same(&now, &before) => {}
             Some(_) => self.note(path, ChangeKind::Changed),
         }
         if is_directory(&now) {
@@ -193,18 +199,46 @@ pub(crate) fn is_whiteout(stat: &Stat) -> bool {
 }
 
 /// Whether the directory shows nothing of the layers below it. `x` as a value means something else (whiteouts as
-/// attributes).
+/// attributes). An overlay in a user namespace has its notes in `user.` attributes.
 pub(crate) fn is_opaque(directory: &OwnedFd) -> Result<bool> {
     let mut value = [0u8; 1];
-    match fgetxattr(directory, "trusted.overlay.opaque", &mut value) {
-        Ok(_) => Ok(value == *b"y"),
-        Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::RANGE) => Ok(false),
-        Err(errno) => Err(errno).step("look at"),
+    for name in ["trusted.overlay.opaque", "user.overlay.opaque"] {
+        match fgetxattr(directory, name, &mut value) {
+            Ok(_) if value == *b"y" => return Ok(true),
+            Ok(_) | Err(Errno::NODATA | Errno::OPNOTSUPP | Errno::RANGE) => {}
+            Err(errno) => return Err(errno).step("look at"),
+        }
     }
+    Ok(false)
 }
 
-/// Whether a directory was copied up and nothing else: copying up keeps its mode, owner and time.
+/// Whether a file was copied and nothing else: copying keeps its kind, mode, owner, time and, but for directories, size.
 fn same(now: &Stat, before: &Stat) -> bool {
-    let facts = |stat: &Stat| (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_mtime, stat.st_mtime_nsec);
-    is_directory(before) && facts(now) == facts(before)
+    let facts = |stat: &Stat| (stat.st_mode, stat.st_uid, stat.st_gid, stat.st_mtime, stat.st_mtime_nsec, stat.st_rdev);
+    facts(now) == facts(before) && (is_directory(now) || now.st_size == before.st_size)
+}
+
+/// Every name in an upper directory with the overlay's signs as the kernel keeps them, for a person to read: `whiteout`,
+/// `opaque`, or what kind of file it is.
+pub fn show_upper(upper: &Path) -> Result<Vec<String>> {
+    fn walk(directory: &OwnedFd, path: &Path, lines: &mut Vec<String>) -> Result<()> {
+        for name in names(directory)? {
+            let Some(stat) = look(directory, &name)? else { continue };
+            let path = path.join(&name);
+            if !is_directory(&stat) {
+                let kind = format!("{:?}", FileType::from_raw_mode(stat.st_mode)).to_lowercase();
+                let kind = if is_whiteout(&stat) { "whiteout (a character device 0:0)".to_owned() } else { kind };
+                lines.push(format!("{}  {kind}", path.display()));
+                continue;
+            }
+            let inner = openat(directory, &name, OPEN, Mode::empty()).during("open", path.display())?;
+            let opaque = if is_opaque(&inner)? { ", opaque (the attribute overlay.opaque)" } else { "" };
+            lines.push(format!("{}/  directory{opaque}", path.display()));
+            walk(&inner, &path, lines)?;
+        }
+        Ok(())
+    }
+    let mut lines = Vec::new();
+    walk(&openat(CWD, upper, OPEN, Mode::empty()).during("open", upper.display())?, Path::new(""), &mut lines)?;
+    Ok(lines)
 }

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use cgroups::{CgroupStage, DeviceRule, Limits, Plan, parse_size};
 use clap::Parser;
 use namespaces::{Container, Context as _, Launch, Result, Root, Stage};
-use unionfs::{Overlay, OverlayStage, apply_layer, changes};
+use unionfs::{Overlay, OverlayStage, apply_layer, changes, show_upper};
 
 /// Runs a program on layers. Needs root.
 #[derive(Debug, Parser)]
@@ -32,6 +32,9 @@ struct Run {
     /// Say at the end which files the program has added (A), changed (C) and deleted (D).
     #[arg(long)]
     changes: bool,
+    /// Say at the end what is in the writable layer, with the signs by which the kernel knows what was deleted.
+    #[arg(long)]
+    upper: bool,
     /// Memory, such as 64m.
     #[arg(long, short)]
     memory: Option<String>,
@@ -70,12 +73,13 @@ fn start(run: Run) -> Result<ExitCode> {
     let options = Launch { without: run.without, timings: run.explain, ..Launch::default() };
     let ran = namespaces::launch(&container, &mut stages, options).map(|running| (running.wait(), running));
     let changed = if run.changes { changes(&overlay.upper, &overlay.lowers)? } else { Vec::new() };
+    let upper = if run.upper { show_upper(&overlay.upper)? } else { Vec::new() };
     stages.iter_mut().rev().try_for_each(|stage| stage.release())?;
     fs::remove_dir_all(&place).during("remove", place.display())?;
     // Said last: a reader that has gone away must leave nothing behind.
     let (status, running) = ran?;
-    for change in changed {
-        println!("{change}");
+    for line in changed.iter().map(ToString::to_string).chain(upper) {
+        println!("{line}");
     }
     running.timings.iter().for_each(|step| eprintln!("{:>8} µs  {}", step.took.as_micros(), step.name));
     status.map(ExitCode::from)

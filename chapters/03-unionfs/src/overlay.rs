@@ -34,6 +34,8 @@ use rustix::mount::{
 use rustix::process::Pid;
 use serde::{Deserialize, Serialize};
 
+use crate::copied;
+
 /// The longest value that fsconfig(2) takes as a string.
 const STRING: usize = 255;
 
@@ -88,8 +90,23 @@ impl Overlay {
 
     /// Builds the overlay as a detached mount: it is in no mount table until [`attach`] puts it somewhere.
     ///
-    /// The directories must exist. Closing the last descriptor of a mount that was never attached dissolves it.
+    /// The directories must exist. Closing the last descriptor of a mount that was never attached dissolves it. Where the
+    /// kernel refuses an overlay of these directories, the layers are copied instead (`copied.rs`).
     pub fn mount(&self) -> Result<OwnedFd> {
+        if copied::is_copied(&self.upper) {
+            return copied::mount(self);
+        }
+        match self.mount_layers() {
+            Err(failure) if failure.is(Errno::INVAL) || failure.is(Errno::NODEV) => {
+                copied::copy(self, failure)?;
+                copied::mount(self)
+            }
+            mounted => mounted,
+        }
+    }
+
+    /// The overlay proper.
+    fn mount_layers(&self) -> Result<OwnedFd> {
         let context = fsopen("overlay", FsOpenFlags::FSOPEN_CLOEXEC)
             .step("use the overlay file system")
             .map_err(|failure| failure.hint("Load the kernel module: modprobe overlay."))?;
@@ -108,6 +125,10 @@ impl Overlay {
         for (option, value) in [("redirect_dir", "nofollow"), ("metacopy", "off"), ("index", "off")] {
             fsconfig_set_string(&context, option, value).during("set the overlay option", option)?;
         }
+        // In a user namespace nobody may set `trusted.` attributes; the overlay then keeps its notes in `user.` ones.
+        if !in_initial_user_namespace() {
+            fsconfig_set_flag(&context, "userxattr").during("set the overlay option", "userxattr")?;
+        }
         if self.volatile {
             fsconfig_set_flag(&context, "volatile").during("set the overlay option", "volatile")?;
         }
@@ -118,6 +139,15 @@ impl Overlay {
 }
 
 // ANCHOR: attach
+/// Whether this process is in the machine's own user namespace.
+///
+/// user_namespaces(7): the initial one maps every id to itself, all 4294967295 of them. Only there do `trusted.` attributes
+/// exist for root; elsewhere setting one is refused (xattr(7), "Trusted extended attributes").
+fn in_initial_user_namespace() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_whitespace().eq(["0", "0", "4294967295"])
+}
+
 /// Attaches a detached mount to the directory `target` in the mount namespace of the caller.
 pub fn attach(mount: &impl AsFd, target: &Path) -> Result<()> {
     move_mount(mount, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)
@@ -132,7 +162,9 @@ fn set_directory(context: &OwnedFd, key: &str, directory: &Path) -> Result<()> {
     let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let fd = rustix::fs::open(directory, flags, Mode::empty()).during("open the layer", directory.display())?;
     match fsconfig_set_fd(context, key, &fd) {
-        Err(Errno::INVAL | Errno::BADF) if directory.as_os_str().len() <= STRING => fsconfig_set_string(context, key, directory),
+        Err(Errno::INVAL | Errno::BADF) if directory.as_os_str().len() <= STRING => {
+            fsconfig_set_string(context, key, directory)
+        }
         Err(Errno::INVAL | Errno::BADF) => {
             use std::os::fd::AsRawFd as _;
             fsconfig_set_string(context, key, format!("/proc/self/fd/{}", fd.as_raw_fd()))

@@ -3,6 +3,16 @@
 //! What has room in the 512 bytes of a header goes there, so that any program can read it. What has none (a long name, an
 //! extended attribute, a nanosecond, a size beyond 8 GiB) becomes a record of an extended header in front of the member
 //! (pax(1), "pax Extended Header"). Nothing else is written: no names of users, no time of packing, no numbers of inodes.
+//!
+//! | what | in the header | beyond it |
+//! |---|---|---|
+//! | name, link name | 100 bytes | `path`, `linkpath` |
+//! | owner, group | 2097151 | `uid`, `gid` |
+//! | size | 8 GiB | `size` |
+//! | time | whole seconds from 1970 to 2242 | `mtime` |
+//! | extended attributes | nothing | `SCHILY.xattr.NAME` |
+//! | holes | nothing | `GNU.sparse.…`, and a map in front of the data |
+//!
 //! The same files therefore give the same bytes, on any machine and at any time, and so the same digest.
 
 use std::io::{self, Read, Write};

@@ -9,6 +9,17 @@
 //! | a whole root, for `docker export` | are not seen through a mount | their mount points are empty |
 //! | a file or directory, for `docker cp` | likewise | come along |
 //!
+//! ```text
+//! upper directory                          archive, in the order of the names
+//! ───────────────                          ──────────────────────────────────
+//! bin/            directory                bin/
+//! bin/vi          character device 0:0     bin/.wh.vi
+//! cache/          overlay.opaque = y       cache/  cache/.wh..wh..opq
+//! etc/motd        inode 12                 etc/motd
+//! etc/same        inode 12                 etc/same     a hard link to etc/motd
+//! run/socket      a socket                 nothing
+//! ```
+//!
 //! The container may be running and may change everything while it is looked at. So the walk is by descriptor and follows
 //! no link, a file is opened only after it was seen to be one, and what grows or shrinks meanwhile has the size that it
 //! had at first. What then comes out may be neither the state before nor the state after, but never a file of the host
@@ -34,6 +45,7 @@ use rustix::io::Errno;
 
 use crate::archive::{Member, MemberKind, Segment, Writer};
 use crate::changes::{is_opaque, is_whiteout, names};
+use crate::copied::is_copied;
 use entry::{member, xattrs, xattrs_at};
 
 /// How deep a tree is followed. Each level keeps a descriptor open.
@@ -62,6 +74,10 @@ pub enum Form {
 pub fn pack_layer(upper: &Path, writer: impl Write, leave_out: &dyn Fn(&Path) -> bool) -> Result<()> {
     let top = Root::open(upper)?.open_at(Path::new("/"), DIRECTORY, Mode::empty())?;
     let mut packer = Packer { leave_out, ..Packer::new(writer, Form::Layer) };
+    if is_copied(upper) {
+        // It has everything, so nothing of the layers below may show through.
+        packer.sign(b"", b".wh..wh..opq")?;
+    }
     packer.add_contents(top.as_fd())?;
     packer.finish().map(drop)
 }

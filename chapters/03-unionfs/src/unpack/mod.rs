@@ -69,6 +69,8 @@ struct Rules {
     base: PathBuf,
     /// Whether names that begin with `.wh.` are whiteouts.
     whiteouts: bool,
+    /// Whether a whiteout takes away what is there, instead of being kept for the overlay.
+    flatten: bool,
     owner: Owner,
     keep_kinds: bool,
     rename: Option<OsString>,
@@ -80,8 +82,7 @@ struct Rules {
 /// overlayfs.rst, "whiteouts and opaque directories"). On failure the directory has what had been unpacked so far; the
 /// caller throws it away. A failure without an errno means that the archive is malformed.
 pub fn apply_layer(reader: impl Read, root: &Root) -> Result<Stats> {
-    let rules = Rules { base: PathBuf::new(), whiteouts: true, owner: Owner::Archive, keep_kinds: false, rename: None };
-    carry_out(reader, root, &rules)
+    carry_out(reader, root, &Rules::of_layer())
 }
 
 /// Unpacks the tar archive `reader` somewhere inside `root`, as files and nothing more: what was there and is in the
@@ -92,8 +93,24 @@ pub fn apply_layer(reader: impl Read, root: &Root) -> Result<Stats> {
 pub fn extract(reader: impl Read, root: &Root, wanted: &Extract) -> Result<Stats> {
     let base = wanted.directory.strip_prefix("/").unwrap_or(&wanted.directory).to_owned();
     let Extract { owner, keep_kinds, rename, .. } = wanted.clone();
-    let rules = Rules { base, whiteouts: false, owner, keep_kinds, rename };
+    let rules = Rules { base, whiteouts: false, flatten: false, owner, keep_kinds, rename };
     carry_out(reader, root, &rules)
+}
+
+/// Three ways to unpack, then, by one piece of code: a layer that stays a layer, files that are files, and this one.
+///
+/// Unpacks a layer on top of what `root` has, so that the two become one tree: a whiteout takes away what is there. Without
+/// an overlay file system this is how layers are put together (`copied.rs`).
+pub(crate) fn flatten_layer(reader: impl Read, root: &Root) -> Result<Stats> {
+    carry_out(reader, root, &Rules { flatten: true, ..Rules::of_layer() })
+}
+
+impl Rules {
+    /// A layer as it is kept for overlays.
+    fn of_layer() -> Self {
+        let base = PathBuf::new();
+        Self { base, whiteouts: true, flatten: false, owner: Owner::Archive, keep_kinds: false, rename: None }
+    }
 }
 
 fn carry_out(reader: impl Read, root: &Root, rules: &Rules) -> Result<Stats> {

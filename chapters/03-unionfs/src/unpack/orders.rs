@@ -151,22 +151,18 @@ pub(super) fn from_top(path: &Path) -> PathBuf {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use insta::assert_snapshot;
     use proptest::prelude::*;
 
     use super::{Member, MemberKind, Order, place, read_order};
-    use crate::unpack::{Owner, Rules};
+    use crate::unpack::Rules;
 
     /// `FILE NAME` as the order that it is, on one line.
     fn order(name: &str, kind: MemberKind) -> String {
         let link = b"../../etc/shadow".to_vec();
         let member = Member { name: name.into(), kind, link, ..Member::default() };
         let show = |place: &super::Place| format!("/{}", place.path().display());
-        let rules =
-            Rules { base: PathBuf::new(), whiteouts: true, owner: Owner::Archive, keep_kinds: false, rename: None };
-        let order = match read_order(&member, &rules) {
+        let order = match read_order(&member, &Rules::of_layer()) {
             Err(failure) => failure.to_string(),
             Ok(Order::File { at }) => format!("file {}", show(&at)),
             Ok(Order::Directory { at: Some(at) }) => format!("directory {}", show(&at)),

@@ -28,6 +28,7 @@ use crate::archive::{Archive, Member, MemberKind};
 
 /// overlayfs.rst: a directory with this attribute shows nothing of the layers below.
 const OPAQUE: &str = "trusted.overlay.opaque";
+const USER_OPAQUE: &str = "user.overlay.opaque";
 /// Bytes of names of directories whose times are set at the end.
 const NAMES: usize = 64 << 20;
 /// How data is copied.
@@ -79,6 +80,11 @@ impl<'a> Tree<'a> {
                 attributes::set_at(self.enter(&at.directory)?, &at.name, member, owner)
             }
             Order::Whiteout { at } => self.whiteout(at),
+            Order::Opaque { directory } if self.rules.flatten => {
+                let directory = self.enter(directory)?;
+                let names = crate::changes::names(directory)?;
+                names.iter().try_for_each(|name| remove(directory, name)).step("remove")
+            }
             Order::Opaque { directory } => hide_below(self.enter(directory)?),
             // Files that are unpacked into a directory leave the directory itself as it is.
             Order::Skip | Order::Directory { at: None } => Ok(()),
@@ -175,7 +181,16 @@ impl<'a> Tree<'a> {
     /// A character device 0:0 is what the overlay file system takes for a whiteout. Something of that name in this very
     /// layer is not what is meant (layer.md: whiteouts are about lower layers), but what is below it is.
     fn whiteout(&mut self, at: &Place) -> Result<()> {
+        let flatten = self.rules.flatten;
         let parent = self.enter(&at.directory)?;
+        if flatten {
+            match remove(parent, &at.name) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                removed => removed.step("remove")?,
+            }
+            self.here = None;
+            return Ok(());
+        }
         match kind_at(parent, &at.name)? {
             Some(FileType::Directory) => {
                 hide_below(openat(parent, &at.name, OPEN_DIRECTORY, Mode::empty()).step("unpack")?.as_fd())
@@ -254,9 +269,13 @@ fn refuse_too_deep(directory: &OwnedFd) -> Result<()> {
 
 /// Hides what the layers below have in this directory.
 fn hide_below(directory: BorrowedFd<'_>) -> Result<()> {
-    fsetxattr(directory, OPAQUE, b"y", XattrFlags::empty())
-        .step("make the directory opaque")
-        .map_err(|failure| failure.hint("The data directory's file system must have trusted extended attributes."))
+    match fsetxattr(directory, OPAQUE, b"y", XattrFlags::empty()) {
+        // In a user namespace only `user.` attributes can be set, and overlays are mounted with `userxattr` there.
+        Err(Errno::PERM) => fsetxattr(directory, USER_OPAQUE, b"y", XattrFlags::empty()),
+        set => set,
+    }
+    .step("make the directory opaque")
+    .map_err(|failure| failure.hint("The data directory's file system must have trusted extended attributes."))
 }
 
 /// mknod(2). Whether the container may use the device is for its device rules to say (chapter 2), not for the layer.

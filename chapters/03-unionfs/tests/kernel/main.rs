@@ -3,6 +3,9 @@
 //! - `archives.rs`: archives made byte by byte, so that they can say what no honest program writes.
 //! - `unpack.rs`: honest and hostile archives, unpacked.
 //! - `overlay.rs`: overlays, layer directories, changes.
+//! - `pack.rs`: directories packed, and unpacked again.
+//! - `same.rs`: random operations on layers and on a plain directory.
+//! - `cp.rs`: what `docker cp` asks of packing and unpacking.
 //! - `program.rs`: the chapter's binary.
 
 #![allow(
@@ -14,6 +17,9 @@
 )]
 
 mod archives;
+mod cp;
 mod overlay;
+mod pack;
 mod program;
+mod same;
 mod unpack;

@@ -22,7 +22,30 @@ fn own_namespace() {
     mount_change("/", MountPropagationFlags::PRIVATE | MountPropagationFlags::REC).unwrap();
 }
 
-fn overlay(place: &Path, lowers: Vec<PathBuf>) -> Overlay {
+/// Runs `test` on a thread with a mount namespace of its own.
+pub(crate) fn in_own_namespace<T: Send>(test: impl FnOnce() -> T + Send) -> T {
+    let run = || {
+        own_namespace();
+        test()
+    };
+    let ended = std::thread::scope(|scope| scope.spawn(run).join());
+    ended.unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+}
+
+/// What the layers show when they are put together on an overlay, where the kernel refuses another one on top.
+pub(crate) fn copied(wanted: &Overlay) -> std::collections::BTreeMap<PathBuf, (String, Vec<u8>)> {
+    let below = overlay(&wanted.target.with_file_name("below"), Vec::new());
+    below.make_directories().unwrap();
+    attach(&below.mount().unwrap(), &below.target).unwrap();
+    let [upper, work] = ["upper", "work"].map(|name| below.target.join(name));
+    let on_overlay = Overlay { upper, work, ..wanted.clone() };
+    on_overlay.make_directories().unwrap();
+    attach(&on_overlay.mount().unwrap(), &on_overlay.target).unwrap();
+    assert!(below.target.join("upper.copied").exists(), "an overlay on an overlay was expected to be refused");
+    super::same::tree(&on_overlay.target)
+}
+
+pub(crate) fn overlay(place: &Path, lowers: Vec<PathBuf>) -> Overlay {
     Overlay {
         lowers,
         upper: place.join("upper"),
@@ -48,7 +71,7 @@ fn layers(place: &Path, archives: &[Vec<Vec<u8>>]) -> Vec<PathBuf> {
 #[test]
 fn any_number_of_layers() {
     let place = tempfile::tempdir().unwrap();
-    for count in [1, 60, 128] {
+    for count in [1, 60, 500] {
         let place = place.path().join(count.to_string());
         let lowers: Vec<_> = (0..count).map(|number| place.join(format!("{}{number}", "long".repeat(30)))).collect();
         for (number, lower) in lowers.iter().enumerate() {
@@ -204,4 +227,68 @@ fn a_layer_is_whole_or_absent() {
     layers.remove(&diff).unwrap();
     assert_eq!((fs::read_dir(&directory).unwrap().count(), layers.get(&diff)), (1, None));
     assert_eq!(fs::metadata(&directory).unwrap().mode() & 0o777, 0o700, "set-user-id files are in there");
+}
+
+/// What chapter 3 is spared: mount(2) takes one page of options, which this many layers do not fit into.
+#[test]
+fn the_old_call_stops_at_one_page() {
+    let place = tempfile::tempdir().unwrap();
+    let mut lowers = Vec::new();
+    for number in 0..200 {
+        let lower = place.path().join(format!("{}{number}", "layer".repeat(8)));
+        fs::create_dir(&lower).unwrap();
+        lowers.push(lower.display().to_string());
+    }
+    let target = place.path().join("root");
+    fs::create_dir(&target).unwrap();
+    let mount = |count: usize| {
+        let options = format!("lowerdir={}", lowers[..count].join(":"));
+        let length = options.len();
+        let target = target.clone();
+        let mounted = in_own_namespace(move || {
+            let none = rustix::mount::MountFlags::empty();
+            let options = std::ffi::CString::new(options).unwrap();
+            rustix::mount::mount("overlay", &target, "overlay", none, options.as_c_str())
+        });
+        (length > 4096, mounted.is_ok())
+    };
+    assert_eq!(mount(20), (false, true));
+    assert_eq!(mount(200), (true, false));
+}
+
+#[test]
+fn on_an_overlay_the_layers_are_copied_and_changes_are_still_found() {
+    let place = tempfile::tempdir().unwrap();
+    let lowers = three_layers(place.path());
+    let below = overlay(&place.path().join("below"), Vec::new());
+    in_own_namespace(|| {
+        below.make_directories().unwrap();
+        attach(&below.mount().unwrap(), &below.target).unwrap();
+        let inner = overlay(&below.target.join("inner"), lowers);
+        for turn in 0..2 {
+            inner.make_directories().unwrap();
+            attach(&inner.mount().unwrap(), &inner.target).unwrap();
+            let root = &inner.target;
+            assert!(root.join("etc/passwd").exists() && !root.join("etc/motd").exists());
+            assert!(root.join("usr/b").exists() && !root.join("usr/a").exists());
+            if turn == 0 {
+                assert_eq!(changes(&inner.upper, &inner.lowers).unwrap(), []);
+                fs::write(root.join("etc/passwd"), "changed").unwrap();
+                fs::remove_dir_all(root.join("var")).unwrap();
+                fs::write(root.join("new"), "").unwrap();
+            }
+            // The second start finds the copy with what was done to it, and copies nothing.
+            let found: Vec<_> = changes(&inner.upper, &inner.lowers).unwrap().iter().map(ToString::to_string).collect();
+            assert_eq!(found, ["C /etc/passwd", "A /new", "D /var"]);
+            let mut layer = Vec::new();
+            unionfs::pack_layer(&inner.upper, &mut layer, &|_| false).unwrap();
+            let mut archive = unionfs::Archive::new(layer.as_slice());
+            assert_eq!(
+                archive.next_member().unwrap().unwrap().name,
+                b".wh..wh..opq",
+                "nothing of the layers shows through"
+            );
+            rustix::mount::unmount(root, rustix::mount::UnmountFlags::DETACH).unwrap();
+        }
+    });
 }
