@@ -15,8 +15,9 @@ use namespaces::mount::{Attributes, Source};
 use namespaces::{Failure, Mount, Propagation, Result};
 use serde::{Deserialize, Serialize};
 
+use crate::driver::{Owner, Supply};
 use crate::record::NewVolume;
-use crate::request::{Bind, BindRecursion, Kind, Tmpfs, VolumeMount};
+use crate::request::{Bind, BindRecursion, Kind, NamedVolume, Tmpfs, VolumeMount};
 use crate::store::Store;
 
 /// One mount of a container and what has to happen before it. Travels to the process that makes the container.
@@ -45,6 +46,9 @@ pub enum Origin {
         copy: bool,
         /// The part of it that is mounted.
         subpath: Option<PathBuf>,
+        /// Whose it is after it was filled, whatever the image says.
+        #[serde(default, skip_serializing_if = "Owner::is_default")]
+        owner: Owner,
     },
     /// Memory.
     Memory {
@@ -58,18 +62,7 @@ pub fn attach(request: &VolumeMount, store: &Store) -> Result<Attachment> {
     match &request.kind {
         Kind::Bind(bind) => Ok(bind_attachment(request, bind)),
         Kind::Tmpfs(tmpfs) => Ok(tmpfs_attachment(request, tmpfs)),
-        Kind::Volume(wanted) => {
-            let volume = store.create(&NewVolume {
-                name: wanted.name.clone(),
-                driver: wanted.driver.clone(),
-                labels: wanted.labels.clone(),
-                options: wanted.options.clone(),
-            })?;
-            let copy = wanted.copy && wanted.subpath.is_none();
-            let origin = Origin::Volume { name: volume.name, copy, subpath: wanted.subpath.clone() };
-            let attributes = Attributes { recursive_readonly: request.readonly, ..quiet(request) };
-            Ok(Attachment { mount: bind_mount(&request.target, volume.data, true, attributes), origin })
-        }
+        Kind::Volume(wanted) => volume_attachment(request, wanted, store),
     }
 }
 
@@ -115,6 +108,32 @@ pub fn root_propagation(attachments: &[Attachment]) -> Propagation {
         (false, false) => Propagation::Private,
     }
     // END SOLUTION
+}
+
+/// What the volume's driver supplies, made as the request says.
+fn volume_attachment(request: &VolumeMount, wanted: &NamedVolume, store: &Store) -> Result<Attachment> {
+    let volume = store.create(&NewVolume {
+        name: wanted.name.clone(),
+        driver: wanted.driver.clone(),
+        labels: wanted.labels.clone(),
+        options: wanted.options.clone(),
+    })?;
+    let Supply { source, attributes, own, owner } = store.driver(&volume.driver)?.supply(&volume)?;
+    let readonly = request.readonly || attributes.readonly;
+    let attributes = match source {
+        // A new file system has nothing below it, and nothing that could travel.
+        Source::New { .. } => Attributes { readonly, ..attributes },
+        _ => Attributes {
+            readonly,
+            recursive_readonly: readonly,
+            propagation: Some(Propagation::Private),
+            recursive_propagation: true,
+            ..attributes
+        },
+    };
+    let copy = wanted.copy && wanted.subpath.is_none() && own;
+    let origin = Origin::Volume { name: volume.name, copy, subpath: wanted.subpath.clone(), owner };
+    Ok(Attachment { mount: Mount { target: request.target.clone(), source, attributes }, origin })
 }
 
 /// `recursion` is two answers in one word: do mounts below come along, and does read-only mean them too.

@@ -45,10 +45,11 @@ const FILLING: &str = "filling";
 /// Containers that start at the same time with the same volume take turns: the directory is locked (flock(2)) meanwhile.
 /// If the copy fails, the volume is emptied again. If the process dies over it, the mark beside the data stays, by which
 /// the next start knows that what is there is half a copy and nobody's data.
-pub(crate) fn copy_up(root: &Root, target: &Path, data: &Path) -> Result<()> {
+/// Returns whether anything was copied.
+pub(crate) fn copy_up(root: &Root, target: &Path, data: &Path) -> Result<bool> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
     let source = match root.open_at(target, flags, Mode::empty()) {
-        Err(failure) if failure.is(Errno::NOENT) || failure.is(Errno::NOTDIR) => return Ok(()),
+        Err(failure) if failure.is(Errno::NOENT) || failure.is(Errno::NOTDIR) => return Ok(false),
         source => source?,
     };
     let volume =
@@ -59,7 +60,7 @@ pub(crate) fn copy_up(root: &Root, target: &Path, data: &Path) -> Result<()> {
         empty(data);
     }
     if !names(volume.as_fd()).during("list the volume", data.display())?.is_empty() {
-        return Ok(());
+        return Ok(false);
     }
     std::fs::File::create(&mark).during("mark the volume as being filled", mark.display())?;
     let copied = Copy::new(source.as_fd(), &volume, target)
@@ -68,7 +69,7 @@ pub(crate) fn copy_up(root: &Root, target: &Path, data: &Path) -> Result<()> {
         empty(data);
     }
     std::fs::remove_file(&mark).during("remove the mark", mark.display())?;
-    copied
+    copied.map(|()| true)
 }
 
 /// Fills the new file system `into` with what is in the directory `source`, and gives it that one's owner and mode: a tmpfs

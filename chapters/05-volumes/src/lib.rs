@@ -11,14 +11,17 @@
 //! 1. `request.rs`: [`VolumeMount`], what is wanted, one value for every way to write it.
 //! 2. `parse_volume.rs`, `parse_mount.rs`, `parse_tmpfs.rs`: the three ways: `-v`, `--mount`, `--tmpfs`. Pure.
 //! 3. `store.rs`: [`Store`], where named volumes live; `record.rs` is [`Volume`], what is remembered of one.
-//! 4. `attachment.rs`: a request and a store become an [`Attachment`], all that the container's maker needs to know.
-//! 5. `propagation.rs`: which mounts of the host may travel.
-//! 6. `copy_up.rs`: an empty volume begins with what the image has there; `copy_entry.rs` copies one file of any kind.
-//! 7. `stage.rs`: [`VolumesStage`], the chapter's turn in the launch.
+//! 4. `driver.rs`: [`Driver`], who keeps volumes; `local_options.rs`: what the local one can be told.
+//! 5. `attachment.rs`: a request and a store become an [`Attachment`], all that the container's maker needs to know.
+//! 6. `propagation.rs`: which mounts of the host may travel.
+//! 7. `copy_up.rs`: an empty volume begins with what the image has there; `copy_entry.rs` copies one file of any kind.
+//! 8. `stage.rs`: [`VolumesStage`], the chapter's turn in the launch.
 
 mod attachment;
 mod copy_entry;
 mod copy_up;
+mod driver;
+mod local_options;
 mod parse_mount;
 mod parse_tmpfs;
 mod parse_volume;
@@ -30,6 +33,7 @@ mod store;
 
 pub use attachment::{Attachment, Origin, attach, in_mount_order, root_propagation};
 pub use copy_up::copy_directory;
+pub use driver::{Driver, Local, Owner, Supply};
 pub use parse_mount::parse_mount;
 pub use parse_tmpfs::{parse_tmpfs, parse_tmpfs_options};
 pub use parse_volume::parse_volume;

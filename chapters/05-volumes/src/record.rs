@@ -24,7 +24,7 @@ use serde::{Deserialize, Serialize};
 pub struct Volume {
     /// Its name, unique in its store.
     pub name: String,
-    /// Who keeps it: `local`.
+    /// Who keeps it: the name of a [`crate::Driver`].
     pub driver: String,
     /// Labels it was made with.
     #[serde(default)]

@@ -81,7 +81,7 @@ pub struct NamedVolume {
     pub copy: bool,
     /// Part of the volume, relative to its top.
     pub subpath: Option<PathBuf>,
-    /// Who keeps it. `local` is the only one here.
+    /// Who keeps it: the name of a [`crate::Driver`].
     pub driver: String,
     /// Labels of the volume, if it has to be made.
     pub labels: BTreeMap<String, String>,

@@ -16,7 +16,7 @@
 //! meant to stay. Whether anonymous volumes go is for those who know the record to decide.
 
 use std::fs::DirBuilder;
-use std::os::fd::AsRawFd as _;
+use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 
@@ -33,12 +33,14 @@ use crate::propagation;
 #[derive(Debug)]
 pub struct VolumesStage {
     attachments: Vec<Attachment>,
+    /// Made by `prepare`, one for each attachment: only the host side may map ids.
+    mapped: Vec<Option<OwnedFd>>,
 }
 
 impl VolumesStage {
     /// `attachments` in the order of [`crate::in_mount_order`].
     pub fn new(attachments: Vec<Attachment>) -> Self {
-        Self { attachments }
+        Self { attachments, mapped: Vec::new() }
     }
 }
 
@@ -64,7 +66,9 @@ impl Stage for VolumesStage {
 
     /// Looks for every source, and makes those that may be made: what is missing is said before anything is started.
     fn prepare(&mut self) -> Result<()> {
-        self.attachments.iter().try_for_each(Attachment::prepare)
+        self.attachments.iter().try_for_each(Attachment::prepare)?;
+        self.mapped = self.attachments.iter().map(|attachment| attachment.mount.prepare()).collect::<Result<_>>()?;
+        Ok(())
     }
 
     fn steps(&self) -> Vec<Step<'_>> {
@@ -75,7 +79,10 @@ impl Stage for VolumesStage {
             "Mount volumes, directories of the host and memory into the new root; fill empty volumes from the image.";
         vec![Step::new("mount-volumes", Phase::Mounts, about, |child| {
             let root = child.root()?;
-            self.attachments.iter().try_for_each(|attachment| attachment.apply(root))
+            self.attachments
+                .iter()
+                .zip(&self.mapped)
+                .try_for_each(|(attachment, mapped)| attachment.put(mapped.as_ref(), root))
         })]
     }
 
@@ -98,7 +105,7 @@ impl Stage for VolumesStage {
 impl Attachment {
     /// Host side: the source is there, or is made, and can do what is asked of it.
     fn prepare(&self) -> Result<()> {
-        let Source::Bind { path, .. } = &self.mount.source else { return Ok(()) };
+        let (Source::Bind { path, .. } | Source::MappedBind { path, .. }) = &self.mount.source else { return Ok(()) };
         match (path.try_exists().during("look at", path.display())?, &self.origin) {
             (true, _) => {}
             (false, Origin::Host { create: true }) => {
@@ -125,14 +132,25 @@ impl Attachment {
         }
     }
 
-    /// Child side: what the origin needs first, then the mount itself, in the mount namespace of the caller.
+    /// Both sides at once, in the mount namespace of the caller: for whoever looks into a container that does not run.
     pub fn apply(&self, root: &Root) -> Result<()> {
+        self.put(self.mount.prepare()?.as_ref(), root)
+    }
+
+    /// Child side: what the origin needs first, then the mount itself.
+    fn put(&self, mapped: Option<&OwnedFd>, root: &Root) -> Result<()> {
         match (&self.origin, &self.mount.source) {
             (Origin::Volume { subpath: Some(subpath), .. }, Source::Bind { path, .. }) => {
                 self.mount_subpath(root, path, subpath)
             }
-            (Origin::Volume { copy: true, .. }, Source::Bind { path, .. }) => {
-                copy_up(root, &self.mount.target, path)?;
+            (Origin::Volume { name, subpath: Some(_), .. }, _) => {
+                let cause = "what it mounts can only be mounted as a whole";
+                Err(Failure::new("use the subpath of the volume", cause).on(name))
+            }
+            (Origin::Volume { copy: true, owner, .. }, Source::Bind { path, .. }) => {
+                if copy_up(root, &self.mount.target, path)? {
+                    owner.give(path)?;
+                }
                 self.mount.apply(root)
             }
             (Origin::Memory { mode_of_image: true }, Source::New { kind, options }) => {
@@ -141,7 +159,7 @@ impl Attachment {
                 let source = Source::New { kind: kind.clone(), options };
                 Mount { source, ..self.mount.clone() }.apply(root)
             }
-            _ => self.mount.apply(root),
+            _ => self.mount.apply_prepared(mapped, root),
         }
     }
 

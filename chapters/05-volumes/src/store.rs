@@ -25,12 +25,14 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{ErrorKind, Write as _};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use namespaces::{Context as _, Failure, Result};
 use rustix::fs::{CWD, RenameFlags};
 use rustix::io::Errno;
 
+use crate::driver::{Driver, Local, no_such_driver};
 use crate::record::{NewVolume, Volume};
 
 const RECORD: &str = "volume.json";
@@ -43,6 +45,7 @@ const UNFINISHED: &str = ".";
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    drivers: Vec<Arc<dyn Driver>>,
 }
 
 impl Store {
@@ -54,12 +57,34 @@ impl Store {
         let made = DirBuilder::new().recursive(true).mode(0o711).create(&root);
         made.during("make the directory of volumes", root.display())?;
         let root = root.canonicalize().during("find the directory of volumes", root.display())?;
-        let store = Self { root };
+        let store = Self { root, drivers: vec![Arc::new(Local)] };
         for name in store.entries()?.into_iter().filter(|name| name.starts_with(UNFINISHED)) {
             let left_over = store.root.join(name);
             fs::remove_dir_all(&left_over).during("remove the unfinished volume", left_over.display())?;
         }
         Ok(store)
+    }
+
+    /// The same store with one more driver.
+    #[must_use]
+    pub fn with_driver(mut self, driver: Arc<dyn Driver>) -> Self {
+        self.drivers.push(driver);
+        self
+    }
+
+    /// The driver of this name; the empty name is `local`.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn driver(&self, name: &str) -> Result<&dyn Driver> {
+        let name = if name.is_empty() { "local" } else { name };
+        let found = self.drivers.iter().find(|driver| driver.name() == name);
+        found.map(AsRef::as_ref).ok_or_else(|| no_such_driver(name, &self.drivers()))
+    }
+
+    /// The names of all drivers.
+    pub fn drivers(&self) -> Vec<&'static str> {
+        self.drivers.iter().map(|driver| driver.name()).collect()
     }
 
     /// Makes a volume. One of the same name that exists is returned as it is, if it is no different in what was asked.
@@ -73,7 +98,8 @@ impl Store {
             None => random_name()?,
         };
         validate_name(&name)?;
-        refuse_unsupported(wanted)?;
+        let driver = self.driver(&wanted.driver)?;
+        driver.check(&wanted.options)?;
         if let Some(existing) = self.get(&name)? {
             return same(existing, wanted);
         }
@@ -81,12 +107,12 @@ impl Store {
             data: self.root.join(&name).join(DATA),
             anonymous: wanted.name.is_none(),
             name,
-            driver: "local".to_owned(),
+            driver: driver.name().to_owned(),
             labels: wanted.labels.clone(),
             options: wanted.options.clone(),
             created_at: Timestamp::now(),
         };
-        self.publish(&volume)?;
+        self.publish(&volume, driver)?;
         // What is there now, which somebody else may have made meanwhile from a request of the same name.
         self.get(&volume.name)?.ok_or_else(|| {
             Failure::new("make the volume", "a directory without a record is in its place")
@@ -134,10 +160,10 @@ impl Store {
     }
 
     /// Makes the volume under an unfinished name and renames it, so that it appears complete or not at all.
-    fn publish(&self, volume: &Volume) -> Result<()> {
+    fn publish(&self, volume: &Volume, driver: &dyn Driver) -> Result<()> {
         let step = "make the volume";
         let unfinished = self.root.join(format!("{UNFINISHED}new-{}", random_name()?));
-        let made = fill(&unfinished, volume).and_then(|()| {
+        let made = fill(&unfinished, volume, driver).and_then(|()| {
             let published = self.root.join(&volume.name);
             rustix::fs::renameat_with(CWD, &unfinished, CWD, &published, RenameFlags::NOREPLACE)
                 .during(step, &volume.name)?;
@@ -178,11 +204,13 @@ pub fn validate_name(name: &str) -> Result<()> {
 }
 
 /// The record and an empty data directory, in `directory`.
-fn fill(directory: &Path, volume: &Volume) -> Result<()> {
+fn fill(directory: &Path, volume: &Volume, driver: &dyn Driver) -> Result<()> {
     let step = "make the volume";
     let text = serde_json::to_vec_pretty(volume).during(step, &volume.name)?;
     DirBuilder::new().mode(0o711).create(directory).during(step, directory.display())?;
     DirBuilder::new().mode(0o755).create(directory.join(DATA)).during(step, directory.display())?;
+    // Its owner is part of being whole.
+    driver.made(&Volume { data: directory.join(DATA), ..volume.clone() })?;
     let write = || -> std::io::Result<()> {
         let mut record = File::create_new(directory.join(RECORD))?;
         record.write_all(&text)?;
@@ -199,31 +227,16 @@ fn no_such(name: &str) -> Failure {
     Failure { errno: Some(Errno::NOENT.raw_os_error()), ..failure }
 }
 
-/// What docker's local driver does with options (mount a device, an NFS share) is refused and not ignored: a volume
-/// that is silently on the wrong disk is found out when it matters.
-fn refuse_unsupported(wanted: &NewVolume) -> Result<()> {
-    if !matches!(wanted.driver.as_str(), "" | "local") {
-        return Err(
-            Failure::new("use the volume driver", "there are no drivers besides \"local\" yet").on(&wanted.driver)
-        );
-    }
-    if let Some((key, value)) = wanted.options.first_key_value() {
-        let cause = "volumes that mount a device or a network share are not supported yet";
-        return Err(Failure::new("use the volume option", cause)
-            .on(format!("{key}={value}"))
-            .hint("For a directory of the host use a bind mount: -v /host/path:/target."));
-    }
-    Ok(())
-}
-
-/// Labels may differ, as in docker: they are taken from whoever came first.
+/// Labels may differ, as in docker: they are taken from whoever came first. So may options and a driver that nobody asked
+/// for: `-v data:/d` means the volume of that name, whatever it is.
 fn same(existing: Volume, wanted: &NewVolume) -> Result<Volume> {
-    if existing.options == wanted.options {
+    let driver = matches!(wanted.driver.as_str(), "" | "local") || wanted.driver == existing.driver;
+    if driver && (wanted.options.is_empty() || wanted.options == existing.options) {
         return Ok(existing);
     }
     Err(Failure {
         errno: Some(Errno::EXIST.raw_os_error()),
-        ..Failure::new("make the volume", "it exists with other options")
+        ..Failure::new("make the volume", "it exists with other options or another driver")
     }
     .on(&existing.name)
     .hint("Remove it first, or choose another name."))
@@ -334,7 +347,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_done_yet_says_so() {
+    fn a_driver_that_is_not_there_and_options_that_cannot_be() {
         let (_directory, store) = store();
         let options = [("type".to_owned(), "nfs".to_owned())].into();
         let failures = [
@@ -342,8 +355,25 @@ mod tests {
             store.create(&NewVolume { options, ..named("data") }),
         ];
         insta::assert_snapshot!(failures.map(|made| made.unwrap_err().to_string()).join("\n"), @r#"
-        cannot use the volume driver flocker: there are no drivers besides "local" yet
-        cannot use the volume option type=nfs: volumes that mount a device or a network share are not supported yet
+        cannot use the volume driver flocker: there is no such driver
+        cannot use the volume option device: missing required option: "device"
         "#);
+        assert_eq!(store.list().unwrap(), []);
+    }
+
+    #[test]
+    fn the_owner_is_there_from_the_beginning() {
+        use std::os::unix::fs::MetadataExt as _;
+        let (_directory, store) = store();
+        let option = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+        let options: std::collections::BTreeMap<_, _> =
+            [option("uid", "1000"), option("gid", "50"), option("mode", "2770")].into();
+        let made = store.create(&NewVolume { options: options.clone(), ..named("data") }).unwrap();
+        let data = fs::metadata(&made.data).unwrap();
+        assert_eq!((data.uid(), data.gid(), data.mode() & 0o7777), (1000, 50, 0o2770));
+        assert_eq!(store.create(&named("data")).unwrap(), made, "whoever asks for the name gets it as it is");
+        assert_eq!(store.create(&NewVolume { options, ..named("data") }).unwrap(), made);
+        let other = [option("uid", "7")].into();
+        assert!(store.create(&NewVolume { options: other, ..named("data") }).unwrap_err().is(Errno::EXIST));
     }
 }

@@ -317,3 +317,55 @@ fn volumes_are_listed_and_outlive_the_container() {
     let names: Vec<usize> = stdout(&listed.unwrap()).lines().filter_map(|line| line.find(' ')).collect();
     assert_eq!(names, [64, 3], "an anonymous one and vol");
 }
+
+/// Makes the volume `name` with these options, as `volume create -o` does.
+fn make(place: &Place, name: &str, options: &[(&str, &str)]) {
+    let options = options.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+    let wanted = volumes::NewVolume { name: Some(name.to_owned()), options, ..volumes::NewVolume::default() };
+    volumes::Store::open(place.path("store")).unwrap().create(&wanted).unwrap();
+}
+
+#[test]
+fn a_volume_can_be_something_else_that_is_mounted() {
+    let place = Place::new();
+    fs::write(place.path("host/file"), "from the host").unwrap();
+    let host = place.path("host").display().to_string();
+    make(&place, "bound", &[("type", "none"), ("device", &host), ("o", "bind")]);
+    make(&place, "fixed", &[("type", "none"), ("device", &host), ("o", "bind,ro")]);
+    make(&place, "memory", &[("type", "tmpfs"), ("device", "tmpfs"), ("o", "size=64k,uid=7,mode=700,noexec")]);
+    let options = ["-v", "bound:/b", "-v", "fixed:/f", "-v", "memory:/m"];
+    let script = "cat /b/file; echo more > /b/new; echo no > /f/new; stat -c '%u %a' /m; grep ' /m ' /proc/mounts | cut -d' ' -f3,4";
+    let output = place.run(&options, script);
+    let (text, errors) = (stdout(&output), String::from_utf8_lossy(&output.stderr).into_owned());
+    assert!(errors.contains("Read-only file system"), "{errors}");
+    let lines: Vec<_> = text.lines().collect();
+    assert_eq!(lines.first(), Some(&"from the host7 700"), "{text}");
+    assert!(lines.last().unwrap().starts_with("tmpfs rw,noexec") && text.contains("size=64k"), "{text}");
+    assert_eq!(fs::read_to_string(place.path("host/new")).unwrap(), "more\n");
+    assert_eq!(fs::read_dir(place.data("bound")).unwrap().count(), 0);
+}
+
+#[test]
+fn a_volume_has_the_owner_that_was_asked_for() {
+    let place = Place::new();
+    fs::create_dir(place.path("root/srv")).unwrap();
+    fs::write(place.path("root/srv/page"), "of the image").unwrap();
+    make(&place, "owned", &[("uid", "1000"), ("gid", "50"), ("mode", "0710")]);
+    // The image's files come along, its owner does not.
+    let output = place.run(&["-v", "owned:/srv"], "stat -c '%u:%g %a' /srv; cat /srv/page");
+    assert_eq!(stdout(&output), "1000:50 710\nof the image");
+}
+
+#[test]
+fn owners_on_the_disk_are_others_inside() {
+    let place = Place::new();
+    make(&place, "mapped", &[("idmap", "1000:0,2000:50")]);
+    let file = place.data("mapped").join("file");
+    fs::write(&file, "x").unwrap();
+    std::os::unix::fs::chown(place.data("mapped"), Some(1000), Some(1000)).unwrap();
+    std::os::unix::fs::chown(&file, Some(1000), Some(2000)).unwrap();
+    let output = place.run(&["-v", "mapped:/m"], "stat -c '%u:%g' /m/file; echo y > /m/new; stat -c '%u' /m/new");
+    assert_eq!(stdout(&output), "0:50\n0\n", "{}", String::from_utf8_lossy(&output.stderr));
+    let new = fs::metadata(place.data("mapped").join("new")).unwrap();
+    assert_eq!((new.uid(), new.gid()), (1000, 1000), "what root makes inside is 1000's on the disk");
+}
