@@ -208,13 +208,20 @@ fn views<S: AsRef<dyn Stage>>(stages: &[S]) -> impl Iterator<Item = &dyn Stage> 
 }
 
 /// The link count of `/proc/self/task` is the number of threads and two (one statx(2), where a listing would be many calls).
+///
+/// A thread that has just been joined is counted for a moment more, until the kernel has let go of it. So whoever seems to have
+/// several is looked at again for a while.
 fn require_one_thread() -> Result<()> {
     let tasks = "/proc/self/task";
-    let links = rustix::fs::stat(tasks).during("count the threads in", tasks)?.st_nlink;
-    if links > 3 {
-        let cause = format!("this process has {} threads", links - 2);
-        return Err(Failure::new("fork the container's process", cause)
-            .hint("Launch from a process that has started no thread, such as a small program of its own."));
+    let count = || rustix::fs::stat(tasks).during("count the threads in", tasks).map(|stat| stat.st_nlink - 2);
+    let deadline = Instant::now() + Duration::from_secs(1);
+    while count()? > 1 {
+        if Instant::now() > deadline {
+            let cause = format!("this process has {} threads", count()?);
+            return Err(Failure::new("fork the container's process", cause)
+                .hint("Launch from a process that has started no thread, such as a small program of its own."));
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
     Ok(())
 }
