@@ -27,11 +27,11 @@ fn login(daemon: &Daemon, client: &str, registry: &str, password: &str) -> Ran {
     run(&mut daemon.command(client, &["login", "--username", USER, "--password-stdin", registry]), password.as_bytes())
 }
 
-/// Pushes by `pusher`, pulls by both clients and by skopeo, and compares.
-fn round_trip(daemon: &Daemon, pusher: &str, registry: &str, skopeo: &[&str]) {
-    let name = format!("{registry}/team/{pusher}:v1");
+/// Pushes by `sender`, pulls by both clients and by skopeo, and compares.
+fn round_trip(daemon: &Daemon, sender: &str, registry: &str, skopeo: &[&str]) {
+    let name = format!("{registry}/team/{sender}:v1");
     daemon.skiff(&["tag", "busybox:latest", &name]).ok();
-    let pushed = run(&mut daemon.command(pusher, &["push", &name]), b"");
+    let pushed = run(&mut daemon.command(sender, &["push", &name]), b"");
     let said = pushed.ok().lines().last().unwrap_or_default().to_owned();
     let digest = said.split_whitespace().find(|word| word.starts_with("sha256:")).unwrap_or_default().to_owned();
     assert!(said.starts_with(&format!("v1: digest: {digest} size: ")), "{pushed}");

@@ -108,7 +108,7 @@ impl Served {
     }
 
     fn wait(&mut self, daemon: &Daemon, scheme: &str) {
-        let end = Instant::now() + Duration::from_secs(60);
+        let end = Instant::now() + Duration::from_mins(1);
         let url = format!("{scheme}://{}/v2/", self.address);
         while daemon.on_host(&["curl", "-sk", "-o", "/dev/null", &url]).code != 0 {
             let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();

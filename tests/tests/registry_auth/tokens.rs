@@ -93,7 +93,7 @@ fn answer(connection: &TcpStream, asked: &Mutex<Vec<String>>, key: &PathBuf, cer
     let value = |name: &str| pairs.iter().find(|(each, _)| each == name).map(|(_, value)| value.clone());
     let scopes = pairs.iter().filter(|(name, _)| name == "scope").map(|(_, scope)| scope.clone());
     let scopes = scopes.collect::<Vec<_>>().join(" ");
-    let basic = format!("Basic {}", base64(format!("{USER}:{PASSWORD}").as_bytes(), b"+/", true));
+    let basic = format!("Basic {}", base64(format!("{USER}:{PASSWORD}").as_bytes(), *b"+/", true));
     let shown = header("authorization");
     let known = shown.as_deref() == Some(&basic) || value("refresh_token").as_deref() == Some(REFRESH);
     let nobody = shown.is_none() && value("refresh_token").is_none();
@@ -125,13 +125,13 @@ fn token(scopes: &str, key: &PathBuf, certificate: &str) -> String {
         now + 600
     );
     let header = format!(r#"{{"typ":"JWT","alg":"RS256","x5c":["{certificate}"]}}"#);
-    let part = |text: &str| base64(text.as_bytes(), b"-_", false);
+    let part = |text: &str| base64(text.as_bytes(), *b"-_", false);
     let signed = format!("{}.{}", part(&header), part(&claims));
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("signed");
     fs::write(&file, &signed).unwrap();
     let output = Command::new("openssl").args(["dgst", "-sha256", "-sign"]).arg(key).arg(file).output().unwrap();
-    format!("{signed}.{}", base64(&output.stdout, b"-_", false))
+    format!("{signed}.{}", base64(&output.stdout, *b"-_", false))
 }
 
 /// The certificate in a PEM file, as JSON web tokens carry it.
@@ -141,8 +141,8 @@ fn der(path: &PathBuf) -> String {
 }
 
 /// RFC 4648, with the two letters in which its alphabets differ.
-fn base64(bytes: &[u8], last: &[u8; 2], padded: bool) -> String {
-    let letters: Vec<u8> = (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain(*last).collect();
+fn base64(bytes: &[u8], last: [u8; 2], padded: bool) -> String {
+    let letters: Vec<u8> = (b'A'..=b'Z').chain(b'a'..=b'z').chain(b'0'..=b'9').chain(last).collect();
     let mut text = String::new();
     for three in bytes.chunks(3) {
         let bits = three.iter().chain([&0, &0]).take(3).fold(0, |bits, byte| bits << 8 | usize::from(*byte));
