@@ -19,6 +19,8 @@ pub(crate) struct Command {
     pub(crate) records: Records,
     /// Whether steps and times are told.
     pub(crate) debug: bool,
+    /// Whether no groups are made, crun's `--cgroup-manager disabled`.
+    pub(crate) without_groups: bool,
     log: Option<PathBuf>,
     log_is_json: bool,
 }
@@ -35,9 +37,10 @@ struct Entry {
     run: fn(&Command, &Options) -> Result<u8>,
 }
 
-const GLOBAL: &str = "--root= --log= --log-format= --debug --systemd-cgroup --rootless= -v --version -h --help";
+const GLOBAL: &str =
+    "--root= --log= --log-format= --debug --systemd-cgroup --cgroup-manager= --rootless= -v --version -h --help";
 
-const MAKE: &str = "-b --bundle= --console-socket= --pid-file= --preserve-fds= --no-pivot --no-new-keyring --no-subreaper \
+const MAKE: &str = "-b --bundle= -f --config= --console-socket= --pid-file= --preserve-fds= --no-pivot --no-new-keyring --no-subreaper \
     -d --detach --keep -h --help";
 
 const EXEC: &str = "--console-socket= --cwd= -e --env= -t --tty -u --user= -g --additional-gids= -p --process= -d --detach \
@@ -97,6 +100,7 @@ pub fn main(line: &[String]) -> u8 {
     let command = Command {
         records: Records { root: options.value("root").map_or_else(default_root, PathBuf::from) },
         debug: options.has("debug"),
+        without_groups: options.value("cgroup-manager") == Some("disabled"),
         log: options.value("log").filter(|path| !path.is_empty()).map(PathBuf::from),
         log_is_json: options.value("log-format") == Some("json"),
     };
@@ -141,7 +145,7 @@ fn split(line: &[String]) -> (&[String], &[String]) {
 
 impl Command {
     fn dispatch(&self, global: &Options, line: &[String]) -> Result<u8> {
-        if global.has("systemd-cgroup") {
+        if global.has("systemd-cgroup") || global.value("cgroup-manager") == Some("systemd") {
             return Err(Failure::new("let systemd make the cgroups", "this runtime makes them itself")
                 .on("--systemd-cgroup")
                 .hint("Configure the cgroupfs driver (docker: exec-opts native.cgroupdriver=cgroupfs)."));
@@ -182,6 +186,11 @@ options: {options}"
         // There is no better place to say that there is no place.
         let file = OpenOptions::new().create(true).append(true).open(path);
         let _ = file.and_then(|mut file| writeln!(file, "{line}"));
+    }
+
+    /// Tells of something that is left out.
+    pub(crate) fn warn(&self, message: &str) {
+        if self.log.is_some() { self.log("warning", message) } else { eprintln!("skiff-runtime: warning: {message}") }
     }
 
     /// With `--debug`: how long each step took, to the log, or standard error without one.

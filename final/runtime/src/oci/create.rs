@@ -29,12 +29,12 @@ use crate::sys;
 /// `create`: everything but the program. It waits at the gate, a FIFO in its record.
 pub(crate) fn create(command: &Command, options: &Options) -> Result<u8> {
     let id = options.id()?;
-    let mut wish = Wish::read(options, id)?;
+    let mut wish = Wish::read(command, options, id)?;
     let new = command.records.claim(id)?;
     let gate = make_gate(&command.records.gate(id)?)?;
     let console = ConsoleSocket::of(options, wish.plan.container.process.terminal)?;
     let made = wish.make(command, Some(gate))?;
-    made.hand_over(options, console.as_ref(), new)?;
+    made.hand_over(options, console.as_ref(), new, &wish.text)?;
     Ok(0)
 }
 
@@ -62,7 +62,7 @@ pub(crate) fn start(command: &Command, options: &Options) -> Result<u8> {
 /// `run`: create, start, wait, delete; with `--detach` the first two.
 pub(crate) fn run(command: &Command, options: &Options) -> Result<u8> {
     let id = options.id()?;
-    let mut wish = Wish::read(options, id)?;
+    let mut wish = Wish::read(command, options, id)?;
     let detach = options.has("detach");
     let terminal = wish.plan.container.process.terminal;
     let socket = ConsoleSocket::of(options, terminal && detach)?;
@@ -72,7 +72,7 @@ pub(crate) fn run(command: &Command, options: &Options) -> Result<u8> {
     let mut made = wish.make(command, None)?;
     let console = if socket.is_none() { made.running.console.take() } else { None };
     let pidfd = made.running.pidfd.try_clone().step("duplicate the process's descriptor")?;
-    let record = made.hand_over(options, socket.as_ref(), new)?;
+    let record = made.hand_over(options, socket.as_ref(), new, &wish.text)?;
     hooks::run_all("poststart", &record.hooks.poststart, &record, Status::Running);
     let Some(foreground) = foreground else { return Ok(0) };
     foreground.wait(&pidfd, console)?;
@@ -86,12 +86,14 @@ pub(crate) fn run(command: &Command, options: &Options) -> Result<u8> {
 /// A container that is wanted.
 struct Wish {
     bundle: PathBuf,
+    /// Of its config, which is kept: an exec is described by it, and nobody promises that the bundle stays.
+    text: Vec<u8>,
     config: Config,
     plan: Plan,
 }
 
 impl Wish {
-    fn read(options: &Options, id: &str) -> Result<Self> {
+    fn read(command: &Command, options: &Options, id: &str) -> Result<Self> {
         if options.has("no-pivot") {
             return Err(Failure::new(
                 "make the container without pivot_root",
@@ -101,15 +103,20 @@ impl Wish {
         }
         let bundle = Path::new(options.value("bundle").unwrap_or("."));
         let bundle = std::path::absolute(bundle).during("find the bundle", bundle.display())?;
-        let config = read_config(&bundle)?;
+        let path = bundle.join(options.value("config").unwrap_or(CONFIG));
+        let text = read_text(&path)?;
+        let config: Config = serde_json::from_slice(&text).during("understand", path.display())?;
+        for name in config.process.iter().flat_map(translate::unknown_capabilities) {
+            command.warn(&format!("there is no capability {name}: left out"));
+        }
         let mut plan = translate::plan(&config, &bundle, id)?;
         // An ordinary user may make no groups, unless somebody has given him one; without limits none is needed.
         let unlimited = plan.cgroup.as_ref().is_some_and(|cgroup| cgroup.limits == translate::no_limits());
-        if unlimited && !rustix::process::geteuid().is_root() {
+        if command.without_groups || (unlimited && !rustix::process::geteuid().is_root()) {
             plan.cgroup = None;
         }
         plan.container.process.preserve_fds = preserved(options)?;
-        Ok(Self { bundle, config, plan })
+        Ok(Self { bundle, text, config, plan })
     }
 
     /// Makes it. What was made is taken back when a later step fails.
@@ -165,12 +172,18 @@ struct Made {
 
 impl Made {
     /// Gives the terminal and the process's number to whoever asked, and writes the record.
-    fn hand_over(mut self, options: &Options, console: Option<&ConsoleSocket>, new: NewRecord) -> Result<Record> {
+    fn hand_over(
+        mut self,
+        options: &Options,
+        console: Option<&ConsoleSocket>,
+        new: NewRecord,
+        config: &[u8],
+    ) -> Result<Record> {
         if let (Some(socket), Some(terminal)) = (console, &self.running.console) {
             socket.send(terminal.as_fd())?;
         }
         write_pid_file(options, self.record.pid)?;
-        new.keep(&self.record)?;
+        new.keep(&self.record, config)?;
         self.kept = true;
         Ok(self.record.clone())
     }
@@ -189,13 +202,19 @@ impl Drop for Made {
     }
 }
 
-/// Reads `config.json` of a bundle.
-pub(crate) fn read_config(bundle: &Path) -> Result<Config> {
-    let path = bundle.join("config.json");
-    let text = std::fs::read(&path).during("read", path.display()).map_err(|failure| {
+/// Name of the file.
+pub(crate) const CONFIG: &str = "config.json";
+
+/// Reads the `config.json` in a directory.
+pub(crate) fn read_config(directory: &Path) -> Result<Config> {
+    let path = directory.join(CONFIG);
+    serde_json::from_slice(&read_text(&path)?).during("understand", path.display())
+}
+
+fn read_text(path: &Path) -> Result<Vec<u8>> {
+    std::fs::read(path).during("read", path.display()).map_err(|failure| {
         failure.hint("A bundle is a directory with a config.json and a root file system; `spec` writes a config.json.")
-    })?;
-    serde_json::from_slice(&text).during("understand", path.display())
+    })
 }
 
 /// How many descriptors from 3 on the program inherits.

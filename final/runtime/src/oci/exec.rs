@@ -21,7 +21,7 @@ use crate::monitor::exit;
 pub(crate) fn exec(command: &Command, options: &Options) -> Result<u8> {
     let record = command.records.load(options.id()?)?;
     check(&record, record.status(&command.records)?, options)?;
-    let (process, initial) = process(&record, options)?;
+    let (process, initial) = process(command, &record, options)?;
     let socket = ConsoleSocket::of(options, process.terminal && options.has("detach"))?;
     let pid = Pid::from_raw(record.pid).ok_or_else(|| Failure::new("enter the container", "it has no process"))?;
     let mut stages: Vec<Box<dyn Stage>> = vec![Box::new(Initial(initial))];
@@ -31,7 +31,7 @@ pub(crate) fn exec(command: &Command, options: &Options) -> Result<u8> {
         group.prepare()?;
         stages.push(Box::new(group));
     }
-    let profile = read_config(&record.bundle)?.linux.seccomp;
+    let profile = read_config(&command.records.directory(&record.id)?)?.linux.seccomp;
     let agent = seccomp::AgentStage::of(profile.as_ref(), &record, Status::Running);
     stages.extend(agent.map(|agent| Box::new(agent) as Box<dyn Stage>));
     let stdio = if process.terminal { Stdio::Terminal } else { Stdio::Inherit };
@@ -87,8 +87,8 @@ impl Stage for Initial {
 }
 
 /// What to run, and on which processors at first: the file of `--process`, or the container's own process with other words.
-fn process(record: &Record, options: &Options) -> Result<(Process, Vec<u32>)> {
-    let container = read_config(&record.bundle)?;
+fn process(command: &Command, record: &Record, options: &Options) -> Result<(Process, Vec<u32>)> {
+    let container = read_config(&command.records.directory(&record.id)?)?;
     let filter = container.linux.seccomp.as_ref().map(seccomp::program).transpose()?;
     let wanted = match options.value("process").map(Path::new) {
         Some(path) => {
@@ -97,6 +97,9 @@ fn process(record: &Record, options: &Options) -> Result<(Process, Vec<u32>)> {
         }
         None => by_options(container.process.clone().unwrap_or_default(), options)?,
     };
+    for name in translate::unknown_capabilities(&wanted) {
+        command.warn(&format!("there is no capability {name}: left out"));
+    }
     let affinity = wanted.exec_cpu_affinity.clone().unwrap_or_default();
     let list = |list: &str| if list.is_empty() { Ok(Vec::new()) } else { scheduling::processors(list) };
     let personality = container.linux.personality.as_ref().map(scheduling::personality).transpose()?;

@@ -23,6 +23,7 @@ use rustix::process::{Pid, PidfdFlags};
 use serde::{Deserialize, Serialize};
 
 use super::config::Hooks;
+use super::create::CONFIG;
 
 /// The version of the specification that `state` names.
 pub(crate) const OCI_VERSION: &str = "1.2.0";
@@ -156,8 +157,10 @@ impl Records {
 }
 
 impl NewRecord {
-    /// Writes `state.json` and keeps the directory.
-    pub(crate) fn keep(mut self, record: &Record) -> Result<()> {
+    /// Writes `state.json`, with the text of the config beside it, and keeps the directory.
+    pub(crate) fn keep(mut self, record: &Record, config: &[u8]) -> Result<()> {
+        let kept = self.directory.join(CONFIG);
+        std::fs::write(&kept, config).during("write", kept.display())?;
         let (begun, path) = (self.directory.join("state.json.new"), self.directory.join("state.json"));
         let text = serde_json::to_vec(record).step("write the state as JSON")?;
         let file = std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&begun);

@@ -213,7 +213,10 @@ fn what_cannot_be_done_is_refused_by_name() {
         json!({ "linux": { "personality": { "domain": "BSD" } } }),
         json!({ "linux": { "mountLabel": "system_u:object_r:x" } }),
         json!({ "linux": { "uidMappings": [{ "containerID": 0, "hostID": 1000, "size": 1 }] } }),
-        json!({ "linux": { "namespaces": [{ "type": "mount" }, { "type": "user" }] } }),
+        json!({ "linux": {
+            "namespaces": [{ "type": "mount" }, { "type": "user" }],
+            "uidMappings": [{ "containerID": 0, "hostID": 1000, "size": 1 }],
+        } }),
         json!({ "linux": { "rootfsPropagation": "upward" } }),
         json!({ "linux": { "cgroupsPath": "system.slice:runc:c1" } }),
         json!({ "linux": { "namespaces": [{ "type": "mount" }, { "type": "moon" }] } }),

@@ -109,8 +109,19 @@ pub(crate) fn user(user: &config::User) -> UserSpec {
     }
 }
 
+/// Names that are no capability of any kernel. The specification wants a warning and not a failure: a config is written
+/// for kernels to come.
+pub(crate) fn unknown_capabilities(wanted: &config::Process) -> BTreeSet<&String> {
+    let sets = wanted.capabilities.iter().flat_map(|sets| {
+        [&sets.bounding, &sets.effective, &sets.permitted, &sets.inheritable, &sets.ambient].into_iter().flatten()
+    });
+    sets.filter(|name| namespaces::capabilities::parse(name).is_err()).collect()
+}
+
 fn capabilities(wanted: Option<&config::Capabilities>) -> Capabilities {
-    let bare = |names: &[String]| names.iter().map(|name| name.trim_start_matches("CAP_").to_owned()).collect();
+    let known = |name: &&String| namespaces::capabilities::parse(name).is_ok();
+    let bare =
+        |names: &[String]| names.iter().filter(known).map(|name| name.trim_start_matches("CAP_").to_owned()).collect();
     let Some(wanted) = wanted else { return Capabilities::default() };
     Capabilities {
         bounding: bare(&wanted.bounding),
@@ -155,8 +166,9 @@ fn namespaces(linux: &Linux) -> Result<Namespaces> {
         let path = wanted.path.clone().filter(|path| !path.as_os_str().is_empty());
         *place = path.map_or(Namespace::New, Namespace::Join);
     }
-    if all.user == Namespace::New && (all.uid_map.is_empty() || all.gid_map.is_empty()) {
-        return Err(missing("linux.uidMappings or linux.gidMappings").hint("A new user namespace needs both."));
+    // With neither of the two, root inside is whoever runs this, alone.
+    if all.user == Namespace::New && all.uid_map.is_empty() != all.gid_map.is_empty() {
+        return Err(missing("linux.uidMappings or linux.gidMappings").hint("Give both, or neither."));
     }
     if all.user == Host && !(all.uid_map.is_empty() && all.gid_map.is_empty()) {
         return Err(missing("the user namespace of linux.uidMappings").hint("Add {\"type\": \"user\"}."));
