@@ -9,7 +9,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{fixtures, packages, release, shell};
+use crate::{fixtures, guest, packages, release, shell};
 
 /// Runs the tests whose name contains `filter`, or all of them and the build of the book.
 pub(crate) fn run(filter: Option<&str>) -> Result<()> {
@@ -39,18 +39,22 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
     if again < first.len() {
         bail!("of {} tests that failed only {again} ran again: {}", first.len(), first.join(", "));
     }
+    let mut failed = report.failed.clone();
     if filter.is_none() {
+        let guest = guest::run(&["--workspace"], None)?;
+        report.passed += guest.passed;
+        failed.extend(guest.failed.iter().map(|name| format!("{name} (in the guest)")));
         book()?;
     }
     for name in first.iter().filter(|name| !report.failed.contains(name)) {
         println!("unsteady, passed when run alone: {name}");
     }
-    for name in &report.failed {
+    for name in &failed {
         println!("failed twice: {name}");
     }
-    println!("{} passed, {} failed, {} skipped", report.passed, report.failed.len(), report.ignored);
-    if !report.failed.is_empty() || !report.targets.is_empty() {
-        bail!("{} tests failed", report.failed.len());
+    println!("{} passed, {} failed, {} skipped", report.passed, failed.len(), report.ignored);
+    if !failed.is_empty() || !report.targets.is_empty() {
+        bail!("{} tests failed", failed.len());
     }
     if report.passed == 0 {
         bail!("no test ran");

@@ -28,14 +28,12 @@ pub(crate) fn fetch(directory: &Path) -> Result<Kernel> {
     if let Some(kernel) = newest_of(directory)? {
         return Ok(kernel);
     }
-    if newest_package()?.is_none() {
-        shell::run(Command::new("apt-get").args(["update", "-qq"]))?;
-    }
-    let package = newest_package()?.context("apt knows no linux-image-*-cloud-amd64 to run the guest with")?;
-    eprintln!("Fetching the guest's kernel: {package}");
     let scratch = tempfile::tempdir_in(directory)?;
-    // apt drops its rights to download, and then may not write here; as root it warns and goes on.
-    shell::run(Command::new("apt-get").args(["download", "-qq", &package]).current_dir(scratch.path()))?;
+    // What apt knows may be out of date: the archive keeps only the newest.
+    let package = download(scratch.path()).or_else(|_| {
+        shell::run(Command::new("apt-get").args(["update", "-qq"]))?;
+        download(scratch.path())
+    })?;
     let archive = std::fs::read_dir(scratch.path())?.flatten().map(|entry| entry.path());
     let archive = archive.into_iter().find(|path| path.extension().is_some_and(|name| name == "deb"));
     let unpacked = scratch.path().join("unpacked");
@@ -44,6 +42,15 @@ pub(crate) fn fetch(directory: &Path) -> Result<Kernel> {
     )?;
     keep(&unpacked, &directory.join(package.trim_start_matches("linux-image-")))?;
     newest_of(directory)?.context("the kernel's package has no kernel in it")
+}
+
+/// Downloads the newest package that apt knows, and returns its name.
+fn download(to: &Path) -> Result<String> {
+    let package = newest_package()?.context("apt knows no linux-image-*-cloud-amd64 to run the guest with")?;
+    eprintln!("Fetching the guest's kernel: {package}");
+    // apt drops its rights to download, and then may not write here; as root it warns and goes on.
+    shell::run(Command::new("apt-get").args(["download", "-qq", &package]).current_dir(to))?;
+    Ok(package)
 }
 
 /// Takes what is used out of the unpacked package, and gives it its final name when it is complete.

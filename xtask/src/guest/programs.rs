@@ -11,8 +11,7 @@ use crate::shell;
 pub(crate) const PACKAGES: &[&str] = &["cgroups", "namespaces", "skiff-runtime"];
 
 /// Their test programs that do. Tests without a kernel say the same everywhere, and seccomp asks nothing of cgroups.
-const TESTS: &[&str] =
-    &["cgroups kernel", "cgroups binary", "namespaces launch", "skiff-runtime monitor", "skiff-runtime oci"];
+const TESTS: &[&str] = &["cgroups kernel", "cgroups binary", "namespaces launch", "skiff-runtime oci"];
 
 /// What cargo has built of a package.
 #[derive(Debug)]
