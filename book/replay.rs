@@ -55,26 +55,42 @@ fn replay(page: &Page, pages: &[Page], programs: &[PathBuf], overwrite: bool, ou
         return Ok(());
     }
     let commands: Vec<&str> = steps.iter().map(|(_, step)| step.command.as_str()).collect();
-    let printed = type_in(&before(page, pages), &commands, programs)?;
-    let mut corrected = page.text.clone();
-    for ((line, step), found) in steps.iter().zip(printed.iter()) {
-        if transcript::fits(&step.expected, found) {
-            continue;
-        }
-        if overwrite {
-            corrected = correct(&corrected, step, found);
-        } else {
-            let (expected, found) = (step.expected.join("\n"), found.join("\n"));
-            outcome.findings.push(format!(
-                "{}: `{}`\n--- the page says\n{expected}\n--- it printed\n{found}",
-                page.at(*line),
-                step.command
-            ));
+    let before = before(page, pages);
+    let printed = type_in(&before, &commands, programs)?;
+    if overwrite {
+        return correct_all(page, &steps, &printed);
+    }
+    let mut findings = compare(page, &steps, &printed);
+    if !findings.is_empty() {
+        // Machines differ, and are busy: a page that is right the second time is right. It is named all the same.
+        findings = compare(page, &steps, &type_in(&before, &commands, programs)?);
+        if findings.is_empty() {
+            println!("unsteady, right at the second time: {}", page.name());
         }
     }
+    outcome.findings.extend(findings);
+    Ok(())
+}
+
+/// Where the page says something else than was printed.
+fn compare(page: &Page, steps: &[(usize, Step)], printed: &[Vec<String>]) -> Vec<String> {
+    let differs = |((line, step), found): (&(usize, Step), &Vec<String>)| {
+        (!transcript::fits(&step.expected, found)).then(|| {
+            let (at, command, found) = (page.at(*line), &step.command, found.join("\n"));
+            format!("{at}: `{command}`\n--- the page says\n{}\n--- it printed\n{found}", step.expected.join("\n"))
+        })
+    };
+    let mut findings: Vec<String> = steps.iter().zip(printed).filter_map(differs).collect();
     if steps.len() != printed.len() {
-        outcome.findings.push(format!("{}: it ended after {} of its commands", page.at(1), printed.len()));
+        findings.push(format!("{}: it ended after {} of its commands", page.at(1), printed.len()));
     }
+    findings
+}
+
+/// Writes what was printed into the page, where it differs.
+fn correct_all(page: &Page, steps: &[(usize, Step)], printed: &[Vec<String>]) -> Result<()> {
+    let wrong = steps.iter().zip(printed).filter(|((_, step), found)| !transcript::fits(&step.expected, found));
+    let corrected = wrong.fold(page.text.clone(), |text, ((_, step), found)| correct(&text, step, found));
     if corrected != page.text {
         std::fs::write(&page.path, corrected)?;
     }

@@ -4,6 +4,8 @@ mount -t tmpfs tmpfs /run
 mkdir -p /run/programs /run/skiff
 cp $PROGRAMS /run/programs
 cp "$(command -v nft || echo /usr/sbin/nft)" /run/programs 2> /dev/null
+# Numbers of processes are names of cgroups here and there: begin where no other replay does.
+echo $((10000 + RANDOM * 100)) > /proc/sys/kernel/ns_last_pid
 export PATH=/run/programs:$PATH:/usr/sbin:/sbin
 mount -t tmpfs tmpfs /tmp
 mount -t tmpfs tmpfs /var/lib

@@ -62,7 +62,13 @@ enum Tool {
     /// Check what lints cannot: lengths, docs, arrows between crates, reading orders.
     Tidy,
     /// Build the book into `book/build`.
-    Book,
+    Book {
+        /// Also replay, as root, what the pages say that one should type. `TRANSCRIPTS=overwrite` corrects them.
+        #[arg(long)]
+        check: bool,
+        /// Replay only this page: `ready.md`.
+        page: Option<String>,
+    },
     /// Format, lints, tidy and all tests: what must pass before a change lands.
     Ci,
     /// Exercises: write a piece of the engine again.
@@ -105,7 +111,8 @@ fn run(tool: Tool) -> Result<()> {
             fixtures::build().map(|fixtures| println!("{}", fixtures.display()))
         }
         Tool::Tidy => tidy::run(),
-        Tool::Book => suite::book(),
+        Tool::Book { check: false, .. } => suite::book(),
+        Tool::Book { check: true, page } => suite::check_book(page.as_deref()),
         Tool::Ci => ci::run(),
         Tool::Learn { what } => learn::run(what),
         Tool::Bench { what } => bench::run(&what),

@@ -85,11 +85,16 @@ pub(crate) enum Learn {
     },
 }
 
+/// The proof, for all tests of the repository in one command.
+pub(crate) fn verify(ids: &[String]) -> Result<()> {
+    verify::run(&shell::root(), ids)
+}
+
 /// Does it, in this checkout.
 pub(crate) fn run(what: Learn) -> Result<()> {
     let root = shell::root();
     match what {
-        Learn::Verify { ids } => verify::run(&root, &ids),
+        Learn::Verify { ids } => verify(&ids),
         Learn::Export { directory } => copy::export(&root, &directory),
         Learn::Watch { id, manual } => watch::run(&mut Desk::open(&root)?, id.as_deref(), manual),
         what => commands::run(&mut Desk::open(&root)?, &what),

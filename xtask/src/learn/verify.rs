@@ -70,7 +70,10 @@ pub(crate) fn run(root: &Path, ids: &[String]) -> Result<()> {
     for warning in &elsewhere {
         println!("{warning}");
     }
-    let bad = elsewhere.len() + rows.iter().map(|row| row.findings.len()).sum::<usize>();
+    // A warning in a crate without holes is not a hole's, and the lints see to it.
+    let of_holes =
+        |line: &&&String| exercises.iter().any(|exercise| line.starts_with(&*exercise.directory.to_string_lossy()));
+    let bad = elsewhere.iter().filter(of_holes).count() + rows.iter().map(|row| row.findings.len()).sum::<usize>();
     println!("learn: {} exercises in {} s, {bad} findings", rows.len(), begun.elapsed().as_secs());
     if bad > 0 {
         bail!("learn verify: {bad} findings");
