@@ -9,9 +9,7 @@ use skiff_tests::Daemon;
 #[test]
 fn calls_that_lead_out_are_refused() {
     let daemon = Daemon::start();
-    let tar = skiff_tests::debian_tar().display().to_string();
-    daemon.skiff(&["import", &tar, "debian"]).ok();
-    // perl is in Debian's smallest image, and calls by number. 41 socket, 272 unshare, 56 clone, 321 bpf, 250 keyctl,
+    // The machine's own perl, which calls by number. 41 socket, 272 unshare, 56 clone, 321 bpf, 250 keyctl,
     // 298 perf_event_open, 135 personality, 165 mount, 304 open_by_handle_at, 425 io_uring_setup, 246 kexec_load.
     let script = r#"
         my %calls = (
@@ -28,7 +26,19 @@ fn calls_that_lead_out_are_refused() {
         print "AF_INET: ", (syscall(41, 2, 1, 0) >= 0 ? 'allowed' : "refused $!"), "\n";
     "#;
     let script = format!("use Errno; {script}");
-    let ran = daemon.skiff(&["run", "--rm", "debian", "perl", "-e", &script]);
+    let perl = [
+        "-v",
+        "/usr:/usr:ro",
+        "-v",
+        "/usr/lib:/lib:ro",
+        "-v",
+        "/usr/lib64:/lib64:ro",
+        "busybox",
+        "/usr/bin/perl",
+        "-e",
+        &script,
+    ];
+    let ran = daemon.skiff(&[&["run", "--rm"][..], &perl].concat());
     for line in ran.ok().lines() {
         assert!(
             line.ends_with(": refused") || line == "AF_INET: allowed" || line.starts_with("AF_VSOCK: answered -1"),
@@ -36,7 +46,7 @@ fn calls_that_lead_out_are_refused() {
         );
     }
     assert_eq!(ran.stdout.lines().count(), 14, "{ran}");
-    let off = daemon.skiff(&["run", "--rm", "--security-opt", "seccomp=unconfined", "debian", "perl", "-e", &script]);
+    let off = daemon.skiff(&[&["run", "--rm", "--security-opt", "seccomp=unconfined"][..], &perl].concat());
     assert!(
         off.ok().contains("unshare cgroup: ref") || off.ok().contains("personality: answered"),
         "the filter is what refuses: {off}"
