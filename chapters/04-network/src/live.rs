@@ -59,7 +59,7 @@ fn make(
     set_parameters(&netns, &endpoint.parameters().into_iter().collect::<Vec<_>>())?;
     let operations: Vec<Operation> = endpoint.inside().into_iter().chain(default_routes(all)).collect();
     netlink::apply(inside, &operations, None)?;
-    wake(endpoint, &mut host)
+    wake(endpoint, &mut host, inside)
 }
 
 /// Takes the interface of `endpoint` out of the container in `netns`. `rest` are the endpoints that it keeps.

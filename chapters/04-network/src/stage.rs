@@ -91,7 +91,7 @@ impl NetworkStage {
         set_parameters(&namespace.fd, &plan.parameters)?;
         netlink::apply(&mut namespace.socket, &plan.inside, None)?;
         for endpoint in self.attachment.endpoints() {
-            wake(endpoint, &mut host)?;
+            wake(endpoint, &mut host, &mut namespace.socket)?;
         }
         self.firewall.publish(self.attachment.endpoints())?;
         Ok(namespace.fd)
@@ -145,7 +145,12 @@ fn move_aside(veth: &str, host: &mut Socket) -> Result<()> {
 /// The host's end of the pair has a carrier from the moment the other end is up, and the bridge has one from its first port
 /// on. But each learns that from a worker of the kernel that may be busy for a while, and drops packets until then, which are
 /// sent again only after a second. To ask for a link makes the kernel pass on the news first (`linkwatch_sync_dev`, Linux 6.8).
-pub(crate) fn wake(endpoint: &Endpoint, host: &mut Socket) -> Result<()> {
+///
+/// With IPv6 the end inside must hear of it too: until then its addresses are not in use.
+pub(crate) fn wake(endpoint: &Endpoint, host: &mut Socket, inside: &mut Socket) -> Result<()> {
+    if endpoint.address6.is_some() {
+        netlink::index(inside, &endpoint.interface)?;
+    }
     if let Some(bridge) = endpoint.wire.bridge() {
         netlink::index(host, &endpoint.veth)?;
         netlink::index(host, &bridge.interface)?;

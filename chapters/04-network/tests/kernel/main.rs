@@ -2,6 +2,7 @@
 //! it: nothing on the machine is touched.
 
 mod attach;
+mod drivers;
 mod isolation;
 #[cfg(test)]
 mod lab;
