@@ -9,7 +9,7 @@ use std::net::IpAddr;
 use super::Containers;
 use super::names::short;
 use super::record::Asked;
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// `NAME`, `NAME:ALIAS`: both, the second the same as the first unless it is given.
 pub(super) fn parse(link: &str) -> Result<(&str, &str)> {
@@ -31,7 +31,8 @@ impl Containers {
     /// Refuses links to nobody, when a container is created.
     pub(super) fn check_links(&self, asked: &Asked) -> Result<()> {
         for link in asked.host.links.iter().flatten() {
-            self.find(parse(link)?.0)?;
+            // Not 404: clients take that for a missing image.
+            self.find(parse(link)?.0).map_err(|error| Error { kind: Kind::Invalid, ..error })?;
         }
         Ok(())
     }

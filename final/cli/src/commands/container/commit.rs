@@ -4,6 +4,7 @@ use clap::Args;
 use serde::Deserialize;
 
 use crate::client::{Client, Request};
+use crate::commands::image::pull::Reference;
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::Result;
 use crate::grammar::boolean;
@@ -41,6 +42,9 @@ impl Execute for Commit {
     const ABOUT: &'static str = "Make an image of a container and what it has changed";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
+        if let Some(name) = self.name.as_deref().filter(|name| !name.is_empty()) {
+            Reference::parse(name)?;
+        }
         let (repository, tag) = self.name.as_deref().map_or((None, None), split);
         let mut request = Request::post("/commit").query("container", &self.container);
         request = request.maybe("repo", repository).maybe("tag", tag).maybe("author", self.author);
