@@ -3,8 +3,6 @@
 //! The chapter's store knows the directories; who uses them is in the containers' records.
 
 use std::collections::HashMap;
-use std::fs;
-use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -68,7 +66,7 @@ impl Engine {
             let unused = !used.iter().any(|(name, _)| *name == volume.name);
             filters.any("driver", |driver| driver == volume.driver)
                 && filters.any("name", |name| volume.name.contains(name))
-                && filters.labels(&volume.labels.clone().into_iter().collect())
+                && filters.labels(&labels(volume))
                 && dangling.is_none_or(|wanted| wanted == unused)
         };
         let shown = volumes.into_iter().filter(passes).map(show).collect();
@@ -125,22 +123,24 @@ impl Engine {
         .await
     }
 
-    /// Removes the volumes that no container uses: those whose name was made up, or all with the filter `all`. Filters:
-    /// `all`, `label`.
-    pub async fn prune_volumes(&self, filters: Filters) -> Result<VolumePruneResponse> {
+    /// Removes the volumes that no container uses: those whose name was made up, or all with the filter `all` or with
+    /// `named`, as clients from before version 1.42 expect. Filters: `all`, `label`.
+    pub async fn prune_volumes(&self, filters: Filters, named: bool) -> Result<VolumePruneResponse> {
         filters.only(&["all", "label", "label!"])?;
-        let all = filters.flag("all")? == Some(true);
+        let all = named || filters.flag("all")? == Some(true);
         let used = self.volumes_in_use();
         self.blocking(move |engine| {
             let (mut names, mut space) = (Vec::new(), 0);
             for volume in engine.volumes.store.list()? {
                 let unused = !used.iter().any(|(name, _)| *name == volume.name);
-                if unused && (all || volume.anonymous) && filters.labels(&volume.labels.into_iter().collect()) {
+                if unused && (all || volume.anonymous) && filters.labels(&labels(&volume)) {
                     space += bytes(&volume.data);
                     engine.volumes.discard(&volume.name)?;
                     names.push(volume.name);
                 }
             }
+            let attributes = HashMap::from([("reclaimed".to_owned(), space.to_string())]);
+            engine.volumes.events.emit(EventMessageTypeEnum::VOLUME, "prune", "", attributes);
             Ok(VolumePruneResponse { volumes_deleted: Some(names), space_reclaimed: Some(space) })
         })
         .await
@@ -180,26 +180,29 @@ fn refusal(failure: Failure) -> Error {
     Error { kind, ..failure.into() }
 }
 
+/// Docker's mark of a volume whose name was made up. It is shown as a label, and can be filtered by.
+const ANONYMOUS: &str = "com.docker.volume.anonymous";
+
+fn labels(volume: &::volumes::Volume) -> HashMap<String, String> {
+    let mark = volume.anonymous.then(|| (ANONYMOUS.to_owned(), String::new()));
+    volume.labels.clone().into_iter().chain(mark).collect()
+}
+
 fn show(volume: ::volumes::Volume) -> Volume {
     Volume {
+        labels: labels(&volume),
         name: volume.name,
         driver: volume.driver,
         mountpoint: volume.data.display().to_string(),
         created_at: Some(volume.created_at.to_string()),
-        labels: volume.labels.into_iter().collect(),
         scope: Some(VolumeScopeEnum::LOCAL),
         options: volume.options.into_iter().collect(),
         ..Volume::default()
     }
 }
 
-/// Bytes on disk below `directory`, as du(1) counts them but for links. What cannot be read counts nothing.
+/// Bytes on disk below `directory`, as du(1) counts them. What cannot be read counts nothing.
 fn bytes(directory: &Path) -> i64 {
-    let Ok(entries) = fs::read_dir(directory) else { return 0 };
-    let sizes = entries.flatten().filter_map(|entry| {
-        let metadata = entry.metadata().ok()?;
-        let below = if metadata.is_dir() { bytes(&entry.path()) } else { 0 };
-        Some(i64::try_from(metadata.blocks() * 512).unwrap_or(i64::MAX).saturating_add(below))
-    });
-    sizes.fold(0, i64::saturating_add)
+    let used = unionfs::usage(directory).map_or(0, |usage| usage.disk);
+    i64::try_from(used).unwrap_or(i64::MAX)
 }

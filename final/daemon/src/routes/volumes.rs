@@ -1,5 +1,6 @@
 //! `/volumes`: named volumes.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::Response;
@@ -9,6 +10,7 @@ use skiff_engine::models::VolumeCreateOptions;
 use crate::body::Perhaps;
 use crate::params::Params;
 use crate::reply::{Reply, created, json, nothing};
+use crate::versions::Version;
 
 pub(crate) async fn list(State(engine): State<Engine>, params: Params) -> Reply {
     Ok(json(&engine.list_volumes(params.filters()?).await?))
@@ -27,6 +29,11 @@ pub(crate) async fn remove(State(engine): State<Engine>, Path(name): Path<String
     Ok(nothing())
 }
 
-pub(crate) async fn prune(State(engine): State<Engine>, params: Params) -> Reply<Response<Body>> {
-    Ok(json(&engine.prune_volumes(params.filters()?).await?))
+/// Before version 1.42 named volumes were pruned as well.
+pub(crate) async fn prune(
+    State(engine): State<Engine>,
+    Extension(version): Extension<Version>,
+    params: Params,
+) -> Reply<Response<Body>> {
+    Ok(json(&engine.prune_volumes(params.filters()?, version < Version(1, 42)).await?))
 }
