@@ -6,9 +6,6 @@ use rustix::io::FdFlags;
 
 use crate::sys;
 
-/// The first descriptor that is passed.
-const FIRST: i32 = 3;
-
 /// A socket and the name that its unit gives it.
 pub(crate) type Named = (String, OwnedFd);
 
@@ -18,8 +15,7 @@ pub(crate) fn take() -> Vec<Named> {
     let count = count(&variable("LISTEN_PID"), &variable("LISTEN_FDS"), std::process::id());
     let names = variable("LISTEN_FDNAMES");
     let names = names.split(':').map(str::to_owned).chain(std::iter::repeat_with(String::new));
-    // SAFETY: nothing has been opened yet, and the numbers are those that our parent says it has left for us.
-    let sockets = unsafe { sys::take_over(FIRST, count) };
+    let sockets = sys::take_over(count);
     for socket in &sockets {
         // The monitors that we start must not have it.
         let _ = rustix::io::fcntl_setfd(socket, FdFlags::CLOEXEC);
