@@ -123,11 +123,11 @@ impl Engine {
         .await
     }
 
-    /// Removes the volumes that no container uses: those whose name was made up, or all with the filter `all` or with
-    /// `named`, as clients from before version 1.42 expect. Filters: `all`, `label`.
-    pub async fn prune_volumes(&self, filters: Filters, named: bool) -> Result<VolumePruneResponse> {
+    /// Removes the volumes that no container uses: those whose name was made up, or all with the filter `all` or
+    /// when the client is from before version 1.42 and expects it. Filters: `all`, `label`.
+    pub async fn prune_volumes(&self, filters: Filters, before_1_42: bool) -> Result<VolumePruneResponse> {
         filters.only(&["all", "label", "label!"])?;
-        let all = named || filters.flag("all")? == Some(true);
+        let all = before_1_42 || filters.flag("all")? == Some(true);
         let used = self.volumes_in_use();
         self.blocking(move |engine| {
             let (mut names, mut space) = (Vec::new(), 0);
