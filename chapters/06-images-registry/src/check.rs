@@ -41,6 +41,12 @@ pub struct Checked {
 impl Store {
     /// Checks everything, and removes what nobody needs. Others may use the store meanwhile; what comes while the check
     /// goes on is not looked at.
+    ///
+    /// What is damaged is no error of this call but an entry of [`Checked::problems`]: the check goes on to the end, since
+    /// whoever repairs wants to know everything.
+    ///
+    /// # Errors
+    /// The store itself cannot be read, or what is in the way cannot be removed.
     pub fn check(&self) -> Result<Checked> {
         let known = self.read().clone();
         let everything: Vec<Digest> = known.iter().flat_map(Known::reach).collect();
@@ -60,6 +66,7 @@ impl Store {
         Ok(checked)
     }
 
+    /// Hashes one blob. One that has gone since the list was made was removed by somebody else: that is no damage.
     fn check_blob(&self, blob: &Digest, checked: &mut Checked) {
         let Ok(file) = File::open(self.blobs().path(blob)) else { return };
         checked.blobs += 1;
@@ -96,6 +103,9 @@ impl Store {
         }
     }
 
+    /// Unpacks the layer's archive once more and compares. Returns the bytes of its files.
+    ///
+    /// The archive is checked against `diff_id` on the way: a damaged blob must not accuse a sound layer.
     fn check_layer(&self, chain: &Digest, diff_id: &Digest, blob: &Digest) -> Result<u64> {
         let again = unpack(self.blobs().open_blob(blob)?, self.layers())?;
         again.verify(diff_id)?;
@@ -108,6 +118,7 @@ impl Store {
 /// What to do about a damaged image.
 const REPAIR: &str = "Remove the image and pull it again; the disk may be damaged.";
 
+/// The digest and the length of everything that `file` gives, in memory of a constant size.
 fn hash(mut file: impl Read) -> io::Result<(Digest, u64)> {
     let mut hasher = Hasher::default();
     let mut buffer = vec![0; 1 << 17];
@@ -119,7 +130,9 @@ fn hash(mut file: impl Read) -> io::Result<(Digest, u64)> {
     }
 }
 
-/// Fails when the tree `there` is not as `wanted`.
+/// Fails when the tree `there` is not as `wanted`, naming the first file that differs.
+///
+/// Both are trees of ours, which no container can write: names may be followed here.
 fn same(wanted: &Path, there: &Path) -> Result<(), Failure> {
     let step = "trust the file of a layer";
     let differs = |why: &str| Err(Failure::new(step, why).on(there.display()));
@@ -158,6 +171,7 @@ fn traits(data: &Metadata) -> (u32, u32, u32, u64, u64, i64, i64) {
     (mode, uid, gid, rdev, data.size(), data.mtime(), data.mtime_nsec())
 }
 
+/// What is in a directory, sorted: the order of readdir(3) means nothing.
 fn names(directory: &Path) -> Result<Vec<std::ffi::OsString>, Failure> {
     let entries = fs::read_dir(directory).during("list", directory.display())?;
     let mut names: Vec<_> = entries.filter_map(|entry| Some(entry.ok()?.file_name())).collect();

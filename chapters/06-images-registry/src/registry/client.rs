@@ -103,6 +103,9 @@ impl<'a> Client<'a> {
     }
 
     /// The manifest or index `reference`, a tag or a digest.
+    ///
+    /// # Errors
+    /// The registry does not have it, or what came does not have the digest that was asked for or announced.
     pub(super) fn manifest(&self, reference: &str) -> Result<Fetched> {
         let accept = [INDEX, DOCKER_INDEX, MANIFEST, DOCKER_MANIFEST].join(", ");
         let (headers, bytes) = self.small(&format!("manifests/{reference}"), &accept)?;
@@ -137,12 +140,16 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The content of a blob after its first `at` bytes.
+    /// The content of a blob after its first `at` bytes. It is not verified: whoever reads it to the end does that, as with
+    /// every stream that is used while it arrives.
     pub(super) fn blob(&'a self, blob: &Descriptor, at: u64) -> Result<Body<'a>> {
         Body::open(self, blob.digest, blob.size, at)
     }
 
-    /// A small blob whole, its digest verified.
+    /// A small blob whole, its digest verified: the configuration of an image, which is JSON and kept in memory.
+    ///
+    /// # Errors
+    /// It is longer than `limit` bytes, or not what its digest says.
     pub(super) fn small_blob(&'a self, blob: &Descriptor, limit: u64) -> Result<Vec<u8>> {
         let mut bytes = Vec::new();
         let step = "fetch the blob";
@@ -186,7 +193,11 @@ impl<'a> Client<'a> {
         [own].into_iter().chain(from.map(|path| format!("repository:{path}:pull"))).collect()
     }
 
-    /// Answers the challenge of a 401.
+    /// Answers the challenge of a 401: with a token where the registry names who gives one, with the password where it wants
+    /// that. The answer is kept for what comes next.
+    ///
+    /// # Errors
+    /// There is nothing to answer with, or it would go over a line that others can read.
     pub(super) fn authorize(&self, from: Option<&str>, response: &mut Response<ureq::Body>) -> Result<()> {
         let challenges = Challenge::all(response.headers());
         let basics = || challenges.iter().any(|challenge| challenge.scheme == "basic");

@@ -27,7 +27,12 @@ pub struct Remote {
     pub bytes: Vec<u8>,
 }
 
-/// Looks up a name in its registry, mirrors first.
+/// Looks up a name in its registry, mirrors first. A name without tag or digest is its tag `latest`.
+///
+/// Nothing is kept: the store does not know of it.
+///
+/// # Errors
+/// Nobody has the name, it may not be read, or what came is no manifest.
 pub fn look_up(name: &Reference, credentials: Option<&Credentials>, options: &RegistryOptions) -> Result<Remote> {
     let name = name.clone().or_latest();
     let (client, fetched) = Client::first(&name, credentials, options)?;
@@ -49,6 +54,11 @@ pub fn look_up(name: &Reference, credentials: Option<&Credentials>, options: &Re
 }
 
 /// The tags of a repository (distribution specification, "Listing Tags"): a page at a time, as the registry likes.
+///
+/// Only the registry itself is asked: a mirror has what others have asked it for, which is less than there is.
+///
+/// # Errors
+/// The repository is not there or may not be read; or it has more tags than anybody would want to pull.
 pub fn tags(name: &Reference, credentials: Option<&Credentials>, options: &RegistryOptions) -> Result<Vec<String>> {
     #[derive(Deserialize)]
     struct List {

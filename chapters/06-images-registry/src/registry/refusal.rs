@@ -13,7 +13,7 @@ use crate::reference::Reference;
 /// The most bytes of an error message or a token that are read.
 pub(super) const MESSAGE: u64 = 1 << 20;
 
-/// The error of an answer about the image `name`.
+/// The error of an answer about the image `name`. Its body is read for the registry's own words.
 ///
 /// A registry says 401 or 403 both for "you may not" and for "there is no such repository": it does not want to tell
 /// strangers which names exist. So the message has to say both.

@@ -29,7 +29,10 @@ use crate::meter::Meter;
 const PIECE: u64 = 8 << 20;
 
 impl Push<'_> {
-    /// Sends a blob to the place that the registry has named.
+    /// Sends a blob to the place that the registry has named. With `told`, the progress is told on the way.
+    ///
+    /// # Errors
+    /// The registry refuses it, or did not take it in all attempts.
     pub(super) fn upload(&self, blob: &Descriptor, place: &str, told: bool) -> Result<()> {
         match self.in_one(blob, place, told) {
             Err(error) if blob.size > PIECE && error.kind() == Kind::Unavailable => self.in_pieces(blob, told),
@@ -37,6 +40,7 @@ impl Push<'_> {
         }
     }
 
+    /// One request. A small blob is worth another attempt as a whole; a large one goes on in pieces instead.
     fn in_one(&self, blob: &Descriptor, place: &str, told: bool) -> Result<()> {
         let open = || self.part(blob, 0, blob.size, told);
         let headers = vec![("content-type", "application/octet-stream".to_owned())];
@@ -50,6 +54,8 @@ impl Push<'_> {
         }
     }
 
+    /// Each piece is a request of its own, and the registry says in its answer where the next one goes.
+    ///
     /// Gives up when several attempts in a row have not brought a byte more than was there before.
     fn in_pieces(&self, blob: &Descriptor, told: bool) -> Result<()> {
         let Some(mut place) = self.again(blob)? else { return Ok(()) };
