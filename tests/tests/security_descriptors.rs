@@ -76,8 +76,9 @@ fn the_runtimes_own_file_cannot_be_written() {
     std::thread::scope(|scope| {
         let attacker = scope.spawn(|| bundle.exec(&[], &["sh", "-c", attack]));
         for _ in 0..20 {
-            let own = bundle.exec(&[], &["/proc/self/exe", "--version"]);
-            assert_ne!(own.code, 0, "the runtime is no program of the container: {own}");
+            // The way of CVE-2019-5736: the runtime itself becomes a program of the container, where its file is in reach.
+            // A static runtime runs there, a dynamic one lacks its interpreter. Neither may be written to.
+            bundle.exec(&[], &["/proc/self/exe", "--version"]);
             bundle.exec(&[], &["true"]).ok();
         }
         let ran = attacker.join().unwrap();
