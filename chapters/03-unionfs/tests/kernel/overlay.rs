@@ -10,6 +10,9 @@ use nix::sched::CloneFlags;
 use rustix::mount::{MountPropagationFlags, mount_change};
 use unionfs::{Layers, Overlay, apply_layer, attach, chain_id, changes};
 
+/// `OVERLAYFS_SUPER_MAGIC` of statfs(2).
+const OVERLAY: rustix::fs::FsWord = 0x794c_7630;
+
 /// The machine's mounts that have to do with `place`. Others come and go while tests run.
 pub(crate) fn host_mounts(place: &Path) -> Vec<String> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap();
@@ -86,6 +89,8 @@ fn any_number_of_layers() {
         std::thread::spawn(move || {
             own_namespace();
             attach(&mount, &overlay.target).unwrap();
+            let kind = rustix::fs::statfs(&overlay.target).unwrap().f_type;
+            assert_eq!(kind, OVERLAY, "the kernel refused the overlay, and the layers were copied");
             assert_eq!(fs::read_dir(&overlay.target).unwrap().count(), count + 1);
             assert_eq!(fs::read_to_string(overlay.target.join("same")).unwrap(), "0", "the first lower is the top one");
             fs::write(overlay.target.join("new"), "x").unwrap();
