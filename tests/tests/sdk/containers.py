@@ -78,7 +78,12 @@ class Lives(Base):
         self.refused(400, "Minimum memory limit allowed is 6MB", self.create, "true", mem_limit=1024)
         self.refused(400, "working directory 'here' is invalid", self.create, "true", working_dir="here")
         self.refused(400, "capability", self.create, "true", cap_add=["FLY"])
-        self.refused(404, "network nowhere not found", lambda: self.run_("true", network="nowhere"))
+
+    def test_a_missing_network_is_the_starts_trouble(self):
+        container = self.create("true", network="nowhere")
+        self.refused(404, "network nowhere not found", container.start)
+        container.reload()
+        self.assertEqual(container.status, "created")
 
     def test_start_and_stop_twice_is_no_error(self):
         container = self.run_("sh -c 'trap exit TERM; echo ready; while :; do sleep 0.1; done'")

@@ -61,8 +61,8 @@ impl Containers {
         defaults::fill_host(&mut host, &self.shared.config.defaults);
         let warnings = check::check(&config, &host)?;
         defaults::fill_hostname(&mut config, &host, id);
+        // Whether there are such networks is looked at when the container starts, as docker does: they may come until then.
         let networks = with_mode(networks, &host);
-        self.check_networks(&networks)?;
         let asked = Asked {
             id: id.to_owned(),
             name: String::new(),
@@ -74,11 +74,6 @@ impl Containers {
             mounts: Vec::new(),
         };
         Ok((asked, warnings))
-    }
-
-    /// Refuses a network that nobody knows, now and not at the start.
-    fn check_networks(&self, networks: &Wishes) -> Result<()> {
-        networks.keys().try_for_each(|name| self.shared.networks.check(name))
     }
 
     /// Makes the volumes, the directory and the record. On failure nothing is left.

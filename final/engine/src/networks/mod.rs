@@ -154,14 +154,6 @@ impl Networks {
         self.root.join(id)
     }
 
-    /// Whether there is a network that `name` means.
-    ///
-    /// # Errors
-    /// 404 `network NAME not found`.
-    pub fn check(&self, name: &str) -> Result<()> {
-        self.lock().find(name).map(drop)
-    }
-
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
