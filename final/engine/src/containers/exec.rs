@@ -185,7 +185,7 @@ impl Containers {
         let attach = socket.iter().map(|_| wants).collect();
         let request = Request::Exec { plan: Box::new(plan), attach };
         let answer = monitor.ask(request, socket.into_iter().collect()).await.map_err(|failure| {
-            if failure.is(Errno::SRCH) { engine_failed(exec.container.not_running()) } else { blame::of(failure) }
+            if failure.is(Errno::SRCH) { engine_failed(exec.container.not_running()) } else { blame::of_exec(failure) }
         })?;
         let mut state = lock(&exec.state);
         if let Event::Started(started) = answer {

@@ -145,7 +145,7 @@ impl Containers {
                 return Err(engine_failed(error));
             }
         }
-        let Event::Started(started) = answer.await.map_err(blame::of)? else {
+        let Event::Started(started) = answer.await.map_err(blame::of_start)? else {
             return Err(engine_failed(Error::internal("the monitor gave an answer that nobody understands")));
         };
         for step in &started.timings {

@@ -10,13 +10,16 @@ use bollard_stubs::models::{
 
 use super::{Held, Networks};
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filters::Filters;
 
 impl Engine {
     /// All networks that pass `filters`: `driver`, `id`, `label`, `name`, `scope`, `type`, `dangling`.
     pub fn list_networks(&self, filters: &Filters) -> Result<Vec<models::Network>> {
         filters.only(&["driver", "id", "label", "name", "scope", "type", "dangling"])?;
+        if let Some(kind) = filters.get("type").iter().find(|kind| !matches!(kind.as_str(), "builtin" | "custom")) {
+            return Err(Error::invalid(format!("invalid filter: 'type'='{kind}'")).hint("It is builtin or custom."));
+        }
         let dangling = filters.flag("dangling")?;
         let state = self.networks.lock();
         let mut found: Vec<_> = state

@@ -139,6 +139,10 @@ fn from_mount(mount: &Mount) -> Result<VolumeMount> {
     let target = mount.target.as_deref().unwrap_or_default();
     let source = mount.source.as_deref().unwrap_or_default();
     let kind = match mount.typ.unwrap_or(MountTypeEnum::EMPTY) {
+        MountTypeEnum::BIND if source.is_empty() => {
+            return Err(Error::invalid("invalid mount config for type \"bind\": field Source must not be empty")
+                .hint(format!("Say which path of the host to bind at {target:?} in the container.")));
+        }
         MountTypeEnum::BIND => Kind::Bind(bind(mount, source)),
         MountTypeEnum::VOLUME => Kind::Volume(volume(mount, source)),
         MountTypeEnum::TMPFS => Kind::Tmpfs(tmpfs(mount)),
@@ -298,12 +302,14 @@ mod tests {
             ..Mount::default()
         };
         let image = Mount { typ: Some(MountTypeEnum::IMAGE), ..missing.clone() };
+        let nowhere = Mount { source: None, ..missing.clone() };
         let mounts = |mount| HostConfig { mounts: Some(vec![mount]), ..HostConfig::default() };
         let all = [
             refuse(binds(&["/:/a", "data:/a/"])),
             refuse(binds(&["relative"])),
             refuse(mounts(missing)),
             refuse(mounts(image)),
+            refuse(mounts(nowhere)),
         ];
         insta::assert_snapshot!(all.join("\n"));
         assert!(store.list().unwrap().iter().all(|volume| !volume.anonymous), "an anonymous volume was left");
