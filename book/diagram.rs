@@ -9,6 +9,20 @@ use crate::page::Page;
 const WIDE: usize = 9;
 const HIGH: usize = 18;
 
+/// Cells that a letter takes: two for Chinese, Japanese and Korean ones (UAX 11, "East Asian Width": wide and fullwidth).
+fn cells(letter: char) -> usize {
+    let wide = ['\u{1100}'..='\u{115f}', '\u{2e80}'..='\u{a4cf}', '\u{ac00}'..='\u{d7a3}', '\u{f900}'..='\u{faff}']
+        .iter()
+        .chain(&['\u{fe30}'..='\u{fe6f}', '\u{ff00}'..='\u{ff60}', '\u{ffe0}'..='\u{ffe6}'])
+        .any(|range| range.contains(&letter));
+    if wide { 2 } else { 1 }
+}
+
+/// Cells that a text takes.
+fn width(text: &str) -> usize {
+    text.chars().map(cells).sum()
+}
+
 /// The page with its diagrams as SVG.
 pub(crate) fn render(text: &str) -> String {
     let mut page = text.to_owned();
@@ -23,18 +37,20 @@ pub(crate) fn render(text: &str) -> String {
 
 /// The SVG: a path for all lines, and a text for each run of other characters.
 fn svg(lines: &[&str], words: &str) -> String {
-    let wide = lines.iter().map(|line| line.chars().count()).max().unwrap_or(0) * WIDE;
+    let wide = lines.iter().map(|line| width(line)).max().unwrap_or(0) * WIDE;
     let high = lines.len() * HIGH + 6;
     let mut path = String::new();
     let mut texts = String::new();
     for (row, line) in lines.iter().enumerate() {
-        let (y, mut run, mut begun) = (row * HIGH, String::new(), 0);
-        for (column, letter) in line.chars().chain(" ".chars()).enumerate() {
+        let (y, mut run, mut begun, mut next) = (row * HIGH, String::new(), 0, 0);
+        for letter in line.chars().chain(" ".chars()) {
+            let column = next;
+            next += cells(letter);
             let strokes = strokes(letter, column * WIDE, y);
-            let ends = !strokes.is_empty() || (letter == ' ' && run.ends_with(' ')) || column == line.chars().count();
+            let ends = !strokes.is_empty() || (letter == ' ' && run.ends_with(' ')) || column == width(line);
             if ends && !run.trim().is_empty() {
                 let x = begun * WIDE;
-                let length = run.trim_end().chars().count() * WIDE;
+                let length = width(run.trim_end()) * WIDE;
                 texts.push_str(&text(x, y + HIGH - 5, length, run.trim_end()));
             }
             if ends {
@@ -111,5 +127,11 @@ mod tests {
         assert!(drawn.starts_with("before\n<figure") && drawn.ends_with("</figure>\nafter\n"), "{drawn}");
         assert!(drawn.contains("aria-label=\"a box\"") && drawn.contains(">a</text>"));
         assert_eq!(drawn.matches("<text").count(), 1);
+    }
+
+    #[test]
+    fn a_chinese_letter_takes_two_cells() {
+        let drawn = svg(&["┌──┐", "│层│", "└──┘"], "一层");
+        assert!(drawn.contains("width=\"36\"") && drawn.contains("textLength=\"18\""), "{drawn}");
     }
 }

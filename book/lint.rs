@@ -81,15 +81,19 @@ const SLIPS: &[&str] = &[
 
 /// Every finding on every page.
 pub(crate) fn check(pages: &[Page], sources: &Path) -> Result<Vec<String>> {
-    let headings: BTreeMap<PathBuf, BTreeSet<String>> =
-        pages.iter().map(|page| (page.path.clone(), headings(page))).collect();
     let mut findings = includes::unused(pages, sources)?;
+    findings.extend(links_of(pages));
     for page in pages {
         findings.extend(code(page));
-        findings.extend(links(page, &headings));
         findings.extend(words(page));
     }
     Ok(findings)
+}
+
+/// Every link on these pages that leads nowhere.
+pub(crate) fn links_of(pages: &[Page]) -> Vec<String> {
+    let headings = pages.iter().map(|page| (page.path.clone(), headings(page))).collect();
+    pages.iter().flat_map(|page| links(page, &headings)).collect()
 }
 
 /// A Rust block is an include and nothing else; a console block that is not replayed says why; a diagram has words.
@@ -147,8 +151,11 @@ fn headings(page: &Page) -> BTreeSet<String> {
     page.prose().into_iter().filter_map(heading).collect()
 }
 
-/// Letters and digits in lower case, blanks as hyphens, the rest left out.
-fn id(heading: &str) -> String {
+/// What a heading says of itself (`# Name {#id}`), or: letters and digits in lower case, blanks as hyphens, the rest left out.
+pub(crate) fn id(heading: &str) -> String {
+    if let Some((_, id)) = heading.strip_suffix('}').and_then(|heading| heading.rsplit_once(" {#")) {
+        return id.to_owned();
+    }
     let kept = heading.chars().filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
     kept.map(|c| if c == ' ' { '-' } else { c.to_ascii_lowercase() }).collect()
 }
@@ -193,11 +200,13 @@ mod tests {
 
     #[test]
     fn links_lead_to_headings() {
-        let page = page("# A `b` c\n[good](#a-b-c) [bad](#a) [gone](q.md) [out](https://x.example/#y)\n");
+        let page = page(
+            "# A `b` c\n# D {#e}\n[good](#a-b-c) [named](#e) [bad](#a) [gone](q.md) [out](https://x.example/#y)\n",
+        );
         let known = BTreeMap::from([(page.path.clone(), headings(&page))]);
         assert_eq!(
             links(&page, &known),
-            ["book/src/p.md:2: #a: there is no such heading", "book/src/p.md:2: q.md leads nowhere"]
+            ["book/src/p.md:3: #a: there is no such heading", "book/src/p.md:3: q.md leads nowhere"]
         );
     }
 }

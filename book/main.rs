@@ -4,14 +4,20 @@
 //! 2. `includes.rs`, `lint.rs`: code only from the source, links that lead somewhere, words for pictures.
 //! 3. `transcript.rs`, `replay.rs`: what is typed and what is printed.
 //! 4. `directives.rs`, `diagram.rs`: tables and pictures, made when the book is built.
+//! 5. `po.rs`, `messages.rs`: a catalogue of translations, and a page as the messages that are looked up in it.
+//! 6. `freshness.rs`, `languages.rs`: what a translation lacks, and the book in every language.
 //!
 //! mdBook renders a missing anchor as an empty block and says nothing: hence the checks.
 
 mod diagram;
 mod directives;
+mod freshness;
 mod includes;
+mod languages;
 mod lint;
+mod messages;
 mod page;
+mod po;
 mod replay;
 mod transcript;
 
@@ -19,7 +25,6 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Result, bail};
-use mdbook_driver::MDBook;
 
 use page::Page;
 
@@ -37,10 +42,14 @@ fn main() -> ExitCode {
     }
 }
 
-/// Checks, replays if asked to, and builds.
+/// Checks, replays if asked to (`check`), and builds; or prints what there is to translate (`messages`).
 fn run() -> Result<()> {
     let book = Path::new(env!("CARGO_MANIFEST_DIR"));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|argument| argument == "messages") {
+        print!("{}", languages::template(book)?);
+        return Ok(());
+    }
     let pages = Page::all(&book.join("src"))?;
     let mut findings = includes::missing(&book.join("src"))?;
     findings.extend(lint::check(&pages, &book.join(".."))?);
@@ -61,21 +70,5 @@ fn run() -> Result<()> {
     if !findings.is_empty() {
         bail!("the book has {} findings", findings.len());
     }
-    build(book)
-}
-
-/// Builds the book into `book/build`.
-fn build(root: &Path) -> Result<()> {
-    let mut book = MDBook::load(root)?;
-    let mut failed = None;
-    book.book.for_each_chapter_mut(|chapter| match directives::expand(&chapter.content, &root.join("..")) {
-        Ok(text) => chapter.content = diagram::render(&text),
-        Err(error) => failed = Some(error),
-    });
-    if let Some(error) = failed {
-        return Err(error);
-    }
-    book.build()?;
-    println!("book: {}", root.join("build/index.html").display());
-    Ok(())
+    languages::build(book)
 }
