@@ -73,6 +73,22 @@ fn odd_clients_are_understood() {
 }
 
 #[test]
+fn sizes_are_told_of_the_types_that_are_asked_for() {
+    let daemon = Daemon::start();
+    let shown = |path: &str| daemon.get(path).json();
+    let volumes = shown("/system/df?type=volume&type=build-cache");
+    assert!(volumes["Volumes"].is_array() && volumes["BuildCache"].is_array(), "{volumes}");
+    assert!(volumes["Images"].is_null() && volumes["Containers"].is_null(), "{volumes}");
+    for all in ["/system/df", "/v1.41/system/df?type=volume"] {
+        let all = shown(all);
+        assert!(["Volumes", "Images", "Containers"].iter().all(|name| all[name].is_array()), "{all}");
+    }
+    let unknown = daemon.get("/system/df?type=nonsense");
+    assert_eq!(unknown.status(), 400);
+    assert!(unknown.message().contains("unknown object type: nonsense"), "{}", unknown.message());
+}
+
+#[test]
 fn a_bad_body_is_named_by_its_path() {
     let daemon = Daemon::start();
     let answer = daemon.post("/networks/create", r#"{"Name":"a","Internal":"yes"}"#);

@@ -16,7 +16,7 @@ use jiff::Timestamp;
 use namespaces::Context;
 
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::events::Event;
 use crate::filters::Filters;
 use crate::uses::Counts;
@@ -97,16 +97,33 @@ impl Engine {
         })
     }
 
-    /// What `docker system df` shows: sizes of everything. Reads whole directories, so it takes its time.
-    pub async fn usage(&self) -> Result<SystemDataUsageResponse> {
-        let images = self.list_images(&Filters::default())?;
-        Ok(SystemDataUsageResponse {
-            layers_size: Some(self.images.layers_size()?),
-            images: Some(self.count_users(images)),
-            containers: Some(self.containers_usage().await?),
-            volumes: Some(self.volumes_usage().await?),
-            build_cache: Some(Vec::new()),
-        })
+    /// What `docker system df` shows: sizes of everything, or of the `kinds` that are given: `container`, `image`, `volume`,
+    /// `build-cache`. Reads whole directories, so it takes its time.
+    ///
+    /// # Errors
+    /// 400 for a kind that there is not.
+    pub async fn usage(&self, kinds: &[String]) -> Result<SystemDataUsageResponse> {
+        const KINDS: [&str; 4] = ["container", "image", "volume", "build-cache"];
+        if let Some(unknown) = kinds.iter().find(|kind| !KINDS.contains(&kind.as_str())) {
+            return Err(Error::invalid(format!("unknown object type: {unknown}"))
+                .hint(format!("The types are: {}.", KINDS.join(", "))));
+        }
+        let wanted = |name: &str| kinds.is_empty() || kinds.iter().any(|kind| kind == name);
+        let mut usage = SystemDataUsageResponse {
+            build_cache: wanted("build-cache").then(Vec::new),
+            ..SystemDataUsageResponse::default()
+        };
+        if wanted("image") {
+            usage.layers_size = Some(self.images.layers_size()?);
+            usage.images = Some(self.count_users(self.list_images(&Filters::default())?));
+        }
+        if wanted("container") {
+            usage.containers = Some(self.containers_usage().await?);
+        }
+        if wanted("volume") {
+            usage.volumes = Some(self.volumes_usage().await?);
+        }
+        Ok(usage)
     }
 
     /// Fills in how many containers each image has.

@@ -1,5 +1,6 @@
 //! `/_ping`, `/version`, `/info`, `/events`, `/system/df`, `/system/check`: the daemon about itself.
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, PRAGMA};
@@ -9,6 +10,7 @@ use skiff_engine::Engine;
 
 use crate::params::Params;
 use crate::reply::{Reply, json, lines};
+use crate::versions::Version;
 
 /// The first request of every client: are you there, and which version do you speak? That is in the headers.
 pub(crate) async fn ping() -> Response<Body> {
@@ -32,8 +34,14 @@ pub(crate) async fn info(State(engine): State<Engine>) -> Reply {
     Ok(json(&engine.info()?))
 }
 
-pub(crate) async fn usage(State(engine): State<Engine>) -> Reply {
-    Ok(json(&engine.usage().await?))
+/// `type` says which sizes are wanted, and may come more than once. Clients older than 1.42 get all of them.
+pub(crate) async fn usage(
+    State(engine): State<Engine>,
+    params: Params,
+    Extension(version): Extension<Version>,
+) -> Reply {
+    let kinds = if version < Version(1, 42) { Vec::new() } else { params.all("type") };
+    Ok(json(&engine.usage(&kinds).await?))
 }
 
 /// `POST /system/check`, which docker has not: hashes everything, compares every layer, removes what nobody needs.
