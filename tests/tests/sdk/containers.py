@@ -351,6 +351,24 @@ class Talks(Base):
         self.assertEqual(self.output(["sh", "-c", "touch /x 2>&1 | grep -c -i read-only"], read_only=True), "1\n")
         self.assertEqual(self.output("hostname", network_mode="host"), open("/etc/hostname").read())
 
+    def test_a_joined_network_comes_with_its_name_and_files(self):
+        first = self.run_("sleep 1000", hostname="first")
+        second = self.run_("sleep 1000", network_mode="container:" + first.id)
+        said = lambda container, script: container.exec_run(["sh", "-c", script]).output.decode()
+        self.assertEqual(said(second, "hostname; echo $HOSTNAME; cat /etc/hostname"), "first\n" * 3)
+        self.assertEqual(said(second, "hostname -i"), said(first, "hostname -i"))
+        said(first, "echo 10.9.9.9 later >> /etc/hosts")
+        self.assertIn("10.9.9.9 later", said(second, "cat /etc/hosts"))
+
+    def test_details_of_logs(self):
+        log = {"type": "json-file", "config": {"labels": "team", "env": "APP"}}
+        container = self.create("echo hi", labels={"team": "a b"}, environment={"APP": "x"}, log_config=log)
+        container.start()
+        container.wait()
+        shown = self.api._result(self.api._get(self.api._url("/containers/{0}/logs", container.id),
+                                               params={"stdout": 1, "details": 1}), binary=True)
+        self.assertEqual(shown[8:], b"APP=x,team=a+b hi\n")
+
     def test_volumes_from_and_links(self):
         data = self.run_(["sh", "-c", "echo kept > /data/file; sleep 1000"], volumes=["/data"], name="data")
         self.until(lambda: data.exec_run("test -e /data/file").exit_code == 0, "no file")

@@ -58,6 +58,7 @@ pub(crate) async fn logs(
         // Clients whose options are numbers write 0 for none, and so does docker's own.
         until: params.moment("until")?.filter(|until| *until != Timestamp::UNIX_EPOCH),
         timestamps: params.flag("timestamps"),
+        details: params.flag("details"),
         // `all`, and whatever else is no number, as docker does.
         tail: params.text("tail").and_then(|tail| tail.parse().ok()),
     };

@@ -124,7 +124,7 @@ impl Containers {
 
     /// Its addresses are in `/etc/hosts`, and whom to ask for names may be another now.
     fn rewrite_files(&self, container: &Container, asked: &Asked, network: &Attachment) -> Result<()> {
-        self.files(asked, network)?.write(&container.places)
+        self.write_files(container, asked, network)
     }
 }
 

@@ -63,8 +63,9 @@ impl Containers {
         if container.watch().borrow().removing {
             return Err(marked_for_removal(container));
         }
+        let named = self.take_name(container);
         let asked = container.asked();
-        let network = self.claim(&asked).map_err(|error| (error, 128));
+        let network = named.and_then(|()| self.claim(&asked)).map_err(|error| (error, 128));
         let made = match &network {
             Ok(network) => self.make(container, &asked, network).await,
             Err(blamed) => Err(blamed.clone()),
@@ -165,7 +166,7 @@ impl Containers {
         }
         let run = &container.places.run;
         DirBuilder::new().mode(0o700).recursive(true).create(run).during("make the directory", run.display())?;
-        self.files(asked, network)?.write(&container.places)?;
+        self.write_files(container, asked, network)?;
         if container.state().finished_at.is_some() {
             // How the last run ended must not be taken for the end of this one.
             let _ = std::fs::remove_file(container.places.record.join("exit.json"));
@@ -185,13 +186,27 @@ impl Containers {
         Ok((monitor, ending, plan))
     }
 
-    /// The three files of `/etc`. With another container's network they are that container's.
-    pub(super) fn files(&self, asked: &Asked, network: &Attachment) -> Result<Files> {
+    /// Writes the three files of `/etc`. With another container's network they are that container's own, so that what changes
+    /// in them is seen by both.
+    pub(super) fn write_files(&self, container: &Container, asked: &Asked, network: &Attachment) -> Result<()> {
         if let Some(other) = of_container(asked.host.network_mode.as_deref()) {
-            return Files::read(&self.find(other)?.places);
+            return files::share(&self.find(other)?.places, &container.places);
         }
         let (hosts, resolv) = files::of_host(network)?;
-        Files::of(asked, network, self.links(asked)?, &hosts, &resolv)
+        Files::of(asked, network, self.links(asked)?, &hosts, &resolv)?.write(&container.places)
+    }
+
+    /// With another container's network comes its name: the name has an address there. Docker writes it into the record too,
+    /// where execs find it.
+    fn take_name(&self, container: &Container) -> Result<()> {
+        let asked = container.asked();
+        let Some(other) = of_container(asked.host.network_mode.as_deref()) else { return Ok(()) };
+        let other = self.find(other)?.asked();
+        let names = |asked: &Asked| (asked.config.hostname.clone(), asked.config.domainname.clone());
+        if asked.host.uts_mode.as_deref() == Some("host") || names(&asked) == names(&other) {
+            return Ok(());
+        }
+        container.ask(|asked| (asked.config.hostname, asked.config.domainname) = names(&other))
     }
 
     /// Claims what the container needs of the networks. `container:ID` shares another's namespace and claims nothing.

@@ -8,8 +8,16 @@ use skiff_engine::{Engine, Kind};
 
 use crate::rig::{self, hosted, logged, script, within};
 
-const BOTH: LogsOptions =
-    LogsOptions { follow: false, stdout: true, stderr: true, since: None, until: None, timestamps: false, tail: None };
+const BOTH: LogsOptions = LogsOptions {
+    follow: false,
+    stdout: true,
+    stderr: true,
+    since: None,
+    until: None,
+    timestamps: false,
+    details: false,
+    tail: None,
+};
 
 fn rotating(body: ContainerCreateBody, files: &str) -> ContainerCreateBody {
     hosted(body, |host| {

@@ -29,13 +29,15 @@ pub(super) enum Goes {
 #[derive(Debug)]
 pub(super) struct Rendering {
     options: LogsOptions,
+    /// What is written in front of each line, and a blank.
+    details: Option<String>,
     tty: bool,
     out: Vec<u8>,
 }
 
 impl Rendering {
-    pub(super) fn new(options: LogsOptions, tty: bool) -> Self {
-        Self { options, tty, out: Vec::new() }
+    pub(super) fn new(options: LogsOptions, details: Option<String>, tty: bool) -> Self {
+        Self { options, details, tty, out: Vec::new() }
     }
 
     /// Adds one line of the file. A line that is not understood (half of one, after the machine went down) is left out.
@@ -63,15 +65,21 @@ impl Rendering {
 
     /// Docker's frame: the stream, three zeros, the length in big-endian order, the bytes.
     fn frame(&mut self, number: u8, entry: &Entry<'_>) {
-        let time = if self.options.timestamps { padded(entry.time) } else { String::new() };
-        let blank = if self.options.timestamps { " " } else { "" };
+        let mut before = String::new();
+        if self.options.timestamps {
+            before.push_str(&padded(entry.time));
+            before.push(' ');
+        }
+        if let Some(details) = &self.details {
+            before.push_str(details);
+            before.push(' ');
+        }
         if !self.tty {
-            let length = u32::try_from(time.len() + blank.len() + entry.log.len()).unwrap_or(u32::MAX);
+            let length = u32::try_from(before.len() + entry.log.len()).unwrap_or(u32::MAX);
             self.out.extend_from_slice(&[number, 0, 0, 0]);
             self.out.extend_from_slice(&length.to_be_bytes());
         }
-        self.out.extend_from_slice(time.as_bytes());
-        self.out.extend_from_slice(blank.as_bytes());
+        self.out.extend_from_slice(before.as_bytes());
         self.out.extend_from_slice(entry.log.as_bytes());
     }
 
@@ -106,7 +114,8 @@ mod tests {
     fn render(tty: bool, change: impl FnOnce(&mut LogsOptions)) -> String {
         let mut options = LogsOptions { stdout: true, stderr: true, ..LogsOptions::default() };
         change(&mut options);
-        let mut rendering = Rendering::new(options, tty);
+        let details = options.details.then(|| "a=b".to_owned());
+        let mut rendering = Rendering::new(options, details, tty);
         for line in LINES.iter().chain(&["{\"log\":\"half"]) {
             if rendering.add(line.as_bytes()) == Goes::Enough {
                 break;
@@ -122,6 +131,7 @@ mod tests {
             render(false, |_| ()),
             render(true, |_| ()),
             render(true, |options| options.timestamps = true),
+            render(true, |options| (options.timestamps, options.details) = (true, true)),
             render(true, |options| options.stdout = false),
             render(true, |options| options.since = at("2026-01-01T00:00:02Z")),
             render(true, |options| options.until = at("2026-01-01T00:00:02Z")),

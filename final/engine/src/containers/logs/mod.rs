@@ -2,9 +2,11 @@
 //!
 //! 1. `mod.rs`: what can be asked for, and the stream that answers.
 //! 2. `entry.rs`: a line of the file becomes a frame of docker's stream.
-//! 3. `files.rs`: the current file and its older ones; lines from them, the last N first found from the end.
-//! 4. `follow.rs`: waiting for more, across rotation, until the container ends.
+//! 3. `details.rs`: labels and variables in front of each line.
+//! 4. `files.rs`: the current file and its older ones; lines from them, the last N first found from the end.
+//! 5. `follow.rs`: waiting for more, across rotation, until the container ends.
 
+mod details;
 mod entry;
 mod files;
 mod follow;
@@ -33,6 +35,8 @@ pub struct LogsOptions {
     pub until: Option<Timestamp>,
     /// The moment in front of each line.
     pub timestamps: bool,
+    /// The labels and variables that the log's options name in front of each line.
+    pub details: bool,
     /// Only so many of the last lines.
     pub tail: Option<u64>,
 }
@@ -68,7 +72,8 @@ impl Containers {
         // A few pieces ahead of the reader: a log of gigabytes is read as fast as the client takes it.
         let (pieces, received) = mpsc::channel(4);
         let tty = asked.tty();
-        let rendering = Rendering::new(options, tty);
+        let details = if options.details { Some(details::of(&asked)?) } else { None };
+        let rendering = Rendering::new(options, details, tty);
         // Opened before the answer: who asks for the log and then removes the container still gets all of it.
         let opened = follow::Opened::of(&container, options)?;
         tokio::spawn(async move {

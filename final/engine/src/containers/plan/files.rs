@@ -2,6 +2,7 @@
 //! is in one of them.
 
 use std::fs;
+use std::io::ErrorKind;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
 
@@ -52,13 +53,6 @@ impl Files {
         Ok(Self([hostname(&name), hosts.text(), resolv]))
     }
 
-    /// Those of a container that has them already.
-    pub(crate) fn read(places: &Places) -> Result<Self> {
-        let read = |name: &str| fs::read_to_string(places.etc(name)).during("read", places.etc(name).display());
-        let [name, hosts, resolv] = NAMES;
-        Ok(Self([read(name)?, read(hosts)?, read(resolv)?]))
-    }
-
     /// Writes them.
     pub(crate) fn write(&self, places: &Places) -> Result<()> {
         for (name, text) in NAMES.iter().zip(&self.0) {
@@ -69,6 +63,18 @@ impl Files {
         }
         Ok(())
     }
+}
+
+/// Makes the files of one container those of another as well, by hard links: each is written in place.
+pub(crate) fn share(from: &Places, to: &Places) -> Result<()> {
+    for name in NAMES {
+        let (from, to) = (from.etc(name), to.etc(name));
+        match fs::remove_file(&to) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error).during("remove", to.display())?,
+            _ => fs::hard_link(&from, &to).during("make the link", to.display())?,
+        }
+    }
+    Ok(())
 }
 
 /// The host's `/etc/hosts` and resolv.conf, as far as they are needed.

@@ -35,7 +35,7 @@ pub(crate) fn of(host: &HostConfig, path: &Path) -> Result<Log> {
             "max-size" => max_size = Some(parse_size(value).map_err(|_| refuse())?).filter(|size| *size > 0),
             "max-file" => max_files = value.parse().ok().filter(|files| *files > 0).ok_or_else(refuse)?,
             "mode" if value == "blocking" => {}
-            // What they add to each line is read by other programs than ours.
+            // What is shown in front of each line by `logs --details`; and what changes nothing here.
             "labels" | "labels-regex" | "env" | "env-regex" | "tag" | "compress" | "mode" | "max-buffer-size" => {}
             _ => return Err(Error::invalid(format!("unknown log opt '{name}' for json-file log driver"))),
         }
