@@ -32,9 +32,10 @@ pub(crate) fn current<'a>(catalogue: &'a Catalogue, message: &str) -> Option<&'a
 }
 
 /// Whether less than half of what a page says can be shown in the translation: all pages have some headings in common, and a
-/// page with nothing but these translated is better read in English.
+/// page with nothing but these translated is better read in English. So is a page without messages: it includes another file.
 pub(crate) fn untranslated(catalogue: &Catalogue, messages: &[String]) -> bool {
-    messages.iter().filter(|message| current(catalogue, message).is_some()).count() * 2 < messages.len()
+    let translated = messages.iter().filter(|message| current(catalogue, message).is_some()).count();
+    messages.is_empty() || translated * 2 < messages.len()
 }
 
 /// The report: a line for each page that stays in English, for each message that another page lacks, for each translation

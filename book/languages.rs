@@ -186,6 +186,7 @@ mod tests {
             po::parse(&format!("msgid \"{NOTICE}\"\nmsgstr \"尚未翻译\"\nmsgid \"b\"\nmsgstr \"乙\"\n")).unwrap();
         assert_eq!(page("a\n", &catalogue), "> 尚未翻译\n\n<div lang=\"en\">\n\na\n\n\n</div>\n");
         assert_eq!(page("a\n\nb\n", &catalogue), "a\n\n乙\n");
+        assert!(page("{{#include other.md}}\n", &catalogue).starts_with("> 尚未翻译\n"));
     }
 
     #[test]
