@@ -120,10 +120,12 @@ mod tests {
     #[test]
     fn a_file_is_a_command_line() {
         let text = r#"{"debug": true, "hosts": ["unix:///a", "fd://"], "mtu": 1400, "log-opts": {"max-size": "1m"},
-            "default-ulimits": {"nofile": {"Name": "nofile", "Hard": 20, "Soft": 10}}, "labels": [], "bip": "10.0.0.1/24"}"#;
+            "default-ulimits": {"nofile": {"Name": "nofile", "Hard": 20, "Soft": 10}}, "labels": [], "bip": "10.0.0.1/24",
+            "default-address-pools": [{"base": "10.1.0.0/16", "size": 24}]}"#;
         insta::assert_snapshot!(read(text, &[]).unwrap().join("\n"), @r"
         --bip=10.0.0.1/24
         --debug=true
+        --default-address-pool=base=10.1.0.0/16,size=24
         --default-ulimit=nofile=10:20
         --host=unix:///a
         --host=fd://

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, FromArgMatches, Parser};
 use ipnet::Ipv4Net;
+use skiff_engine::AddressPool;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::address::Address;
@@ -58,6 +59,12 @@ pub(crate) struct Flags {
     /// Address of that bridge with the subnet's prefix, such as 172.17.0.1/16 [default: one that is free].
     #[arg(long, value_name = "CIDR")]
     pub(crate) bip: Option<Ipv4Net>,
+    /// Part of that subnet which containers' addresses are taken from [default: all of it].
+    #[arg(long, value_name = "CIDR")]
+    pub(crate) fixed_cidr: Option<Ipv4Net>,
+    /// Where subnets are taken from that nobody asks for, such as base=10.10.0.0/16,size=24. May be given more than once.
+    #[arg(long = "default-address-pool", value_name = "base=CIDR,size=BITS")]
+    pub(crate) address_pools: Vec<AddressPool>,
     /// Largest packet on the default network, in bytes [default: 1500].
     #[arg(long, value_name = "BYTES")]
     pub(crate) mtu: Option<u32>,
@@ -345,6 +352,7 @@ mod tests {
             ("--host=unix://relative", "must be absolute"),
             ("--bridge=a-name-that-is-too-long", "at most 15"),
             ("--log-level=loud", "one of debug"),
+            ("--default-address-pool=10.0.0.0/8", "base=10.10.0.0/16,size=24"),
             ("--cgroup-parent=a/../b", "cgroup hierarchy"),
             ("--swarm-default-advertise-addr=eth0", "--swarm-default-advertise-addr"),
         ] {

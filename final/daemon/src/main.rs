@@ -183,6 +183,8 @@ fn config(flags: &Flags) -> Config {
         registry_certificates: if own.is_empty() { usual } else { own.clone() },
         bridge: flags.bridge(),
         bridge_address: flags.bip,
+        bridge_range: flags.fixed_cidr,
+        address_pools: flags.address_pools.clone(),
         mtu: flags.mtu,
         cgroup_parent: flags.cgroup_parent.clone(),
         registry_mirrors: flags.registry_mirrors.clone(),

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 
 use ipnet::Ipv4Net;
+use network::AddressPool;
 
 /// Everything the engine is told from outside. `skiffd` makes it from its flags, which are dockerd's.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +19,11 @@ pub struct Config {
     pub bridge: String,
     /// Address of the default network's bridge with the subnet's prefix (`--bip`): `172.17.0.1/16`. `None` chooses.
     pub bridge_address: Option<Ipv4Net>,
+    /// Part of that subnet which containers' addresses are taken from (`--fixed-cidr`). Without an address of the bridge it is
+    /// the subnet itself. `None` is all of it.
+    pub bridge_range: Option<Ipv4Net>,
+    /// Where subnets are taken from that nobody asks for (`--default-address-pool`). Empty chooses as docker does.
+    pub address_pools: Vec<AddressPool>,
     /// Largest packet on the default network, in bytes (`--mtu`). `None` is the kernel's 1500.
     pub mtu: Option<u32>,
     /// Directory below each cgroup hierarchy under which the containers' own cgroups are made.
@@ -62,6 +68,8 @@ impl Default for Config {
             runtime: None,
             bridge: "skiff0".into(),
             bridge_address: None,
+            bridge_range: None,
+            address_pools: Vec::new(),
             mtu: None,
             cgroup_parent: "skiff".into(),
             defaults: Defaults::default(),

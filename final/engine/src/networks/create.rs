@@ -56,7 +56,7 @@ impl Engine {
 }
 
 impl Networks {
-    fn create(&self, wish: Request) -> Result<String> {
+    pub(super) fn create(&self, wish: Request) -> Result<String> {
         let mut state = self.lock();
         if state.networks.values().any(|held| held.network.name == wish.name) {
             return Err(Error::conflict(format!("network with name {} already exists", wish.name)));

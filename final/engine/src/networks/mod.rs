@@ -101,7 +101,7 @@ impl Networks {
         let opened = Self {
             root,
             bridge: config.bridge.clone(),
-            pools: Vec::new(),
+            pools: config.address_pools.clone(),
             firewall: Firewall::new(&config.bridge),
             events: Arc::clone(events),
             resolver: Resolver::new(&state),
@@ -123,8 +123,9 @@ impl Networks {
             driver: name.to_owned(),
             interface: Some(self.bridge.clone()),
             ipv4: PoolRequest {
-                subnet: config.bridge_address.map(|address| address.trunc().into()),
+                subnet: config.bridge_address.or(config.bridge_range).map(|address| address.trunc().into()),
                 gateway: config.bridge_address.map(|address| address.addr().into()),
+                range: config.bridge_range.map(IpNet::from),
                 ..PoolRequest::default()
             },
             pools: self.pools.clone(),
@@ -208,6 +209,7 @@ fn agrees(network: &Network, wanted: &Request) -> bool {
         && network.ipv4.as_ref().is_some_and(|pool| {
             wanted.ipv4.subnet.is_none_or(|subnet| subnet == pool.subnet)
                 && wanted.ipv4.gateway.is_none_or(|gateway| gateway == pool.gateway)
+                && wanted.ipv4.range.is_none_or(|range| Some(range.trunc()) == pool.range)
         })
 }
 

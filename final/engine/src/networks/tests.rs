@@ -181,3 +181,24 @@ fn an_engine_without_containers_leaves_neither_bridge_nor_rules() {
     let tables = Command::new("nft").args(["list", "tables"]).output().unwrap().stdout;
     assert_eq!(String::from_utf8_lossy(&tables), "");
 }
+
+#[test]
+fn subnets_and_addresses_come_from_where_the_configuration_says() {
+    let home = tempfile::tempdir().unwrap();
+    drop(open(&home));
+    let config = Config {
+        bridge: "test0".into(),
+        bridge_range: Some("10.61.0.128/25".parse().unwrap()),
+        bridge_address: Some("10.61.0.1/24".parse().unwrap()),
+        address_pools: vec!["base=10.62.0.0/16,size=24".parse().unwrap()],
+        ..Config::at(home.path(), home.path())
+    };
+    let networks = Networks::open(&config, &Arc::new(Events::default())).unwrap();
+    let made = ["one", "two"].map(|name| {
+        let wish = ::network::Request { name: name.into(), driver: "bridge".into(), ..Default::default() };
+        let id = networks.create(wish).unwrap();
+        networks.lock().held(&id).unwrap().network.subnets().next().unwrap().to_string()
+    });
+    assert_eq!(made, ["10.62.0.0/24", "10.62.1.0/24"]);
+    assert_eq!(addresses(&claim(&networks, "c1", &host("bridge", &[])).unwrap()), ["10.61.0.128/24"]);
+}
