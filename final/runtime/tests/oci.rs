@@ -133,6 +133,15 @@ fn failures_name_the_thing_and_leave_nothing() {
 }
 
 #[test]
+fn the_version_is_told_in_the_lines_that_callers_parse() {
+    let bundle = Bundle::shell("version", "true");
+    let expected = format!("skiff-runtime version {}\nspec: 1.2.0\n", env!("CARGO_PKG_VERSION"));
+    for option in ["--version", "-v"] {
+        assert_eq!(bundle.ok(&[option]), expected);
+    }
+}
+
+#[test]
 fn the_log_has_what_standard_error_says() {
     let bundle = Bundle::shell("log", "true");
     let log = bundle.rootfs.join("log.json");

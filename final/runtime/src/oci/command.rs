@@ -151,7 +151,8 @@ impl Command {
                 .hint("Configure the cgroupfs driver (docker: exec-opts native.cgroupdriver=cgroupfs)."));
         }
         if global.has("version") {
-            return say(format_args!("skiff-runtime {}\nruntime-spec {OCI_VERSION}", env!("CARGO_PKG_VERSION")));
+            // In the lines of runc and crun: dockerd looks for the word `version`, others for `spec:`.
+            return say(format_args!("skiff-runtime version {}\nspec: {OCI_VERSION}", env!("CARGO_PKG_VERSION")));
         }
         let Some((name, line)) = line.split_first().filter(|_| !global.has("help")) else {
             return say(overview());
