@@ -1,11 +1,13 @@
 //! The way to the daemon: a socket on this machine, a port, or a command on another machine.
 
 use std::io;
+use std::pin::Pin;
 use std::process::Stdio;
+use std::task::{Context, Poll, ready};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::process::Command;
+use tokio::process::{ChildStdin, Command};
 
 use super::Endpoint;
 
@@ -43,5 +45,28 @@ fn ssh(host: &str) -> io::Result<Socket> {
     let (Some(input), Some(output)) = (child.stdin.take(), child.stdout.take()) else {
         return Err(io::Error::other("ssh has no input and output"));
     };
-    Ok(Box::new(tokio::io::join(output, input)))
+    Ok(Box::new(tokio::io::join(output, Input(Some(input)))))
+}
+
+/// What ssh reads. A pipe has no shutdown, so tokio's does nothing; what tells the other side that the input has ended is
+/// that the pipe is closed.
+struct Input(Option<ChildStdin>);
+
+impl AsyncWrite for Input {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.0 {
+            Some(pipe) => Pin::new(pipe).poll_write(context, bytes),
+            None => Poll::Ready(Err(io::ErrorKind::BrokenPipe.into())),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.0.as_mut().map_or(Poll::Ready(Ok(())), |pipe| Pin::new(pipe).poll_flush(context))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        ready!(self.as_mut().poll_flush(context))?;
+        self.0 = None;
+        Poll::Ready(Ok(()))
+    }
 }

@@ -47,10 +47,14 @@ impl Daemon {
 
     /// The program, to be run against this daemon.
     pub(crate) fn skiff(&self, arguments: &[&str]) -> Command {
-        let host = format!("unix://{}/sock", self.directory.path().display());
         let mut command = Command::new(env!("CARGO_BIN_EXE_skiff"));
-        command.args(["-H", &host]).args(arguments).stdin(Stdio::null());
+        command.args(["-H", &self.address()]).args(arguments).stdin(Stdio::null());
         command
+    }
+
+    /// Where it listens.
+    pub(crate) fn address(&self) -> String {
+        format!("unix://{}/sock", self.directory.path().display())
     }
 
     /// Runs it to its end.

@@ -2,10 +2,12 @@
 //!
 //! - `daemon.rs`: that daemon.
 //! - `dialogue.rs`: what is asked, in which order, and what is said.
+//! - `far.rs`: a daemon on another machine, by way of ssh.
 //! - `terminal.rs`: raw mode, detach keys, size, signals.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on may stop at once")]
 
 mod daemon;
 mod dialogue;
+mod far;
 mod terminal;
