@@ -12,7 +12,7 @@
 //! 4. `table.rs`: the one table of routes.
 //! 5. `routes/`: the handlers, one file per resource.
 //! 6. `params.rs`, `body.rs`, `reply.rs`: query, JSON in, JSON out; `transfer.rs`: archives in and out.
-//! 7. `hijack.rs`, `detach.rs`: connections that stop being HTTP: attach and exec.
+//! 7. `hijack.rs`, `websocket.rs`, `detach.rs`: connections that stop being HTTP: attach and exec.
 
 mod address;
 mod body;
@@ -33,6 +33,7 @@ mod table;
 mod tls;
 mod transfer;
 mod versions;
+mod websocket;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -105,7 +105,7 @@ fn container_operations() -> Vec<Operation> {
         here("POST", "/containers/{id}/pause", containers::pause),
         here("POST", "/containers/{id}/unpause", containers::unpause),
         here("POST", "/containers/{id}/attach", streams::attach),
-        absent("GET", "/containers/{id}/attach/ws", absent::websocket),
+        here("GET", "/containers/{id}/attach/ws", streams::attach_websocket),
         here("POST", "/containers/{id}/wait", containers::wait),
         here("DELETE", "/containers/{id}", containers::remove),
         here("HEAD", "/containers/{id}/archive", archive::stat),

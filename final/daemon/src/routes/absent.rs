@@ -48,11 +48,6 @@ pub(crate) async fn session() -> Reply {
     refuse("BuildKit's session", "Build elsewhere, then `docker save IMAGE | docker load` into this daemon.")
 }
 
-/// Attach over a web socket.
-pub(crate) async fn websocket() -> Reply {
-    refuse("attach over a web socket", "Use POST /containers/ID/attach.")
-}
-
 /// Checkpoint and restore.
 pub(crate) async fn checkpoints() -> Reply {
     refuse("checkpoints", "")

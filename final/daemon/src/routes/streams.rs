@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use axum::Extension;
 use axum::body::Body;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::{Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
@@ -15,10 +17,11 @@ use skiff_engine::containers::{AttachOptions, LogsOptions};
 use skiff_engine::{Engine, Error};
 
 use crate::detach::Detach;
-use crate::hijack;
 use crate::params::Params;
 use crate::reply::{Reply, json, lines, typed};
 use crate::versions::Version;
+use crate::websocket::Input;
+use crate::{hijack, websocket};
 
 /// The connection becomes the container's streams, in both directions.
 pub(crate) async fn attach(
@@ -41,6 +44,33 @@ pub(crate) async fn attach(
     // Without a terminal there is nobody at the keys, and a file on standard input may well have such bytes in it.
     let detach = (attached.tty && options.stdin).then_some(detach);
     Ok(hijack::join(request, ready(Some(attached.stream)), kind, detach))
+}
+
+/// The same over a web socket.
+pub(crate) async fn attach_websocket(
+    State(engine): State<Engine>,
+    Path(id): Path<String>,
+    params: Params,
+    Extension(version): Extension<Version>,
+    handshake: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+) -> Reply {
+    let handshake = handshake.map_err(|refused| {
+        Error::invalid(format!("bad web socket handshake: {refused}"))
+            .hint("Connect with a client for web sockets, or use POST /containers/ID/attach.")
+    })?;
+    // Clients from before 1.42 get every stream, whatever they say.
+    let wants = |stream| version < Version(1, 42) || params.flag(stream);
+    let options = AttachOptions {
+        stdin: wants("stdin"),
+        stdout: wants("stdout"),
+        stderr: wants("stderr"),
+        stream: params.flag("stream"),
+        logs: params.flag("logs"),
+    };
+    let detach = Detach::parse(params.text("detachKeys").unwrap_or_default())?;
+    let attached = engine.containers.attach(&id, options).await?;
+    let input = Input { wanted: options.stdin, detach: attached.tty.then_some(detach) };
+    Ok(handshake.on_upgrade(move |socket| websocket::relay(socket, attached, input, version)))
 }
 
 /// The log so far, and with `follow` what comes, in frames unless it is a terminal's.
