@@ -4,10 +4,11 @@
 //! those of all commands would take longer than most of them run.
 
 use std::ffi::OsString;
+use std::path::PathBuf;
 
 use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 
-use crate::client::{Client, Endpoint};
+use crate::client::{Client, Endpoint, Tls, TlsFlags};
 use crate::commands::{Exit, GROUPS, LEAVES, Leaf};
 use crate::context::Contexts;
 use crate::error::{Error, Result};
@@ -25,23 +26,36 @@ pub(crate) fn run(arguments: &[OsString]) -> Result<Exit> {
     let host = matches.remove_one::<String>("host");
     let config = matches.remove_one::<String>("config");
     let context = matches.remove_one::<String>("context");
+    let tls = TlsFlags {
+        tls: matches.remove_one("tls"),
+        verify: matches.remove_one("tlsverify"),
+        authority: matches.remove_one("tlscacert"),
+        certificate: matches.remove_one("tlscert"),
+        key: matches.remove_one("tlskey"),
+    };
     let Some((leaf, matches)) = find(matches) else { return usage::overview(arguments) };
     let environment = |name: &str| std::env::var(name).ok();
     let logins = Logins::at(config);
     let contexts = Contexts::choose(logins.directory().to_owned(), host.as_deref(), context.as_deref(), environment)?;
-    let endpoint = match leaf.group {
+    let address = match leaf.group {
         // They are about contexts that may lead nowhere.
-        "context" => Endpoint::choose(host.as_deref(), environment)?,
-        _ => match contexts.host()? {
-            Some(host) => Endpoint::parse(&host)?,
-            None => Endpoint::choose(host.as_deref(), environment)?,
-        },
+        "context" => None,
+        _ => contexts.address()?,
     };
+    let (endpoint, tls) = if let Some((host, tls)) = address {
+        (Endpoint::parse(&host)?, tls)
+    } else {
+        let tls = Tls::choose(tls, logins.directory(), environment);
+        (Endpoint::choose(host.as_deref(), tls.is_some(), environment)?, tls)
+    };
+    // Only ports need certificates: whether they can be read is nobody's business otherwise.
+    let tls = tls.filter(|_| matches!(endpoint, Endpoint::Tcp { .. }) && leaf.group != "context");
+    let tls = tls.map(|tls| tls.connector()).transpose()?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|error| Error::new(format!("cannot start: {error}")))?;
-    let client = Client::new(endpoint, logins, contexts);
+    let client = Client::new(endpoint, tls, logins, contexts);
     let result = runtime.block_on((leaf.run)(matches, &client));
     // The program ends now; taking everything apart first would only take time.
     std::mem::forget((runtime, client));
@@ -73,15 +87,16 @@ fn understand(arguments: &[OsString]) -> Result<ArgMatches, clap::Error> {
     tree(values, |_| true).try_get_matches_from(arguments)
 }
 
+/// The flags before a command that have a value, as a word of its own.
+const VALUED: &[&str] =
+    &["-H", "--host", "-c", "--context", "--config", "-l", "--log-level", "--tlscacert", "--tlscert", "--tlskey"];
+
 /// The names of the command that the words name, as far as they name one: `[]`, `["ps"]`, `["container", "ls"]`.
 pub(crate) fn path(arguments: &[OsString]) -> Vec<&'static str> {
     let words = arguments.iter().skip(1).filter_map(|word| word.to_str());
     // The value of -H is no command.
     let mut words = words.scan(false, |skip, word| {
-        let value = std::mem::replace(
-            skip,
-            matches!(word, "-H" | "--host" | "-c" | "--context" | "--config" | "-l" | "--log-level"),
-        );
+        let value = std::mem::replace(skip, VALUED.contains(&word));
         Some(if value { "" } else { word })
     });
     let Some(first) = words.find(|word| !word.is_empty() && !word.starts_with('-')) else { return Vec::new() };
@@ -137,6 +152,12 @@ pub(crate) fn tree(values: bool, wanted: impl Fn(&Leaf) -> bool) -> Command {
 /// The flags that stand before the command.
 fn root() -> Command {
     let flag = |name: &'static str, help: &'static str| Arg::new(name).long(name).help(help);
+    let file = |name, help| flag(name, help).value_name("FILE").value_parser(clap::value_parser!(PathBuf));
+    // Whether they were given counts, not only what was said.
+    let switch = |name, help| {
+        let switch = flag(name, help).num_args(0..=1).require_equals(true).default_missing_value("true");
+        switch.value_name("BOOLEAN").value_parser(boolean)
+    };
     Command::new("skiff")
         .version(env!("CARGO_PKG_VERSION"))
         .disable_version_flag(true)
@@ -152,6 +173,11 @@ fn root() -> Command {
         .arg(flag("debug", "Accepted for docker's sake").short('D').action(ArgAction::SetTrue))
         .arg(flag("config", "Where logins to registries are kept").value_name("DIRECTORY"))
         .arg(flag("log-level", "Accepted for docker's sake").short('l').value_name("LEVEL"))
+        .arg(switch("tls", "Use TLS for a daemon at tcp://, but believe any certificate"))
+        .arg(switch("tlsverify", "Use TLS for a daemon at tcp://, and make sure that it is the right one"))
+        .arg(file("tlscacert", "Authority that signed the daemon's certificate [ca.pem in DOCKER_CERT_PATH]"))
+        .arg(file("tlscert", "Our certificate [cert.pem in DOCKER_CERT_PATH]"))
+        .arg(file("tlskey", "Its key [key.pem in DOCKER_CERT_PATH]"))
 }
 
 /// Defines the flags of a command, with the habits of docker's: a flag given twice counts the last time, and a value may
@@ -220,6 +246,7 @@ mod tests {
     #[test]
     fn the_words_before_flags_name_the_command() {
         assert_eq!(path(&words("-H unix:///x ps -a")), ["ps"]);
+        assert_eq!(path(&words("--tlsverify --tlscacert ps.pem ps -a")), ["ps"]);
         assert_eq!(path(&words("container list -a")), ["container", "ls"]);
         assert_eq!(path(&words("container")), ["container"]);
         assert_eq!(path(&words("nonsense")), [""; 0]);
@@ -227,7 +254,13 @@ mod tests {
 
     #[test]
     fn the_quick_tree_and_the_whole_one_agree() {
-        for line in ["ps -a", "container ls -a", "-H unix:///x run -it --rm image sh -c x", "run --rm=false image"] {
+        for line in [
+            "ps -a",
+            "container ls -a",
+            "-H unix:///x run -it --rm image sh -c x",
+            "--tlsverify --tlskey=x ps",
+            "run --rm=false image",
+        ] {
             let (quick, whole) =
                 (understand(&words(line)).unwrap(), tree(true, |_| true).try_get_matches_from(words(line)));
             let names = |matches: &ArgMatches| matches.subcommand_name().map(str::to_owned);

@@ -23,7 +23,7 @@ pub(crate) enum Endpoint {
         /// `[USER@]HOST[:PORT]`, as it was written.
         host: String,
     },
-    /// A TCP port, without encryption.
+    /// A TCP port: encrypted when there are settings for TLS (`tls.rs`), open to everybody on the way when not.
     Tcp {
         /// `HOST:PORT`.
         address: String,
@@ -31,12 +31,13 @@ pub(crate) enum Endpoint {
 }
 
 impl Endpoint {
-    /// The daemon that was asked for, or the default one.
-    pub(crate) fn choose(flag: Option<&str>, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
+    /// The daemon that was asked for, or the default one. With TLS that is docker's port, because a socket has no use for it.
+    pub(crate) fn choose(flag: Option<&str>, tls: bool, environment: impl Fn(&str) -> Option<String>) -> Result<Self> {
         let named =
             || ["SKIFF_HOST", "DOCKER_HOST"].into_iter().find_map(|name| environment(name).filter(|v| !v.is_empty()));
         match flag.map(str::to_owned).or_else(named) {
             Some(host) => Self::parse(&host),
+            None if tls => Ok(Self::Tcp { address: "localhost:2376".to_owned() }),
             None => Ok(Self::Unix { path: DEFAULT.into(), default: true }),
         }
     }
@@ -103,7 +104,7 @@ mod tests {
 
     fn choose(flag: Option<&str>, variables: &[(&str, &str)]) -> Result<String> {
         let get = |name: &str| variables.iter().find(|(known, _)| *known == name).map(|(_, value)| (*value).to_owned());
-        Endpoint::choose(flag, get).map(|endpoint| endpoint.to_string())
+        Endpoint::choose(flag, false, get).map(|endpoint| endpoint.to_string())
     }
 
     #[test]
@@ -117,13 +118,14 @@ mod tests {
 
     #[test]
     fn only_the_unnamed_socket_is_the_default() {
-        assert!(Endpoint::choose(None, |_| None).unwrap().is_default());
-        assert!(!Endpoint::choose(Some("unix:///run/skiff/skiff.sock"), |_| None).unwrap().is_default());
+        assert!(Endpoint::choose(None, false, |_| None).unwrap().is_default());
+        assert!(!Endpoint::choose(Some("unix:///run/skiff/skiff.sock"), false, |_| None).unwrap().is_default());
     }
 
     #[test]
     fn tcp_gets_dockers_port() {
         assert_eq!(choose(Some("tcp://localhost"), &[]).unwrap(), "tcp://localhost:2375");
+        assert_eq!(Endpoint::choose(None, true, |_| None).unwrap().to_string(), "tcp://localhost:2376");
         assert_eq!(choose(Some("10.0.0.1:99"), &[]).unwrap(), "tcp://10.0.0.1:99");
         assert_eq!(choose(Some("tcp://[::1]:99/"), &[]).unwrap(), "tcp://[::1]:99");
     }

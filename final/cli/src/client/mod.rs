@@ -1,7 +1,7 @@
 //! The Docker Engine API over a socket: requests as values, one connection kept for as long as a command lasts.
 //!
 //! - `endpoint.rs`: where the daemon is.
-//! - `socket.rs`: the way there.
+//! - `socket.rs`: the way there; `tls.rs`: encrypted, between two that know each other.
 //! - `request.rs`: what is asked.
 //! - `body.rs`: what is sent along and what comes back.
 //! - `hijack.rs`: a connection that stops being HTTP (attach, exec).
@@ -14,6 +14,7 @@ mod endpoint;
 mod hijack;
 mod request;
 mod socket;
+mod tls;
 
 use std::cell::{Cell, RefCell};
 use std::io::ErrorKind;
@@ -25,12 +26,14 @@ use hyper::body::Incoming;
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use serde::de::DeserializeOwned;
+use tokio_rustls::TlsConnector;
 
 pub(crate) use body::{Lines, Upload};
 pub(crate) use endpoint::Endpoint;
 pub(crate) use hijack::Hijacked;
 pub(crate) use request::{Request, segment};
 pub(crate) use socket::Socket;
+pub(crate) use tls::{Flags as TlsFlags, Tls};
 
 use crate::context::Contexts;
 use crate::daemon;
@@ -43,6 +46,7 @@ const NEWEST: (u32, u32) = (1, 51);
 /// What every request is sent by. Not shared between threads: the program has one.
 pub(crate) struct Client {
     endpoint: Endpoint,
+    tls: Option<TlsConnector>,
     version: Cell<(u32, u32)>,
     idle: RefCell<Vec<SendRequest<body::Body>>>,
     /// Where the user's passwords for registries are.
@@ -53,8 +57,8 @@ pub(crate) struct Client {
 
 impl Client {
     /// A client that connects when the first request is made.
-    pub(crate) fn new(endpoint: Endpoint, logins: Logins, contexts: Contexts) -> Self {
-        Self { endpoint, version: Cell::new(NEWEST), idle: RefCell::new(Vec::new()), logins, contexts }
+    pub(crate) fn new(endpoint: Endpoint, tls: Option<TlsConnector>, logins: Logins, contexts: Contexts) -> Self {
+        Self { endpoint, tls, version: Cell::new(NEWEST), idle: RefCell::new(Vec::new()), logins, contexts }
     }
 
     /// Where the daemon is.
@@ -64,7 +68,7 @@ impl Client {
 
     /// A connection without anything said on it.
     pub(crate) async fn plain(&self) -> Result<Socket> {
-        socket::open(&self.endpoint).await.map_err(|error| self.unreachable(&error))
+        socket::open(&self.endpoint, self.tls.as_ref()).await.map_err(|error| self.unreachable(&error))
     }
 
     /// The version that requests are made under, as far as is known by now.
@@ -177,11 +181,15 @@ impl Client {
     }
 
     async fn dial(&self) -> std::io::Result<SendRequest<body::Body>> {
-        http(socket::open(&self.endpoint).await?).await
+        http(socket::open(&self.endpoint, self.tls.as_ref()).await?).await
     }
 
     /// Docker's sentence, and what to do by the kernel's reason.
     fn unreachable(&self, error: &std::io::Error) -> Error {
+        if let Some(hint) = tls::hint(error) {
+            return Error::new(format!("cannot agree with the daemon at {}: {}", self.endpoint, reason(error)))
+                .hint(hint);
+        }
         let sentence = match error.kind() {
             ErrorKind::PermissionDenied => {
                 format!("permission denied while trying to connect to the Skiff daemon at {}", self.endpoint)
@@ -209,7 +217,15 @@ async fn http(socket: Socket) -> std::io::Result<SendRequest<body::Body>> {
 pub(crate) fn broken(error: &hyper::Error) -> Error {
     use std::error::Error as _;
     let cause = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-    Error::new(format!("the connection to the daemon broke: {cause}")).hint("The daemon's log may say why.")
+    // A daemon looks at our certificate only after we take the connection for made.
+    let mut causes = std::iter::successors(error.source(), |cause| (**cause).source());
+    let hint = causes.find_map(|cause| tls::hint(cause.downcast_ref()?));
+    let hint = hint.unwrap_or(if error.is_parse() {
+        "The answer is not HTTP: if the daemon wants TLS, give --tlsverify and the certificates."
+    } else {
+        "The daemon's log may say why."
+    });
+    Error::new(format!("the connection to the daemon broke: {cause}")).hint(hint)
 }
 
 /// `… Maximum supported API version is 1.41` as (1, 41).

@@ -8,6 +8,7 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::process::{ChildStdin, Command};
+use tokio_rustls::TlsConnector;
 
 use super::Endpoint;
 
@@ -24,10 +25,16 @@ const REMOTE: &str =
     "if command -v skiff >/dev/null 2>&1; then exec skiff system dial-stdio; fi; exec docker system dial-stdio";
 
 /// Opens a connection.
-pub(super) async fn open(endpoint: &Endpoint) -> io::Result<Socket> {
+pub(super) async fn open(endpoint: &Endpoint, tls: Option<&TlsConnector>) -> io::Result<Socket> {
     match endpoint {
         Endpoint::Unix { path, .. } => Ok(Box::new(UnixStream::connect(path).await?)),
-        Endpoint::Tcp { address } => Ok(Box::new(TcpStream::connect(address).await?)),
+        Endpoint::Tcp { address } => {
+            let stream = TcpStream::connect(address).await?;
+            match tls {
+                Some(tls) => Ok(Box::new(tls.connect(super::tls::name(address)?, stream).await?)),
+                None => Ok(Box::new(stream)),
+            }
+        }
         Endpoint::Ssh { host } => ssh(host),
     }
 }

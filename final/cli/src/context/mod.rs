@@ -21,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use store::Store;
 
+use crate::client::Tls;
 use crate::error::{Error, Result};
 
 /// The context that is in no file.
@@ -110,15 +111,17 @@ impl Contexts {
         Ok(Self { store, chosen, overridden: overridden && context.is_none() })
     }
 
-    /// The address that the chosen context names; none for the default one.
-    pub(crate) fn host(&self) -> Result<Option<String>> {
+    /// The address that the chosen context names, and how it is encrypted; none for the default one.
+    pub(crate) fn address(&self) -> Result<Option<(String, Option<Tls>)>> {
         if self.chosen == DEFAULT {
             return Ok(None);
         }
         let context = self.store.read(&self.chosen);
         let context =
             context.map_err(|error| error.while_doing("Failed to initialize: unable to resolve docker endpoint"))?;
-        Ok(Some(context.host().to_owned()).filter(|host| !host.is_empty()))
+        let skip = context.endpoints.get("docker").is_some_and(|address| address.skip_tls_verify);
+        let tls = Tls::of_context(&self.store.tls(&self.chosen).join("docker"), skip);
+        Ok(Some((context.host().to_owned(), tls)).filter(|(host, _)| !host.is_empty()))
     }
 }
 

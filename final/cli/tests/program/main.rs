@@ -2,6 +2,7 @@
 //!
 //! - `daemon.rs`: that daemon.
 //! - `dialogue.rs`: what is asked, in which order, and what is said.
+//! - `encrypted.rs`: a daemon at a port, by way of TLS.
 //! - `far.rs`: a daemon on another machine, by way of ssh.
 //! - `terminal.rs`: raw mode, detach keys, size, signals.
 
@@ -9,5 +10,6 @@
 
 mod daemon;
 mod dialogue;
+mod encrypted;
 mod far;
 mod terminal;
