@@ -55,8 +55,8 @@ fn count(directory: &Path, docs: &mut usize, all: &mut usize) -> Result<()> {
         let path = entry?.path();
         if path.is_dir() {
             count(&path, docs, all)?;
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            // Tests at the end of a file are neither code that is read for its lesson nor documentation.
+        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("tests.rs") {
+            // Tests, in their file or at the end of one, are neither code that is read for its lesson nor documentation.
             let text = std::fs::read_to_string(&path)?;
             let taught = text.split("#[cfg(test)]").next().unwrap_or_default();
             for line in taught.lines().map(str::trim_start).filter(|line| !line.is_empty()) {
