@@ -58,6 +58,9 @@ fn the_network_is_for_those_with_a_certificate() {
     let docker = [&["docker", "-H", "tcp://127.0.0.1:2376"], &flags[..], &["run", "--rm", "-i", "hello"]].concat();
     let said = daemon.on_host(&docker);
     assert!(said.code == 0, "{said}\n{}", daemon.log());
+    let skiff = binary("skiff").display().to_string();
+    let skiff = [&[skiff.as_str(), "-H", "tcp://127.0.0.1:2376"], &flags[..], &["run", "--rm", "-i", "hello"]].concat();
+    assert!(daemon.on_host(&skiff).ok().contains("Hello from inside a container."));
     daemon.finish();
 }
 

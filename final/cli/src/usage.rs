@@ -60,7 +60,7 @@ fn wrong(error: &clap::Error, path: &[&'static str]) -> Error {
         _ => String::new(),
     };
     let argument = text(ContextKind::InvalidArg);
-    let flag = argument.split([' ', '=']).next().unwrap_or_default().to_owned();
+    let flag = argument.split([' ', '=', '[']).next().unwrap_or_default().to_owned();
     let (message, exit) = match error.kind() {
         ErrorKind::UnknownArgument if argument.starts_with('-') => (unknown_flag(&argument), ENGINE),
         ErrorKind::UnknownArgument
@@ -193,6 +193,17 @@ pub(crate) fn finish(leaf: &Leaf, error: Error) -> Error {
     error.exit(exit).footer(more(&format!("skiff {}", leaf.top)))
 }
 
+/// The flags before the command that are told to who types none.
+const OPTIONS: &[(&str, &str)] = &[
+    ("-H, --host HOST", "Daemon to talk to: unix:///PATH, ssh://HOST or tcp://HOST:PORT"),
+    ("-c, --context NAME", "Daemon to talk to, by the name of its context"),
+    ("--tlsverify", "Use TLS with tcp://, and make sure that the daemon is the right one"),
+    ("--tlscacert FILE", "Authority that signed its certificate (ca.pem in DOCKER_CERT_PATH)"),
+    ("--tlscert FILE", "Our certificate (cert.pem in DOCKER_CERT_PATH)"),
+    ("--tlskey FILE", "The key to ours (key.pem in DOCKER_CERT_PATH)"),
+    ("-v, --version", "Print the version"),
+];
+
 /// What there is, for who types no command.
 pub(crate) fn overview(arguments: &[OsString]) -> Result<Exit> {
     let path = path(arguments);
@@ -220,7 +231,10 @@ pub(crate) fn overview(arguments: &[OsString]) -> Result<Exit> {
     for leaf in others {
         line(&mut out, leaf.top, leaf.about);
     }
-    out += "\nOptions:\n  -H, --host HOST     Daemon to talk to: unix:///PATH or tcp://HOST:PORT\n  -v, --version       Print the version\n";
+    out += "\nOptions:\n";
+    for (flag, about) in OPTIONS {
+        let _ = writeln!(out, "  {flag:<19} {about}");
+    }
     out += "\nRun 'skiff COMMAND --help' for more information on a command.\n";
     out += "Try 'skiff run --rm hello' first.\n";
     print(out)?;
