@@ -29,7 +29,9 @@ const CAUSES: &[(&str, Result<&str, &str>)] = &[
     ),
     (
         "CVE-2014-8989",
-        Err("id maps are written by root, who could change his groups before; the rule is for ordinary users"),
+        Err(
+            "root could change his groups before; of an ordinary user the kernel takes no map until setgroups is denied",
+        ),
     ),
     ("CVE-2023-25809 CVE-2022-0492", Ok("security_kernel_files::the_cgroup_tree_can_only_be_read")),
     ("CVE-2022-0811", Ok("security_kernel_files::only_sysctls_of_a_namespace_can_be_set")),

@@ -4,10 +4,9 @@ use std::io::{self, IsTerminal as _};
 use std::path::PathBuf;
 
 use clap::Args;
-use http_body_util::BodyExt as _;
 
 use super::path;
-use crate::client::{Client, Request, broken};
+use crate::client::{Client, Request};
 use crate::commands::image::save::Target;
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::{Error, Result};
@@ -31,14 +30,8 @@ impl Execute for Export {
             return Err(Error::new("an archive is not for a terminal")
                 .hint("Use the -o flag, or redirect the output: skiff export CONTAINER > files.tar"));
         }
-        let mut body = client.stream(Request::get(format!("{}/export", path(&self.container)))).await?;
-        let mut target = Target::open(self.output.as_deref())?;
-        while let Some(frame) = body.frame().await {
-            if let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() {
-                target.write(&data)?;
-            }
-        }
-        target.finish()?;
+        let body = client.stream(Request::get(format!("{}/export", path(&self.container)))).await?;
+        Target::open(self.output.as_deref())?.take(body).await?;
         Ok(DONE)
     }
 }

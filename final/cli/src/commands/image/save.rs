@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
 
 use super::load::platform_json;
 use crate::client::{Client, Request, broken};
@@ -42,14 +43,8 @@ impl Execute for Save {
         for platform in &self.platform {
             request = request.query("platform", platform_json(platform));
         }
-        let mut body = client.stream(request).await?;
-        let mut target = Target::open(self.output.as_deref())?;
-        while let Some(frame) = body.frame().await {
-            if let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() {
-                target.write(&data)?;
-            }
-        }
-        target.finish()?;
+        let body = client.stream(request).await?;
+        Target::open(self.output.as_deref())?.take(body).await?;
         Ok(DONE)
     }
 }
@@ -75,8 +70,17 @@ impl Target {
         Ok(Self::File { file, part, path: path.to_owned() })
     }
 
-    /// More of it.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    /// All that the daemon sends. A file that does not come to its end is removed.
+    pub(crate) async fn take(mut self, mut body: Incoming) -> Result<()> {
+        while let Some(frame) = body.frame().await {
+            if let Ok(data) = frame.map_err(|error| broken(&error))?.into_data() {
+                self.write(&data)?;
+            }
+        }
+        self.finish()
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<()> {
         match self {
             Self::Output => io::stdout().write_all(bytes).map_err(|error| output_error(&error)),
             Self::File { file, path, .. } => file.write_all(bytes).during("write", path.display()),
@@ -84,7 +88,7 @@ impl Target {
     }
 
     /// It is whole.
-    pub(crate) fn finish(mut self) -> Result<()> {
+    fn finish(mut self) -> Result<()> {
         match &mut self {
             Self::Output => io::stdout().flush().map_err(|error| output_error(&error)),
             Self::File { part, path, .. } if part == path => Ok(()),
