@@ -6,7 +6,8 @@
 //! 2. `residue.rs`: what is on the machine before and after, and the difference.
 //! 3. `parts.rs`: the binaries, the fixtures, the real clients and peers.
 //! 4. `bundle.rs`: a container of `skiff-runtime` alone, for what is hostile in an image.
-//! 5. `run.rs`: one command, what it printed, how it ended.
+//! 5. `dockerd.rs`: a real dockerd, for recording what ours is compared with.
+//! 6. `run.rs`: one command, what it printed, how it ended.
 //!
 //! The tests themselves are in `tests/`, one file per subject. They take a machine-wide lock, one daemon at a time, because
 //! the residue check compares the whole machine.
@@ -15,12 +16,14 @@
 
 mod bundle;
 mod daemon;
+mod dockerd;
 mod parts;
 mod residue;
 mod run;
 
 pub use bundle::Bundle;
 pub use daemon::Daemon;
+pub use dockerd::Dockerd;
 pub use parts::{Registry, binary, busybox_tar, debian_tar};
 pub use residue::Residue;
 pub use run::{Ran, run};

@@ -9,15 +9,43 @@ use std::os::fd::{AsRawFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
 use network::{NetworkNamespace, within};
-use skiff_tests::Daemon;
+use skiff_tests::{Daemon, Dockerd, Ran};
 
 /// How long silence must last to count as "not reached".
-const SILENCE: Duration = Duration::from_millis(400);
+pub(crate) const SILENCE: Duration = Duration::from_millis(400);
 /// How long what must happen may take on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 
 pub(crate) const OUTSIDE: [&str; 2] = ["192.0.2.2", "2001:db8::2"];
 pub(crate) const HOST: [&str; 2] = ["192.0.2.1", "2001:db8::1"];
+
+/// Whom `docker` talks to: ours, or the one that it is compared with.
+pub(crate) trait Engine {
+    /// The client's command to its end.
+    fn docker(&self, arguments: &[&str]) -> Ran;
+    /// A process in the host's network namespace: the daemon.
+    fn pid(&self) -> u32;
+}
+
+impl Engine for Daemon {
+    fn docker(&self, arguments: &[&str]) -> Ran {
+        Self::docker(self, arguments)
+    }
+
+    fn pid(&self) -> u32 {
+        Self::pid(self)
+    }
+}
+
+impl Engine for Dockerd {
+    fn docker(&self, arguments: &[&str]) -> Ran {
+        Self::docker(self, arguments)
+    }
+
+    fn pid(&self) -> u32 {
+        Self::pid(self)
+    }
+}
 
 /// Somebody with a network namespace.
 pub(crate) struct Place(pub(crate) OwnedFd);
@@ -28,11 +56,11 @@ impl Place {
         Self(File::open(format!("/proc/{pid}/ns/net")).expect("a process with a namespace").into())
     }
 
-    pub(crate) fn of_container(daemon: &Daemon, name: &str) -> Self {
+    pub(crate) fn of_container(daemon: &impl Engine, name: &str) -> Self {
         Self::of(daemon.docker(&["inspect", "-f", "{{.State.Pid}}", name]).ok())
     }
 
-    pub(crate) fn of_host(daemon: &Daemon) -> Self {
+    pub(crate) fn of_host(daemon: &impl Engine) -> Self {
         Self::of(&daemon.pid().to_string())
     }
 
@@ -50,9 +78,8 @@ impl Place {
         self.inside(|| UdpSocket::bind(at).expect("bind"))
     }
 
-    /// Whom `server` sees when somebody here connects to `to`. `None` when nobody comes.
-    pub(crate) fn reaches(&self, to: SocketAddr, server: &TcpListener, expected: bool) -> Option<IpAddr> {
-        let patience = if expected { PATIENCE } else { SILENCE };
+    /// Whom `server` sees when somebody here connects to `to`. `None` when nobody comes in this time.
+    pub(crate) fn reaches(&self, to: SocketAddr, server: &TcpListener, patience: Duration) -> Option<IpAddr> {
         let mut client = self.inside(|| TcpStream::connect_timeout(&to, patience)).ok()?;
         client.set_read_timeout(Some(patience)).expect("a time-out");
         // It may have reached somebody else.
@@ -74,24 +101,21 @@ impl Place {
 }
 
 /// A machine outside, on a wire to the daemon's host. It sends everything by way of the host, as a routed neighbour would.
-pub(crate) fn outside(daemon: &Daemon) -> Place {
+pub(crate) fn outside(daemon: &impl Engine) -> Place {
     let far = NetworkNamespace::new().expect("these tests run as root").fd;
     let path = format!("/proc/{}/fd/{}", std::process::id(), far.as_raw_fd());
-    for command in [
-        "ip link add wire type veth peer name far",
-        "ip address add 192.0.2.1/24 dev wire",
-        "ip address add 2001:db8::1/64 dev wire nodad",
-        "ip link set wire up",
-        &format!("ip link set far netns {path}"),
-    ] {
-        daemon.on_host(&command.split(' ').collect::<Vec<_>>()).ok();
-    }
+    let shell = |place: &Place, script: &str| {
+        let status = place.inside(|| std::process::Command::new("sh").args(["-ec", script]).status());
+        assert!(status.expect("sh").success(), "{script}");
+    };
+    let wire = "ip link add wire type veth peer name far; ip address add 192.0.2.1/24 dev wire; \
+                ip address add 2001:db8::1/64 dev wire nodad; ip link set wire up; ip link set far netns";
+    shell(&Place::of_host(daemon), &format!("{wire} {path}"));
     let far = Place(far);
-    let configure = "set -e; echo 0 > /proc/sys/net/ipv6/conf/far/disable_ipv6; ip link set lo up; \
+    let configure = "echo 0 > /proc/sys/net/ipv6/conf/far/disable_ipv6; ip link set lo up; \
                      ip address add 192.0.2.2/24 dev far; ip address add 2001:db8::2/64 dev far nodad; \
                      ip link set far up; ip route add default via 192.0.2.1; ip -6 route add default via 2001:db8::1";
-    let status = far.inside(|| std::process::Command::new("sh").args(["-c", configure]).status());
-    assert!(status.expect("sh").success());
+    shell(&far, configure);
     far
 }
 
@@ -105,13 +129,13 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 /// A container that sleeps.
-pub(crate) fn sleeper(daemon: &Daemon, name: &str, arguments: &[&str]) {
+pub(crate) fn sleeper(daemon: &impl Engine, name: &str, arguments: &[&str]) {
     let head = ["run", "-d", "--name", name];
     daemon.docker(&[&head, arguments, &["busybox", "sleep", "3600"]].concat()).ok();
 }
 
 /// One field of a container's endpoint.
-pub(crate) fn endpoint(daemon: &Daemon, container: &str, network: &str, field: &str) -> String {
+pub(crate) fn endpoint(daemon: &impl Engine, container: &str, network: &str, field: &str) -> String {
     let format = format!("{{{{(index .NetworkSettings.Networks \"{network}\").{field}}}}}");
     daemon.docker(&["inspect", "-f", &format, container]).ok().to_owned()
 }

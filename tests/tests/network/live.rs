@@ -2,7 +2,7 @@
 
 use skiff_tests::Daemon;
 
-use crate::bench::{Place, endpoint, sleeper};
+use crate::bench::{PATIENCE, Place, endpoint, sleeper};
 
 #[test]
 fn a_running_container_is_connected_and_disconnected() {
@@ -28,7 +28,7 @@ fn a_running_container_is_connected_and_disconnected() {
     let server = Place::of_container(&daemon, "one").listen(80);
     let host = Place::of_host(&daemon);
     let port = "127.0.0.1:8080".parse().expect("an address");
-    assert!(host.reaches(port, &server, true).is_some());
+    assert!(host.reaches(port, &server, PATIENCE).is_some());
     daemon.docker(&["network", "disconnect", "left", "one"]).fails(1, "is not connected to network left");
 
     // A start takes what the record says now.
@@ -43,7 +43,7 @@ fn a_running_container_is_connected_and_disconnected() {
     assert_eq!(daemon.docker(&["exec", "one", "ls", "/sys/class/net"]).ok(), "lo");
     daemon.docker(&["network", "connect", "left", "one"]).ok();
     let server = Place::of_container(&daemon, "one").listen(80);
-    assert!(host.reaches(port, &server, true).is_some());
+    assert!(host.reaches(port, &server, PATIENCE).is_some());
     daemon.docker(&["rm", "-f", "one", "two"]).ok();
     daemon.docker(&["network", "prune", "-f"]).ok();
     daemon.finish();

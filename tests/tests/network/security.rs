@@ -2,7 +2,7 @@
 
 use skiff_tests::Daemon;
 
-use crate::bench::{Place, outside, sleeper};
+use crate::bench::{PATIENCE, Place, SILENCE, outside, sleeper};
 
 /// CVE-2024-32473: IPv6 left on in a network without it. CVE-2020-13401: a router advertisement from a container.
 #[test]
@@ -37,24 +37,24 @@ fn rules_that_others_flush_come_back_and_catch_only_what_is_for_the_host() {
     let (web, client) = (Place::of_container(&daemon, "web"), Place::of_container(&daemon, "client"));
     let (server, elsewhere) = (web.listen(80), world.listen(80));
     let port = "192.0.2.1:8080".parse().expect("an address");
-    assert!(world.reaches(port, &server, true).is_some());
+    assert!(world.reaches(port, &server, PATIENCE).is_some());
     // Port 80 of another machine is not port 80 of the host.
     let theirs = "192.0.2.2:80".parse().expect("an address");
-    assert!(client.reaches(theirs, &elsewhere, true).is_some());
+    assert!(client.reaches(theirs, &elsewhere, PATIENCE).is_some());
     daemon.on_host(&["nft", "flush", "ruleset"]).ok();
     crate::bench::eventually("the rules are there again", || {
         daemon.on_host(&["nft", "list", "ruleset"]).stdout.contains("8080")
     });
-    assert!(world.reaches(port, &server, true).is_some());
+    assert!(world.reaches(port, &server, PATIENCE).is_some());
     let direct = format!("{}:80", crate::bench::endpoint(&daemon, "web", "net", "IPAddress"));
-    assert!(world.reaches(direct.parse().expect("an address"), &server, false).is_none());
+    assert!(world.reaches(direct.parse().expect("an address"), &server, SILENCE).is_none());
     // What the administrator says holds, and is still there when the rules are made again.
     let table = daemon.on_host(&["nft", "list", "tables"]).ok().lines().next().expect("a table").to_owned();
     let table = table.trim_start_matches("table inet ").to_owned();
     daemon.on_host(&["nft", "add", "rule", "inet", &table, "administrator", "ip", "saddr", "192.0.2.2", "drop"]).ok();
-    assert!(world.reaches(port, &server, false).is_none());
+    assert!(world.reaches(port, &server, SILENCE).is_none());
     let host = Place::of_host(&daemon);
-    assert!(host.reaches("127.0.0.1:8080".parse().expect("an address"), &server, true).is_some());
+    assert!(host.reaches("127.0.0.1:8080".parse().expect("an address"), &server, PATIENCE).is_some());
     daemon.docker(&["rm", "-f", "web", "client"]).ok();
     daemon.docker(&["network", "rm", "net"]).ok();
     daemon.finish();

@@ -7,7 +7,6 @@
 //! 2. `normal.rs`: what may differ from run to run (ids, times, sizes).
 //! 3. `player.rs`: running a session.
 //! 4. `expected.rs`: the recorded answer, or the reason why ours is another one (`differences.md`).
-//! 5. `dockerd.rs`: the real daemon, for recording.
 //!
 //! `TRANSCRIPTS=overwrite cargo test -p skiff-tests --test transcript` records again: with docker 28 as the client it writes
 //! the answers; with another version it writes what that client prints otherwise, to `client-VERSION.txt`.
@@ -16,7 +15,6 @@
 #![allow(clippy::format_collect, clippy::format_push_string, reason = "short texts; what they say counts")]
 #![allow(clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-mod dockerd;
 mod expected;
 mod normal;
 mod player;
@@ -25,7 +23,7 @@ mod script;
 use std::fmt::Write as _;
 use std::path::PathBuf;
 
-use skiff_tests::{Daemon, binary};
+use skiff_tests::{Daemon, Dockerd, binary};
 
 use expected::{Client, Expected};
 use player::Player;
@@ -86,7 +84,7 @@ fn compare(program: PathBuf, client: &Client) {
 
 /// Plays all sessions on a real dockerd and writes down what it answers.
 fn record(client: PathBuf, version: &str) {
-    let dockerd = dockerd::Dockerd::start(&client);
+    let dockerd = Dockerd::start(&client, &[]);
     let player = Player::new(client, &dockerd.socket(), dockerd.directory());
     let mut others = Vec::new();
     for script in Script::all() {
