@@ -27,6 +27,7 @@ pub(crate) const PEERS: &[Package] = &[
     ("crun", "/usr/bin/crun"),
     ("runc", "/usr/sbin/runc"),
     ("curl", "/usr/bin/curl"),
+    ("strace", "/usr/bin/strace"),
     ("openssl", "/usr/bin/openssl"),
     ("python3-docker", "/usr/lib/python3/dist-packages/docker/__init__.py"),
     ("docker-compose", "/usr/bin/docker-compose"),

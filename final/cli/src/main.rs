@@ -12,8 +12,9 @@
 //! 7. `login/`, `context/`: who we are to registries and which daemons have a name, both in docker's own files.
 //! 8. `output/`: tables, sizes, ages, progress.
 //! 9. `template/`: the language of `--format`.
-//! 10. `daemon.rs`, `sys.rs`: starting the daemon when none runs.
-//! 11. `error.rs`, `hints.rs`, `usage.rs`: what the user reads when something is wrong.
+//! 10. `explain.rs`: `run --explain`, how the six steps of a run went.
+//! 11. `daemon.rs`, `sys.rs`: starting the daemon when none runs.
+//! 12. `error.rs`, `hints.rs`, `usage.rs`: what the user reads when something is wrong.
 
 mod attach;
 mod client;
@@ -22,6 +23,7 @@ mod context;
 mod create;
 mod daemon;
 mod error;
+mod explain;
 mod grammar;
 mod hints;
 mod login;

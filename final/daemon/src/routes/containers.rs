@@ -4,14 +4,14 @@ use std::convert::Infallible;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use futures_util::stream;
+use futures_util::{StreamExt as _, stream};
 use skiff_engine::Engine;
 use skiff_engine::containers::{Condition, ListOptions};
 use skiff_engine::models::{ContainerCreateBody, ContainerUpdateBody};
 
 use crate::body::Asked;
 use crate::params::Params;
-use crate::reply::{Reply, bytes_of, created, json, nothing, typed};
+use crate::reply::{Reply, bytes_of, created, json, lines, nothing, typed};
 
 pub(crate) async fn list(State(engine): State<Engine>, params: Params) -> Reply {
     let options = ListOptions {
@@ -40,7 +40,13 @@ pub(crate) async fn create(
     Ok(created(&engine.containers.create(params.text("name"), params.text("platform"), body).await?))
 }
 
-pub(crate) async fn start(State(engine): State<Engine>, Path(id): Path<String>) -> Reply {
+/// `explain` is ours: the answer is then 200 and a line of JSON with the measured parts of the start, and when the container
+/// has ended another one with those of its end ([`skiff_engine::containers::Part`]).
+pub(crate) async fn start(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+    if params.flag("explain") {
+        let (begun, ended) = engine.containers.start_explained(&id).await?;
+        return Ok(lines(stream::once(async { begun }).chain(stream::once(ended))));
+    }
     engine.containers.start(&id).await?;
     Ok(nothing())
 }

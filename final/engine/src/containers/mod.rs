@@ -8,7 +8,8 @@
 //! A life, in order:
 //! 4. `request/`: what was asked for, made complete; `create.rs`: its record.
 //! 5. `plan/`: from the record to the plan that the monitor carries out.
-//! 6. `start.rs`: claims, network, monitor, plan; `links.rs`: names of other containers; `blame.rs`: why it did not start.
+//! 6. `start.rs`: claims, network, monitor, plan; `links.rs`: names of other containers; `blame.rs`: why it did not start;
+//!    `explain/`: how long it took, and what each part was.
 //! 7. `health.rs`: whether it does what it is for; `watch.rs`: the end of the program, and what follows from it;
 //!    `restart.rs`: whether it is started again.
 //! 8. `stop.rs`, `signal.rs`, `pause.rs`: what people do to it meanwhile; `wait.rs`: who waits for what.
@@ -29,6 +30,7 @@ mod container;
 mod create;
 mod exec;
 mod exec_record;
+mod explain;
 mod export;
 mod filter;
 mod health;
@@ -69,6 +71,7 @@ pub use archive::{Outgoing, PathStat, PutOptions};
 pub use attach::{AttachOptions, Attached};
 pub use commit::CommitOptions;
 pub use exec::Begun;
+pub use explain::{Chapter, Part};
 pub use export::Export;
 pub use list::ListOptions;
 pub use logs::{LogStream, Logs, LogsOptions};

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::Containers;
 use super::container::Container;
+use super::explain::Measure;
 use super::record::{State, Status};
 
 /// The first pause. It doubles with every restart, so that a program that fails at once does not keep the machine busy.
@@ -51,7 +52,7 @@ impl Containers {
                 if container.status() != Status::Restarting {
                     return;
                 }
-                let Err(error) = this.launch(&container).await else { return };
+                let Err(error) = this.launch(&container, Measure::No).await else { return };
                 tracing::warn!("restart of {}: {error}", container.id);
                 // What kept it from starting may pass: an address, a port.
                 container.change(|life| life.state.restarts += 1);

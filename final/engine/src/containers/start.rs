@@ -7,12 +7,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bollard_stubs::models::HostConfig;
-use namespaces::Context;
+use namespaces::{Context, Timing};
 use network::Attachment;
 use skiff_runtime::protocol::{Attach, Event, Request, Started};
 use skiff_runtime::{MAX_FDS, Plan};
 
 use super::container::{Client, Container};
+use super::explain::{Measure, Timings};
 use super::health::{self, Check};
 use super::monitor::{Ending, Monitor};
 use super::plan::files::{self, Files};
@@ -38,7 +39,12 @@ impl Containers {
     /// # Errors
     /// 304 when it runs already; why it cannot be started, after which nothing is left of the attempt.
     pub async fn start(&self, name: &str) -> Result<()> {
-        let (this, container) = (self.clone(), self.find(name)?);
+        self.start_found(self.find(name)?, Measure::No).await.map(drop)
+    }
+
+    /// [`Self::start`] of a container that was found, and how long its parts took, if that is wanted.
+    pub(super) async fn start_found(&self, container: Arc<Container>, measure: Measure) -> Result<Vec<Timing>> {
+        let this = self.clone();
         whole(async move {
             let _turn = container.turn.lock().await;
             match container.status() {
@@ -51,13 +57,13 @@ impl Containers {
                 Status::Created | Status::Exited | Status::Dead => {}
             }
             container.change(|life| (life.state.restarts, life.state.stopped) = (0, false));
-            this.launch(&container).await
+            this.launch(&container, measure).await
         })
         .await
     }
 
     /// Starts the program of a container that has none. The caller has its turn.
-    pub(super) async fn launch(&self, container: &Arc<Container>) -> Result<()> {
+    pub(super) async fn launch(&self, container: &Arc<Container>, measure: Measure) -> Result<Vec<Timing>> {
         // What the last run's monitor still gives back has the same names as what this one makes.
         let _ = container.watch().wait_for(|life| !life.monitored).await;
         if container.watch().borrow().removing {
@@ -65,15 +71,17 @@ impl Containers {
         }
         let named = self.take_name(container);
         let asked = container.asked();
-        let network = named.and_then(|()| self.claim(&asked)).map_err(|error| (error, 128));
+        let mut timings = Timings::new(measure);
+        let network = timings.time("claim network", || named.and_then(|()| self.claim(&asked)));
+        let network = network.map_err(|error| (error, 128));
         let made = match &network {
-            Ok(network) => self.make(container, &asked, network).await,
+            Ok(network) => self.make(container, &asked, network, &mut timings).await,
             Err(blamed) => Err(blamed.clone()),
         };
         match made {
             Ok(made) => {
                 self.running(container, made, network.ok());
-                Ok(())
+                Ok(timings.taken)
             }
             Err((error, code)) => {
                 if let Ok(network) = network {
@@ -116,18 +124,26 @@ impl Containers {
     }
 
     /// Makes the network namespace and the rest at the same time: they meet in the monitor, right before it launches.
-    async fn make(&self, container: &Arc<Container>, asked: &Asked, network: &Attachment) -> Result<Made, Blamed> {
+    async fn make(
+        &self,
+        container: &Arc<Container>,
+        asked: &Asked,
+        network: &Attachment,
+        timings: &mut Timings,
+    ) -> Result<Made, Blamed> {
         let engine_failed = |error: Error| (error, 128);
         let (networks, attachment) = (Arc::clone(&self.shared.networks), network.clone());
         let netns = tokio::spawn(blocking(move || {
             let began = Instant::now();
             let made = networks.prepare(&attachment);
-            tracing::debug!("prepare network (meanwhile) took {} µs", began.elapsed().as_micros());
-            made
+            let took = began.elapsed();
+            tracing::debug!("prepare network (meanwhile) took {} µs", took.as_micros());
+            made.map(|netns| (netns, took))
         }));
-        let begun = self.prepare(container, asked, network).map(|(monitor, ending, mut plan)| {
-            // Measured only when somebody reads it: `skiffd --debug`, and `cargo xtask bench start`.
-            plan.timings = tracing::enabled!(tracing::Level::DEBUG);
+        let begun = timings.time("start monitor", || self.prepare(container, asked, network));
+        let begun = begun.map(|(monitor, ending, mut plan)| {
+            // Measured only when somebody reads it: `--explain`, `skiffd --debug`, and `cargo xtask bench start`.
+            plan.timings = timings.measure == Measure::Yes || tracing::enabled!(tracing::Level::DEBUG);
             let mut clients = container.take_waiting();
             let late = clients.split_off(clients.len().min(MAX_FDS - 1));
             let (attach, sockets): (Vec<Attach>, Vec<OwnedFd>) = clients.into_iter().unzip();
@@ -138,7 +154,12 @@ impl Containers {
         let netns = netns.await.map_err(Error::from).and_then(|made| made);
         let (monitor, ending, answer, late) = begun.map_err(engine_failed)?;
         match netns {
-            Ok(netns) => netns.into_iter().for_each(|netns| monitor.tell(Request::Network, vec![netns])),
+            Ok((netns, took)) => {
+                timings.add("make network", took);
+                if let Some(netns) = netns {
+                    monitor.tell(Request::Network, vec![netns]);
+                }
+            }
             Err(error) => {
                 drop(monitor);
                 // It takes back what it has made so far.
@@ -151,6 +172,7 @@ impl Containers {
         };
         for step in &started.timings {
             tracing::debug!("{} took {} µs", step.name, step.took.as_micros());
+            timings.add(&step.name, step.took);
         }
         attach_late(&monitor, late).await;
         Ok(Made { monitor, ending, started })

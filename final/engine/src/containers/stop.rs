@@ -6,6 +6,7 @@ use std::time::Duration;
 use skiff_runtime::protocol::Request;
 
 use super::container::Container;
+use super::explain::Measure;
 use super::record::Status;
 use super::{Containers, blocking, marked_for_removal, signal, whole};
 use crate::error::{Error, Kind, Result};
@@ -77,7 +78,7 @@ impl Containers {
             });
             ended?;
             if !container.status().has_process() {
-                this.launch(&container).await?;
+                this.launch(&container, Measure::No).await?;
             }
             this.tell(&container, "restart", &[]);
             Ok(())

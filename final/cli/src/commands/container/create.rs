@@ -1,5 +1,7 @@
 //! `create`: step 2 of the six, and step 1 when the image is missing.
 
+use std::time::{Duration, Instant};
+
 use bollard_stubs::models::ContainerCreateBody;
 use clap::Args;
 use serde::Deserialize;
@@ -25,8 +27,8 @@ impl Execute for Create {
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let body = self.options.body(false, &|name| std::env::var(name).ok())?;
-        let id = create(client, &self.options.identity, self.options.image(), &body).await?;
-        output::line(id)?;
+        let made = create(client, &self.options.identity, self.options.image(), &body).await?;
+        output::line(made.id)?;
         Ok(DONE)
     }
 }
@@ -40,13 +42,23 @@ struct Created {
     warnings: Option<Vec<String>>,
 }
 
-/// Creates a container and returns its id. An image that is missing is pulled, unless that is not wanted.
+/// A container's record, and how long it took to get there.
+pub(crate) struct Made {
+    /// The container's.
+    pub(crate) id: String,
+    /// How long its image was pulled; `None` when it was there.
+    pub(crate) pulled: Option<Duration>,
+    /// How long the daemon took for the record, the way there and back included.
+    pub(crate) took: Duration,
+}
+
+/// Creates a container. An image that is missing is pulled, unless that is not wanted.
 pub(crate) async fn create(
     client: &Client,
     identity: &Identity,
     image: &str,
     body: &ContainerCreateBody,
-) -> Result<String> {
+) -> Result<Made> {
     if let Some(file) = identity.cidfile.as_ref().filter(|file| file.exists()) {
         return Err(Error::new(format!(
             "container ID file found, make sure the other container isn't running or delete {}",
@@ -59,30 +71,33 @@ pub(crate) async fn create(
         request.maybe("platform", identity.platform.as_ref()).json(body)
     };
     let pull = async || {
+        let began = Instant::now();
         let to = if identity.quiet { To::Nowhere } else { To::Error };
-        pull::pull(client, &Reference::parse(image)?.or_latest(), identity.platform.as_deref(), to).await
+        pull::pull(client, &Reference::parse(image)?.or_latest(), identity.platform.as_deref(), to).await?;
+        Ok::<_, Error>(began.elapsed())
     };
-    if identity.pull == Pull::Always {
-        pull().await?;
-    }
+    let mut pulled = if identity.pull == Pull::Always { Some(pull().await?) } else { None };
+    let mut began = Instant::now();
     let created: Result<Created> = client.json(request()?).await;
     let created = match created {
         Err(error) if identity.pull == Pull::Missing && is_missing_image(&error) => {
             if !identity.quiet {
                 output::notice(format!("Unable to find image '{}' locally", Reference::parse(image)?.familiar()));
             }
-            pull().await?;
+            pulled = Some(pull().await?);
+            began = Instant::now();
             client.json(request()?).await?
         }
         other => other?,
     };
+    let took = began.elapsed();
     for warning in created.warnings.iter().flatten() {
         output::notice(format!("WARNING: {warning}"));
     }
     if let Some(file) = &identity.cidfile {
         std::fs::write(file, &created.id).during("write the container's id to", file.display())?;
     }
-    Ok(created.id)
+    Ok(Made { id: created.id, pulled, took })
 }
 
 /// 404 can also be about a network or another container.

@@ -12,7 +12,7 @@ use bollard_stubs::models::ContainerCreateBody;
 use clap::Args;
 use serde::Deserialize;
 
-use super::create::create;
+use super::create::{Made, create};
 use super::detach_keys;
 use crate::attach::signals::Signals;
 use crate::attach::terminal::{self, Raw};
@@ -21,6 +21,7 @@ use crate::client::{Client, Hijacked, Lines, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::create::{Connected, Options};
 use crate::error::{ENGINE, Error, Result};
+use crate::explain::{Form, Story};
 use crate::grammar::keys;
 use crate::output;
 
@@ -36,6 +37,9 @@ pub(crate) struct Run {
     /// Pass signals on to the program (the default; --sig-proxy=false does not)
     #[arg(long, value_name = "BOOLEAN", default_value = "true", default_missing_value = "true", num_args = 0..=1, require_equals = true, hide_default_value = true, value_parser = crate::grammar::boolean)]
     sig_proxy: bool,
+    /// Tell in the end how it was done: six steps, their times and kernel calls (--explain=json: for programs)
+    #[arg(long, value_enum, value_name = "FORM", num_args = 0..=1, require_equals = true, default_missing_value = "text", hide_possible_values = true)]
+    explain: Option<Form>,
     #[command(flatten)]
     options: Options,
 }
@@ -59,29 +63,40 @@ impl Execute for Run {
         }
         let mut body = self.options.body(self.detach, &|name| std::env::var(name).ok())?;
         let (identity, image) = (&self.options.identity, self.options.image());
+        let mut story = self.explain.map(Story::begin);
         if self.detach {
-            let id = create(client, identity, image, &body).await?;
-            start(client, &id).await?;
-            output::line(id)?;
+            let made = create(client, identity, image, &body).await?;
+            note(&mut story, &made);
+            start(client, &made.id, story.as_mut()).await?;
+            output::line(made.id)?;
+            tell(story, false).await;
             return Ok(DONE);
         }
         let connected = streams.connected();
         terminal::check(connected.input, streams.tty).map_err(|error| error.exit(1))?;
         console_size(&mut body, streams.tty);
-        let (id, ()) = tokio::join!(create(client, identity, image, &body), client.warm(2));
-        self.attached(client, &id?, connected).await
+        let (made, ()) = tokio::join!(create(client, identity, image, &body), client.warm(2));
+        let made = made?;
+        note(&mut story, &made);
+        self.attached(client, &made.id, connected, story).await
     }
 }
 
 impl Run {
     /// Everything after `create`, for a container that we stay with.
-    async fn attached(&self, client: &Client, id: &str, connected: Connected) -> Result<Exit> {
+    async fn attached(
+        &self,
+        client: &Client,
+        id: &str,
+        connected: Connected,
+        mut story: Option<Story>,
+    ) -> Result<Exit> {
         let (tty, remove) = (self.options.streams.tty, self.options.process.rm);
         let mut signals = self.sig_proxy.then(Signals::catch);
         let condition = if remove { "removed" } else { "next-exit" };
         let (stream, ending) = tokio::try_join!(attach(client, id, connected), wait(client, id, condition))?;
         let raw = if tty && connected.input { Raw::enter()? } else { None };
-        if let Err(error) = start(client, id).await {
+        if let Err(error) = start(client, id, story.as_mut()).await {
             drop(raw);
             if remove {
                 // The name is free again when the container is gone; nothing is lost when that takes too long.
@@ -101,17 +116,31 @@ impl Run {
             let end = session.run(stream).await?;
             drop(raw);
             match end {
-                End::Detached => Ok(DONE),
-                End::Finished => ending.status().await,
+                End::Detached => Ok((DONE, false)),
+                End::Finished => Ok((ending.status().await?, true)),
             }
         };
-        match &mut signals {
+        let (exit, ended) = match &mut signals {
             None => whole.await,
             Some(signals) => tokio::select! {
                 result = whole => result,
                 gave_up = signals.forward(client, id) => Err(gave_up),
             },
-        }
+        }?;
+        tell(story, ended).await;
+        Ok(exit)
+    }
+}
+
+fn note(story: &mut Option<Story>, made: &Made) {
+    if let Some(story) = story {
+        story.created(made.pulled, made.took);
+    }
+}
+
+async fn tell(story: Option<Story>, ended: bool) {
+    if let Some(story) = story {
+        story.tell(ended).await;
     }
 }
 
@@ -130,8 +159,12 @@ pub(super) async fn attach(client: &Client, id: &str, connected: Connected) -> R
 }
 
 /// Starts a container. Docker's exit status tells why a program could not be started.
-pub(super) async fn start(client: &Client, id: &str) -> Result<()> {
-    let started = client.send(Request::post(format!("{}/start", super::path(id)))).await;
+async fn start(client: &Client, id: &str, story: Option<&mut Story>) -> Result<()> {
+    let path = super::path(id);
+    let started = match story {
+        Some(story) => story.start(client, &path).await,
+        None => client.send(Request::post(format!("{path}/start"))).await,
+    };
     started.map_err(|error| {
         let exit = start_status(&error.message);
         error.exit(exit)
