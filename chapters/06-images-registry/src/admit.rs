@@ -49,8 +49,14 @@ impl Store {
         let Document::Manifest(manifest) = Document::read(manifest_bytes, None)? else {
             return Err(Error::new(Kind::Invalid, Failure::new("use the manifest", "it is an index")));
         };
-        let config = read_config(&spool.bytes(&manifest.config.digest, CONFIG_LIMIT)?)?;
-        check_layers(&manifest, &config)?;
+        // Of what is no image nothing is understood: it has no layers to unpack, only blobs to keep.
+        let config = match manifest.artifact() {
+            Some(_) => ImageConfig::default(),
+            None => read_config(&spool.bytes(&manifest.config.digest, CONFIG_LIMIT)?)?,
+        };
+        if manifest.artifact().is_none() {
+            check_layers(&manifest, &config)?;
+        }
         let digest = Digest::of(manifest_bytes);
         let chains = chain_ids(&config.rootfs.diff_ids);
         let blobs: Vec<_> = manifest.layers.iter().chain([&manifest.config]).map(|blob| blob.digest).collect();

@@ -84,7 +84,7 @@ impl Store {
 
     /// Looks for everything that an image needs. A layer that several images have is compared once.
     fn check_image(&self, image: &Known, seen: &mut Vec<Digest>, checked: &mut Checked) {
-        for blob in [image.entry.manifest.digest, image.id] {
+        for blob in [image.entry.manifest.digest].into_iter().chain(image.manifest.blobs().map(|blob| blob.digest)) {
             if !self.blobs().has(&blob) {
                 checked.problems.push(Failure::new("find the blob", "it is not there").on(blob).hint(REPAIR));
             }

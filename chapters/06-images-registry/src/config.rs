@@ -27,6 +27,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::{Map, Value};
 use unionfs::Digest;
 
+use crate::platform::Platform;
+
 /// The configuration of an image. Its digest is the image's id.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
@@ -191,11 +193,17 @@ impl ImageConfig {
     pub fn new(diff_ids: Vec<Digest>) -> Self {
         Self {
             created: Some(jiff::Timestamp::now().to_string()),
-            architecture: "amd64".to_owned(),
+            architecture: Platform::host().architecture,
             os: "linux".to_owned(),
             rootfs: RootFs { diff_ids, ..RootFs::default() },
             ..Self::default()
         }
+    }
+
+    /// For which machines it is.
+    pub fn platform(&self) -> Platform {
+        let (architecture, os) = (self.architecture.clone(), self.os.clone());
+        Platform { architecture, os, variant: Some(self.variant.clone()) }.normal()
     }
 }
 

@@ -13,30 +13,55 @@
 
 use std::fmt::{self, Display};
 
+use namespaces::Failure;
 use unionfs::Digest;
 
 use crate::config::ImageConfig;
+use crate::error::{Error, Kind, Result};
+use crate::manifest::Descriptor;
+use crate::platform::Platform;
 use crate::reference::Reference;
 
 /// One image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Image {
-    /// Digest of its configuration.
+    /// Digest of its configuration; of its manifest when it is an artifact, since many artifacts have the same empty
+    /// configuration.
     pub id: Digest,
     /// What to run, and which layers.
     pub config: ImageConfig,
-    /// Digest of the manifest that lists its blobs.
-    pub manifest: Digest,
+    /// The manifest that lists its blobs.
+    pub manifest: Descriptor,
+    /// What it is when it is no image: `application/vnd.cncf.helm.config.v1+json`.
+    pub artifact: Option<String>,
     /// Chain ids of its layers, lowest first.
     pub layers: Vec<Digest>,
-    /// Bytes of the files in all its layers.
+    /// Bytes of the files in all its layers; of an artifact, of its blobs.
     pub size: u64,
+    /// Bytes of its manifest, configuration and layers as they travel.
+    pub content: u64,
     /// When it was made, RFC 3339; empty when it does not say.
     pub created: String,
     /// Its names with a tag, sorted.
     pub repo_tags: Vec<Reference>,
     /// The names with a digest under which registries have it, sorted.
     pub repo_digests: Vec<Reference>,
+}
+
+impl Image {
+    /// For which machines it is.
+    pub fn platform(&self) -> Platform {
+        self.config.platform()
+    }
+
+    /// Fails when there is nothing in it that could run.
+    pub fn check_runnable(&self) -> Result<()> {
+        let Some(kind) = &self.artifact else { return Ok(()) };
+        let failure = Failure::new("run the image", format!("it is no image but an artifact of the type {kind}"));
+        let name = self.repo_tags.first().map_or_else(|| self.id.short(), Reference::familiar);
+        Err(Error::new(Kind::Invalid, failure.on(name))
+            .with_hint("It can be pulled, pushed, saved and removed. What is in it is for the tool that made it."))
+    }
 }
 
 /// One line of a list: id, bytes, names.

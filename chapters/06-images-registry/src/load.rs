@@ -15,12 +15,14 @@
 //! manifest.json                        manifest.json        docker's list, with names of files below
 //! 7ecddd79….json    configuration      index.json           the OCI list
 //! 48adac30…/layer.tar                  oci-layout
-//! 48adac30…/json    (old: not read)    blobs/sha256/7ecd…   configuration, layers, manifests
-//! repositories      (old: not read)
+//! 48adac30…/json    (not read)         blobs/sha256/7ecd…   configuration, layers, manifests
+//! repositories      (not read)
 //! ```
 //!
 //! Docker's list goes first where there are both: `docker load` reads it, and so both engines make the same of an
-//! archive. An image from it has no manifest in the archive, and gets one from us.
+//! archive. An image from it has no manifest in the archive, and gets one from us. When one platform is asked for, it is the
+//! other way round: only the OCI list can have the same image for several. An archive with neither is one of docker's before
+//! version 1.10 (`oldest.rs`).
 //!
 //! Names of files are only looked up in the table of files that the archive has. None is ever a path on the host, so
 //! there is nothing that a `../../etc/passwd` could reach (CVE-2014-9358).
@@ -38,9 +40,10 @@ use crate::compression::{Compression, decompress};
 use crate::error::{Error, Kind, Result};
 use crate::image::{Image, Progress};
 use crate::index::{IMAGE_NAME, REF_NAME};
-use crate::manifest::{CONFIG, Descriptor, Document, INDEX, Index, MANIFEST_LIMIT, Manifest, Platform};
+use crate::manifest::{CONFIG, CONFIG_LIMIT, Descriptor, Document, INDEX, Index, MANIFEST_LIMIT, Manifest};
+use crate::platform::Platform;
 use crate::reference::Reference;
-use crate::store::Store;
+use crate::store::{Store, read_config};
 
 /// Files that one archive may have.
 const FILES: usize = 20_000;
@@ -70,18 +73,24 @@ impl Store {
     /// [`Kind::Invalid`] with what is wrong, when it is not such an archive, is damaged, or is not one image after
     /// another; [`Kind::NoSpace`] when the disk is full.
     pub fn load(&self, archive: impl Read + Send, progress: Progress<'_>) -> Result<Vec<Image>> {
+        self.load_for(archive, None, progress)
+    }
+
+    /// The same for another kind of machine: of an image for several platforms the one for `platform` is taken.
+    ///
+    /// # Errors
+    /// Also [`Kind::NotFound`], when the archive has nothing for that platform.
+    pub fn load_for(
+        &self,
+        archive: impl Read + Send,
+        platform: Option<&Platform>,
+        progress: Progress<'_>,
+    ) -> Result<Vec<Image>> {
         let mut spool = Spool::fill(archive, &self.blobs)?;
-        let wanted = if let Some(list) = spool.read("manifest.json", MANIFEST_LIMIT)? {
-            spool.saved(&list)?
-        } else if let Some(index) = spool.read("index.json", MANIFEST_LIMIT)? {
-            spool.layout(&index)?
-        } else if spool.files.is_empty() {
-            return Err(refuse("it is empty"));
-        } else {
-            let failure = Failure::new("load the archive", "it has neither a manifest.json nor an index.json");
-            return Err(Error::new(Kind::Invalid, failure)
-                .with_hint("Is it the archive of a root file system? Then use: skiff import FILE NAME."));
-        };
+        let wanted = spool.images(platform)?;
+        if let Some(platform) = platform {
+            wanted.iter().try_for_each(|(manifest, names)| spool.check_platform(manifest, names, platform))?;
+        }
         let load = |(manifest, names): (Vec<u8>, Vec<Reference>)| {
             let mut image = self.admit(&mut spool, &manifest, &names, progress)?;
             image.repo_tags = names;
@@ -133,6 +142,35 @@ impl<'a> Spool<'a> {
         Ok(spool)
     }
 
+    /// The manifest and the names of each image of the archive, by the first list that is there.
+    fn images(&mut self, platform: Option<&Platform>) -> Result<Vec<(Vec<u8>, Vec<Reference>)>> {
+        let docker = self.read("manifest.json", MANIFEST_LIMIT)?;
+        let oci = self.read("index.json", MANIFEST_LIMIT)?;
+        match (docker, oci) {
+            (docker, Some(index)) if docker.is_none() || platform.is_some() => {
+                self.layout(&index, &platform.cloned().unwrap_or_else(Platform::host))
+            }
+            (Some(list), _) => self.saved(&list),
+            _ if self.files.is_empty() => Err(refuse("it is empty")),
+            _ => match self.read("repositories", MANIFEST_LIMIT)? {
+                Some(repositories) => self.oldest(&repositories),
+                None => Err(refuse("it has neither a manifest.json nor an index.json")
+                    .with_hint("Is it the archive of a root file system? Then use: skiff import FILE NAME.")),
+            },
+        }
+    }
+
+    /// Fails unless the image is for `wanted`: not every list says what an image is for, but its configuration does.
+    fn check_platform(&self, manifest: &[u8], names: &[Reference], wanted: &Platform) -> Result<()> {
+        let Document::Manifest(manifest) = Document::read(manifest, None)? else { return Ok(()) };
+        if manifest.artifact().is_some() {
+            return Ok(());
+        }
+        let id = manifest.config.digest;
+        let name = names.first().map_or_else(|| id.to_string(), Reference::familiar);
+        read_config(&self.bytes(&id, CONFIG_LIMIT)?)?.platform().check(&name, wanted)
+    }
+
     /// Puts a file aside; returns its digest.
     /// It is a blob without a name from here on, and goes away with the spool unless it is kept.
     pub(crate) fn put(&mut self, file: &mut dyn Read) -> Result<Digest> {
@@ -152,7 +190,7 @@ impl<'a> Spool<'a> {
     }
 
     /// The digest of the file of this name.
-    fn find(&self, name: &str) -> Option<Digest> {
+    pub(crate) fn find(&self, name: &str) -> Option<Digest> {
         let mut name = clean(name);
         // A link to a link to itself ends here.
         for _ in 0..8 {
@@ -165,7 +203,7 @@ impl<'a> Spool<'a> {
     }
 
     /// The content of the small file of this name, if there is one.
-    fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
+    pub(crate) fn read(&self, name: &str, limit: u64) -> Result<Option<Vec<u8>>> {
         self.find(name).map(|digest| self.bytes(&digest, limit)).transpose()
     }
 
@@ -203,51 +241,47 @@ impl<'a> Spool<'a> {
         saved.iter().map(|image| self.saved_image(image)).collect()
     }
 
-    /// The layers' media types are found by looking into them: docker's list does not say how a layer is compressed,
-    /// and `docker save` writes them plain.
+    /// An image of docker's list. It has no manifest in the archive, so it gets one.
     fn saved_image(&self, image: &Saved) -> Result<(Vec<u8>, Vec<Reference>)> {
-        let find = |name: &String| self.find(name).ok_or_else(|| refuse(format!("the file {name} is missing")));
-        let size = |digest: &Digest| self.written.get(digest).map_or(0, |written| written.size);
-        let layer = |name: &String| {
-            let digest = find(name)?;
-            let mut start = Vec::new();
-            self.open(&digest)?.take(4).read_to_end(&mut start).during("read the blob", digest)?;
-            Ok(Descriptor::new(Compression::detect(&start).media_type(), digest, size(&digest)))
-        };
-        let layers = image.layers.iter().flatten().map(layer).collect::<Result<_>>()?;
-        let config = find(&image.config)?;
-        let manifest = Manifest::new(Descriptor::new(CONFIG, config, size(&config)), layers);
+        let layers = image.layers.iter().flatten().map(|name| self.described(name)).collect::<Result<_>>()?;
+        let config = Descriptor { media_type: CONFIG.to_owned(), ..self.described(&image.config)? };
+        let manifest = Manifest::new(config, layers);
         let names = image.repo_tags.iter().flatten().map(|name| name.parse()).collect::<Result<_>>()?;
         Ok((serde_json::to_vec(&manifest).step("write the manifest")?, names))
     }
 
+    /// A layer of the archive as a descriptor. Its type is found by looking into it: docker's lists do not say how a layer is
+    /// compressed, and `docker save` writes them plain.
+    pub(crate) fn described(&self, name: &str) -> Result<Descriptor> {
+        let digest = self.find(name).ok_or_else(|| refuse(format!("the file {name} is missing")))?;
+        let mut start = Vec::new();
+        self.open(&digest)?.take(4).read_to_end(&mut start).during("read the blob", digest)?;
+        let size = self.written.get(&digest).map_or(0, |written| written.size);
+        Ok(Descriptor::new(Compression::detect(&start).media_type(), digest, size))
+    }
+
     /// The images of an OCI layout.
-    fn layout(&self, index: &[u8]) -> Result<Vec<(Vec<u8>, Vec<Reference>)>> {
+    fn layout(&self, index: &[u8], wanted: &Platform) -> Result<Vec<(Vec<u8>, Vec<Reference>)>> {
         let Document::Index(index) = Document::read(index, Some(INDEX))? else {
             return Err(refuse("its index.json is a manifest"));
         };
-        let host = Platform::host();
-        let fits = |each: &&Descriptor| {
-            each.platform
-                .as_ref()
-                .is_none_or(|platform| (&platform.os, &platform.architecture) == (&host.os, &host.architecture))
-        };
+        let fits = |each: &&Descriptor| each.platform.as_ref().is_none_or(|platform| platform.fits(wanted));
         let found: Vec<_> = index.manifests.iter().filter(fits).collect();
         if found.is_empty() && !index.manifests.is_empty() {
-            return Err(no_platform(&index, &host));
+            return Err(no_platform(&index, wanted));
         }
-        let image = |descriptor: &Descriptor| Ok((self.manifest(descriptor, &host)?, names_of(descriptor)));
+        let image = |descriptor: &Descriptor| Ok((self.manifest(descriptor, wanted)?, names_of(descriptor)));
         found.into_iter().map(image).collect()
     }
 
-    /// Follows an index to the manifest for this machine.
+    /// Follows an index to the manifest for the machine that is wanted.
     /// Each step is a file of the archive, found by its digest.
-    fn manifest(&self, descriptor: &Descriptor, host: &Platform) -> Result<Vec<u8>> {
+    fn manifest(&self, descriptor: &Descriptor, wanted: &Platform) -> Result<Vec<u8>> {
         let bytes = self.bytes(&descriptor.digest, MANIFEST_LIMIT)?;
         match Document::read(&bytes, Some(&descriptor.media_type))? {
             Document::Manifest(_) => Ok(bytes),
             Document::Index(index) => {
-                let chosen = index.choose(host).ok_or_else(|| no_platform(&index, host))?;
+                let chosen = index.choose(wanted).ok_or_else(|| no_platform(&index, wanted))?;
                 let bytes = self.bytes(&chosen.digest, MANIFEST_LIMIT)?;
                 match Document::read(&bytes, Some(&chosen.media_type))? {
                     Document::Manifest(_) => Ok(bytes),
@@ -266,8 +300,8 @@ fn names_of(descriptor: &Descriptor) -> Vec<Reference> {
 }
 
 /// In docker's words, which say what was looked for, and with a hint that says what there is.
-pub(crate) fn no_platform(index: &Index, host: &Platform) -> Error {
-    let words = format!("no matching manifest for {}/{} in the manifest list entries", host.os, host.architecture);
+pub(crate) fn no_platform(index: &Index, wanted: &Platform) -> Error {
+    let words = format!("no matching manifest for {wanted} in the manifest list entries");
     Error::worded(Kind::NotFound, words).with_hint(format!("The image is only for {}.", index.platforms()))
 }
 
@@ -285,6 +319,6 @@ fn clean(name: &str) -> String {
 }
 
 /// The failure of an archive that is not what it should be.
-fn refuse(why: impl std::fmt::Display) -> Error {
+pub(crate) fn refuse(why: impl std::fmt::Display) -> Error {
     Error::new(Kind::Invalid, Failure::new("load the archive", why))
 }

@@ -30,6 +30,7 @@ use serde_json::Value;
 use unionfs::Digest;
 
 use crate::error::{Error, Kind, Result};
+use crate::platform::Platform;
 
 /// The most bytes of a manifest or index that are read.
 pub const MANIFEST_LIMIT: u64 = 4 << 20;
@@ -42,6 +43,10 @@ pub const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 /// Media type of an OCI configuration.
 pub const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+/// What Docker calls a configuration.
+pub const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
+/// What old versions of Docker have called a configuration when they pushed one (moby issue 30083).
+const CARELESS: [&str; 4] = ["", "application/octet-stream", "application/json", "text/html"];
 /// What Docker calls a manifest.
 pub const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 /// What Docker calls an index.
@@ -72,30 +77,6 @@ impl Descriptor {
     }
 }
 
-/// A kind of machine, in Go's words.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Platform {
-    /// `amd64`
-    pub architecture: String,
-    /// `linux`
-    pub os: String,
-    /// `v8`
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variant: Option<String>,
-}
-
-impl Platform {
-    /// The machine that this program was built for.
-    pub fn host() -> Self {
-        let architecture = match std::env::consts::ARCH {
-            "x86_64" => "amd64",
-            "aarch64" => "arm64",
-            other => other,
-        };
-        Self { architecture: architecture.to_owned(), os: "linux".to_owned(), variant: None }
-    }
-}
-
 /// An image for one platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -105,6 +86,9 @@ pub struct Manifest {
     /// [`MANIFEST`] or [`DOCKER_MANIFEST`].
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub media_type: Option<String>,
+    /// What it is when it is no image (OCI image specification 1.1).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact_type: Option<String>,
     /// The configuration.
     pub config: Descriptor,
     /// The layers as they travel, lowest first.
@@ -119,7 +103,22 @@ impl Manifest {
     /// A manifest in OCI's words.
     pub fn new(config: Descriptor, layers: Vec<Descriptor>) -> Self {
         let media_type = Some(MANIFEST.to_owned());
-        Self { schema_version: 2, media_type, config, layers, annotations: BTreeMap::new() }
+        Self { schema_version: 2, media_type, artifact_type: None, config, layers, annotations: BTreeMap::new() }
+    }
+
+    /// The type of what this is, unless it is an image.
+    ///
+    /// Registries keep other things in the same form: charts, signatures, models. What tells them apart is the type of the
+    /// configuration, because only an image's can be understood by who starts a container.
+    pub fn artifact(&self) -> Option<&str> {
+        let config = self.config.media_type.as_str();
+        let image = matches!(config, CONFIG | DOCKER_CONFIG) || CARELESS.contains(&config);
+        (!image).then(|| self.artifact_type.as_deref().unwrap_or(config))
+    }
+
+    /// Every blob that it names, the configuration first.
+    pub fn blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        [&self.config].into_iter().chain(&self.layers)
     }
 }
 
@@ -141,18 +140,13 @@ pub struct Index {
 impl Index {
     /// The manifest for `platform`: the first with its system, processor and, if one is asked for, variant.
     pub fn choose(&self, platform: &Platform) -> Option<&Descriptor> {
-        self.manifests.iter().find(|descriptor| {
-            descriptor.platform.as_ref().is_some_and(|offered| {
-                (&offered.os, &offered.architecture) == (&platform.os, &platform.architecture)
-                    && (platform.variant.is_none() || offered.variant == platform.variant)
-            })
-        })
+        self.manifests.iter().find(|each| each.platform.as_ref().is_some_and(|offered| offered.fits(platform)))
     }
 
     /// `linux/amd64, linux/arm64`: what there is, for a message.
     pub fn platforms(&self) -> String {
-        let name = |platform: &Platform| format!("{}/{}", platform.os, platform.architecture);
-        let mut names: Vec<_> = self.manifests.iter().filter_map(|each| each.platform.as_ref().map(name)).collect();
+        let mut names: Vec<_> =
+            self.manifests.iter().filter_map(|each| each.platform.as_ref().map(ToString::to_string)).collect();
         names.retain(|name| name != "unknown/unknown");
         names.join(", ")
     }
@@ -160,6 +154,7 @@ impl Index {
 
 /// One of the two.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart where it is made")]
 pub enum Document {
     /// An image.
     Manifest(Manifest),
@@ -267,7 +262,7 @@ mod tests {
         let manifests = [entry("arm64", b"a"), entry("amd64", b"b"), entry("unknown", b"c")];
         let index = json!({"schemaVersion": 2, "manifests": manifests});
         let Ok(Document::Index(index)) = read(&index, None) else { panic!() };
-        let amd64 = Platform { architecture: "amd64".into(), os: "linux".into(), variant: None };
+        let amd64: Platform = "linux/amd64".parse().unwrap();
         assert_eq!(index.choose(&amd64).unwrap().digest, Digest::of(b"b"));
         assert_eq!(index.choose(&Platform { architecture: "s390x".into(), ..amd64 }), None);
     }

@@ -48,7 +48,11 @@ impl Store {
             }
         }
         append(&mut archive, "index.json", &serde_json::to_vec(&layout_index(&images)).step("write the index")?)?;
-        append(&mut archive, "manifest.json", &serde_json::to_vec(&docker_list(&images)).step("write the list")?)?;
+        // Docker would take an artifact for a damaged image, so only OCI's list has it.
+        images.retain(|(image, _)| image.manifest.artifact().is_none());
+        if !images.is_empty() {
+            append(&mut archive, "manifest.json", &serde_json::to_vec(&docker_list(&images)).step("write the list")?)?;
+        }
         append(&mut archive, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
         Ok(archive.finish().step("write the archive")?)
     }
@@ -66,7 +70,7 @@ impl Known {
     /// Its layers, its configuration, its manifest.
     fn blobs(&self) -> impl Iterator<Item = Digest> {
         let layers = self.manifest.layers.iter().map(|layer| layer.digest);
-        layers.chain([self.id, self.entry.manifest.digest])
+        layers.chain([self.manifest.config.digest, self.entry.manifest.digest])
     }
 }
 

@@ -61,13 +61,13 @@ pub struct Store {
 /// An image with its documents parsed.
 #[derive(Debug, Clone)]
 pub(crate) struct Known {
-    /// Digest of the configuration.
+    /// See [`Image::id`].
     pub(crate) id: Digest,
     /// The configuration.
     pub(crate) config: ImageConfig,
     /// Chain ids, lowest first.
     pub(crate) layers: Vec<Digest>,
-    /// Bytes of the files in all layers.
+    /// See [`Image::size`].
     pub(crate) size: u64,
     /// Which blobs it has.
     pub(crate) manifest: Manifest,
@@ -76,15 +76,24 @@ pub(crate) struct Known {
 }
 
 impl Known {
+    /// Something that is no image: nothing of it is understood or unpacked.
+    fn artifact(manifest: Manifest, entry: Entry) -> Self {
+        let size = manifest.blobs().map(|blob| blob.size).sum();
+        let (id, config) = (entry.manifest.digest, ImageConfig::default());
+        Self { id, config, layers: Vec::new(), size, manifest, entry }
+    }
+
     /// What others see of it.
     pub(crate) fn image(&self) -> Image {
         let (repo_tags, repo_digests) = self.entry.names.iter().cloned().partition(|name| name.digest().is_none());
         Image {
             id: self.id,
             config: self.config.clone(),
-            manifest: self.entry.manifest.digest,
+            manifest: self.entry.manifest.clone(),
+            artifact: self.manifest.artifact().map(str::to_owned),
             layers: self.layers.clone(),
             size: self.size,
+            content: self.entry.manifest.size + self.manifest.blobs().map(|blob| blob.size).sum::<u64>(),
             created: self.config.created.clone().unwrap_or_default(),
             repo_tags,
             repo_digests,
@@ -93,8 +102,8 @@ impl Known {
 
     /// Every blob and layer that it needs.
     pub(crate) fn reach(&self) -> impl Iterator<Item = Digest> {
-        let blobs = self.manifest.layers.iter().map(|layer| layer.digest);
-        [self.entry.manifest.digest, self.id].into_iter().chain(blobs).chain(self.layers.iter().copied())
+        let blobs = self.manifest.blobs().map(|blob| blob.digest);
+        [self.entry.manifest.digest].into_iter().chain(blobs).chain(self.layers.iter().copied())
     }
 }
 
@@ -216,7 +225,7 @@ impl Store {
 
     /// The images that have this blob, hidden ones too.
     pub(crate) fn with_blob(&self, blob: &Digest) -> Vec<Known> {
-        let has = |known: &&Known| known.id == *blob || known.manifest.layers.iter().any(|layer| layer.digest == *blob);
+        let has = |known: &&Known| known.manifest.blobs().any(|each| each.digest == *blob);
         self.read().iter().filter(has).cloned().collect()
     }
 
@@ -248,6 +257,9 @@ impl Store {
         let Document::Manifest(manifest) = Document::read(&bytes, Some(&entry.manifest.media_type))? else {
             return Err(Error::new(Kind::Invalid, Failure::new("use the manifest", "it is an index")));
         };
+        if manifest.artifact().is_some() {
+            return Ok(Known::artifact(manifest, entry));
+        }
         let id = manifest.config.digest;
         let config = read_config(&self.blobs.read(&id, CONFIG_LIMIT)?)?;
         let layers = chain_ids(&config.rootfs.diff_ids);

@@ -115,7 +115,7 @@ impl Engine {
         };
         if wanted("image") {
             usage.layers_size = Some(self.images.layers_size()?);
-            usage.images = Some(self.count_users(self.list_images(&Filters::default())?));
+            usage.images = Some(self.count_users(self.list_images(&Filters::default(), false)?));
         }
         if wanted("container") {
             usage.containers = Some(self.containers_usage().await?);

@@ -9,7 +9,8 @@ use super::endpoint::Endpoint;
 use super::refusal::read;
 use super::{Credentials, RegistryOptions};
 use crate::error::{Error, Kind, Result};
-use crate::manifest::{CONFIG_LIMIT, Descriptor, Document, INDEX, MANIFEST, MANIFEST_LIMIT, Platform};
+use crate::manifest::{CONFIG_LIMIT, Descriptor, Document, INDEX, MANIFEST, MANIFEST_LIMIT};
+use crate::platform::Platform;
 use crate::reference::Reference;
 
 /// The most tags of one repository that are listed, and the most pages that a registry may spread them over.

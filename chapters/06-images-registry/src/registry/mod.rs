@@ -20,10 +20,11 @@
 //! - `transport.rs`: one request: retries and redirects.
 //! - `client.rs`: one repository: its documents and blobs; `refusal.rs`: what its refusals mean.
 //! - `body.rs`: a blob on its way, resumed when the connection breaks.
-//! - `pull.rs`: from a name to an image in the store; `push.rs` and `upload.rs`: the way back.
+//! - `pull.rs`: from a name to an image in the store, `artifact.rs` to what is none; `push.rs` and `upload.rs`: the way back.
 //! - `explain.rs`: all of it as lines, for who wants to see.
 //! - `look.rs`: what a registry says of a name, without fetching it.
 
+mod artifact;
 mod auth;
 mod body;
 mod client;

@@ -16,19 +16,19 @@ use unionfs::{Digest, chain_ids};
 use super::client::{Client, Fetched};
 use super::{Credentials, RegistryOptions};
 use crate::blobs::BlobWriter;
-use crate::config::ImageConfig;
 use crate::error::{Error, Kind, Result};
 use crate::image::{Event, Image, Progress};
 use crate::load::no_platform;
-use crate::manifest::{CONFIG_LIMIT, Descriptor, Document, MANIFEST, Manifest, Platform};
+use crate::manifest::{CONFIG_LIMIT, Descriptor, Document, MANIFEST, Manifest};
 use crate::meter::Meter;
 use crate::parallel::in_parallel;
+use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::store::{Store, check_layers, read_config};
 use crate::unpack::{Tee, Unpacked, unpack};
 
 /// Layers that are fetched and unpacked at a time.
-const THREADS: usize = 3;
+pub(super) const THREADS: usize = 3;
 
 /// Fetches an image from its registry into the store and gives it its name.
 ///
@@ -86,17 +86,17 @@ pub fn find_or_pull(
 }
 
 /// One pull under way.
-struct Pull<'a> {
+pub(super) struct Pull<'a> {
     /// Where to.
-    store: &'a Store,
+    pub(super) store: &'a Store,
     /// Where from.
-    client: &'a Client<'a>,
+    pub(super) client: &'a Client<'a>,
     /// As it was asked for, with a tag or a digest.
     name: &'a Reference,
     /// For which machine, when somebody asked; it must be this one then, not only the best that there is.
     platform: Option<&'a Platform>,
     /// Who is told.
-    progress: Progress<'a>,
+    pub(super) progress: Progress<'a>,
 }
 
 /// A layer to be fetched.
@@ -120,7 +120,8 @@ impl Pull<'_> {
         let descriptor =
             Descriptor::new(manifest.media_type.as_deref().unwrap_or(MANIFEST), Digest::of(&bytes), bytes.len() as u64);
         let names = self.names(top);
-        let id = manifest.config.digest;
+        let artifact = manifest.artifact().is_some();
+        let id = if artifact { descriptor.digest } else { manifest.config.digest };
         let before = self.store.resolve(&self.name.familiar()).ok().map(|image| image.id);
         let image = match self.store.known_as(&id) {
             // The image is here, perhaps in another wrapping; it only gets another name.
@@ -128,6 +129,7 @@ impl Pull<'_> {
                 manifest.layers.iter().for_each(|layer| self.tell(layer, "Already exists"));
                 self.store.add(&there, &names)?
             }
+            None if artifact => self.artifact(&manifest, &bytes, &descriptor, &names)?,
             None => self.fetch(&manifest, &bytes, &descriptor, &names)?,
         };
         (self.progress)(Event::plain(format!("Digest: {top}")));
@@ -166,7 +168,8 @@ impl Pull<'_> {
     fn fetch(&self, manifest: &Manifest, bytes: &[u8], descriptor: &Descriptor, names: &[Reference]) -> Result<Image> {
         let config_bytes = self.client.small_blob(&manifest.config, CONFIG_LIMIT)?;
         let config = read_config(&config_bytes)?;
-        self.check_platform(&config)?;
+        // A manifest without an index says only in its configuration what it is for.
+        self.platform.map_or(Ok(()), |wanted| config.platform().check(&self.name.familiar(), wanted))?;
         check_layers(manifest, &config)?;
         let chains = chain_ids(&config.rootfs.diff_ids);
         let blobs = manifest.layers.iter().map(|layer| layer.digest).chain([manifest.config.digest, descriptor.digest]);
@@ -194,23 +197,6 @@ impl Pull<'_> {
             self.store.blobs.put(bytes)?;
             self.store.add(descriptor, names)
         })
-    }
-
-    /// A manifest without an index says only in its configuration what it is for.
-    fn check_platform(&self, config: &ImageConfig) -> Result<()> {
-        let Some(wanted) = self.platform else { return Ok(()) };
-        if config.architecture.is_empty() || config.architecture == wanted.architecture {
-            return Ok(());
-        }
-        let words = format!(
-            "image with reference {} was found but its platform ({}/{}) does not match the specified platform ({}/{})",
-            self.name.familiar(),
-            config.os,
-            config.architecture,
-            wanted.os,
-            wanted.architecture
-        );
-        Err(Error::worded(Kind::NotFound, words))
     }
 
     /// One layer: from what is here already, or from the registry.
@@ -275,7 +261,7 @@ impl Pull<'_> {
     }
 
     /// One message about a layer.
-    fn tell(&self, blob: &Descriptor, status: &str) {
+    pub(super) fn tell(&self, blob: &Descriptor, status: &str) {
         (self.progress)(Event::of(&blob.digest.short(), status));
     }
 }

@@ -7,7 +7,7 @@ use images::{Event, Import, Kind, Reference};
 use super::fixture::{Place, config, gzip, layer, make, odd_layer, quiet, skopeo};
 
 /// An archive of these files; a content that begins with `->` makes a symbolic link.
-fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
+pub(crate) fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut archive = tar::Builder::new(Vec::new());
     for (name, content) in files {
         let mut header = tar::Header::new_gnu();
@@ -95,7 +95,7 @@ fn what_is_saved_can_be_loaded_by_us_and_others() {
     assert!(docker.contains("/bin/sh"), "{docker}");
     let oci = format!("oci-archive:{}:docker.io/library/two:latest", file.display());
     let digest = skopeo(&["inspect", "--format", "{{.Digest}}", &oci]);
-    assert_eq!(digest.trim(), store.resolve("two").unwrap().manifest.to_string());
+    assert_eq!(digest.trim(), store.resolve("two").unwrap().manifest.digest.to_string());
     let mut again = Vec::new();
     store.save(&["one".into(), "two".into()], &mut again).unwrap();
     assert_eq!(again, bytes, "the same images give the same bytes");

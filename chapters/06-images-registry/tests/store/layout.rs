@@ -30,7 +30,7 @@ fn names_lead_to_images() {
     assert_eq!(error("localhost:5000/two").unwrap_err().1, "No such image: localhost:5000/two:latest");
     assert_eq!(error("Bad").unwrap_err().0, Kind::Invalid);
     // The same content under the name of another repository is not what was asked for.
-    assert_eq!(error(&format!("two@{}", two.manifest)).unwrap_err().0, Kind::NotFound);
+    assert_eq!(error(&format!("two@{}", two.manifest.digest)).unwrap_err().0, Kind::NotFound);
     store.tag(&one.id, &name("two:v2")).unwrap();
     store.tag(&two.id, &name("two:v2")).unwrap();
     assert_eq!(store.resolve("two:v2").unwrap().id, two.id, "the tag has moved");
@@ -65,7 +65,7 @@ fn skopeo_reads_the_store_as_it_stands() {
     let image = make(&place.store(), "one");
     let layout = format!("oci:{}:docker.io/library/one:latest", place.root().join("images").display());
     let inspected = skopeo(&["inspect", "--format", "{{.Digest}}", &layout]);
-    assert_eq!(inspected.trim(), image.manifest.to_string());
+    assert_eq!(inspected.trim(), image.manifest.digest.to_string());
 }
 
 #[test]

@@ -3,7 +3,7 @@
 //! - `fixture.rs`: small images, and a data directory of its own for each test.
 //! - `layout.rs`: the store itself: names, removal, crashes, two processes, a full disk.
 //! - `archives.rs`: load, import, save; skopeo as the judge.
-//! - `registry.rs`: pull from docker-registry.
+//! - `registry.rs`: pull from docker-registry; `kinds.rs`: what is for other machines, no image, or very old.
 //! - `program.rs`: the chapter's binary.
 //! - `fake.rs`, `stranger.rs`: pull from a registry that misbehaves; `faults.rs`: over a line that breaks.
 
@@ -19,6 +19,7 @@ mod archives;
 mod fake;
 mod faults;
 mod fixture;
+mod kinds;
 mod layout;
 mod program;
 mod registry;

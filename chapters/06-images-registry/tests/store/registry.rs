@@ -98,7 +98,7 @@ fn an_image_comes_from_a_registry() {
     let (image, told) = pull_told(&store, &name);
     let image = image.unwrap();
     assert_eq!((image.id, &image.layers), (original.id, &original.layers));
-    assert_eq!(image.manifest.to_string(), digest);
+    assert_eq!(image.manifest.digest.to_string(), digest);
     assert_eq!(image.repo_digests, [name.with_digest(digest.parse().unwrap())]);
     assert_eq!(fs::read_to_string(store.lowers(&image)[0].join("etc/name")).unwrap(), "one");
     assert_eq!(told[0], "v1: Pulling from team/app");
@@ -183,7 +183,7 @@ fn an_image_goes_to_a_registry() {
     store.tag(&image.id, &name).unwrap();
     let (digest, told) = push_told(&store, &name);
     let digest = digest.unwrap();
-    assert_eq!(digest, image.manifest);
+    assert_eq!(digest, image.manifest.digest);
     let target = format!("docker://{name}");
     let seen = skopeo(&["inspect", "--tls-verify=false", "--format", "{{.Digest}}", &target]);
     assert_eq!(seen.trim(), digest.to_string());

@@ -17,15 +17,16 @@ use crate::reply::{Reply, json, lines, message, typed};
 use crate::transfer;
 
 pub(crate) async fn list(State(engine): State<Engine>, params: Params) -> Reply {
-    Ok(json(&engine.list_images(&params.filters()?)?))
+    Ok(json(&engine.list_images(&params.filters()?, params.flag("manifests"))?))
 }
 
 /// `GET /images/NAME/json`, `…/history`, `…/get`.
-pub(crate) async fn get(State(engine): State<Engine>, Path(rest): Path<String>) -> Reply {
+pub(crate) async fn get(State(engine): State<Engine>, Path(rest): Path<String>, params: Params) -> Reply {
+    let platform = params.text("platform");
     match rest.rsplit_once('/') {
-        Some((name, "json")) => Ok(json(&engine.inspect_image(name)?)),
-        Some((name, "history")) => Ok(json(&engine.image_history(name)?)),
-        Some((name, "get")) => archive(&engine, vec![name.to_owned()]),
+        Some((name, "json")) => Ok(json(&engine.inspect_image(name, platform, params.flag("manifests"))?)),
+        Some((name, "history")) => Ok(json(&engine.image_history(name, platform)?)),
+        Some((name, "get")) => archive(&engine, vec![name.to_owned()], platform),
         _ => Ok(message(StatusCode::NOT_FOUND, "page not found")),
     }
 }
@@ -36,7 +37,7 @@ pub(crate) async fn save(State(engine): State<Engine>, params: Params) -> Reply 
     if names.is_empty() {
         return Err(Error::invalid("the query parameter \"names\" is missing: which images?").into());
     }
-    archive(&engine, names)
+    archive(&engine, names, one_platform(&params)?)
 }
 
 /// `POST /images/NAME/tag`, `…/push`.
@@ -51,7 +52,9 @@ pub(crate) async fn post(
             engine.tag_image(name, params.required("repo")?, params.text("tag")).await?;
             Ok(StatusCode::CREATED.into_response())
         }
-        Some((name, "push")) => progress(engine.push_image(name, params.text("tag"), login(&headers))?).await,
+        Some((name, "push")) => {
+            progress(engine.push_image(name, params.text("tag"), params.text("platform"), login(&headers))?).await
+        }
         _ => Ok(message(StatusCode::NOT_FOUND, "page not found")),
     }
 }
@@ -93,9 +96,10 @@ pub(crate) async fn create(
 }
 
 /// `POST /images/load`: a tar archive of `docker save`, or of an OCI layout.
-pub(crate) async fn load(State(engine): State<Engine>, request: Request) -> Reply {
+pub(crate) async fn load(State(engine): State<Engine>, params: Params, request: Request) -> Reply {
+    let platform = one_platform(&params)?.map(str::to_owned);
     let (reader, received) = transfer::reader(request.into_body());
-    uploaded(engine.load_images(reader), received).await
+    uploaded(engine.load_images(reader, platform), received).await
 }
 
 /// [`progress`] of something that is read from the request: it ends when the request has.
@@ -116,8 +120,17 @@ async fn uploaded(
     progress(stream::iter(first).map(Ok).chain(steps).chain(end)).await
 }
 
-fn archive(engine: &Engine, names: Vec<String>) -> Reply {
-    let archive = engine.save_images(names)?;
+/// An archive for several platforms at once would need the same image for each of them, and the store has one.
+fn one_platform(params: &Params) -> Result<Option<&str>, Error> {
+    match params.all("platform").len() {
+        0 | 1 => Ok(params.text("platform")),
+        _ => Err(Error::invalid("multiple platform parameters not supported")
+            .hint("Ask for one platform at a time: an image is kept for one kind of machine here.")),
+    }
+}
+
+fn archive(engine: &Engine, names: Vec<String>, platform: Option<&str>) -> Reply {
+    let archive = engine.save_images(names, platform)?;
     Ok(typed("application/x-tar", transfer::sent(move |writer| archive.write(writer))))
 }
 

@@ -33,7 +33,10 @@ impl Containers {
         let image_name =
             image_name.ok_or_else(|| Error::invalid("no image is given").hint("Say which image to run."))?;
         let image = self.shared.images.find(&image_name)?;
-        check_platform(&image, &image_name, platform)?;
+        if let Some(wanted) = platform.filter(|platform| !platform.is_empty()) {
+            image.platform().check(&image_name, &wanted.parse()?)?;
+        }
+        image.check_runnable()?;
         let id = names::new_id()?;
         let (mut asked, warnings) = self.complete(&id, &image, body)?;
         asked.name = self.index().reserve(name, &id)?;
@@ -138,18 +141,4 @@ fn make_ahead(container: &Container) {
             let _ = fs::create_dir(directory);
         }
     });
-}
-
-fn check_platform(image: &Image, name: &str, platform: Option<&str>) -> Result<()> {
-    let Some(wanted) = platform.filter(|platform| !platform.is_empty()) else { return Ok(()) };
-    let (os, architecture) = (image.config.os.as_str(), image.config.architecture.as_str());
-    let mut words = wanted.split('/');
-    let fits = words.next() == Some(os) && words.next().is_none_or(|wanted| wanted == architecture);
-    if fits {
-        return Ok(());
-    }
-    Err(Error::not_found(format!(
-        "image with reference {name} was found but its platform ({os}/{architecture}) does not match the specified \
-         platform ({wanted})"
-    )))
 }

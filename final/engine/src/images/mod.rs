@@ -3,7 +3,7 @@
 //! Read the files in this order:
 //!
 //! 1. `mod.rs`: [`Images`], the store opened, and what the containers ask of it.
-//! 2. `view.rs`: list, inspect, history: images as the API shows them.
+//! 2. `view.rs`: list, inspect, history: images as the API shows them; `platforms.rs`: for which machines they are.
 //! 3. `transfer.rs`: load, import, save: images coming and going, told as a stream of [`Progress`].
 //! 4. `login.rs`: who we are to a registry; `registry.rs`: pull, push, and what a registry says of a name.
 //! 5. `names.rs`: tag, remove, prune; `check.rs`: whether everything is what its name says.
@@ -14,6 +14,7 @@
 mod check;
 mod login;
 mod names;
+mod platforms;
 mod registry;
 mod transfer;
 mod view;

@@ -1,14 +1,14 @@
 //! Pull and push, told as streams of [`Progress`]; and what a registry says of a name without sending the image.
 
 use ::images::{Event, Platform, Reference, Remote, look_up, pull_for, push, tags};
-use bollard_stubs::models::{DistributionInspect, OciDescriptor, OciPlatform};
+use bollard_stubs::models::{DistributionInspect, OciDescriptor};
 use serde_json::json;
 
 use super::login::credentials;
+use super::platforms::shown;
 use super::transfer::{Progress, Telling, reference, told};
 use crate::engine::Engine;
 use crate::error::{Error, Result};
-use crate::system::architecture;
 
 impl Engine {
     /// Fetches an image from its registry. `tag` may be a tag or a digest; without either, here and in the name, every tag
@@ -24,7 +24,7 @@ impl Engine {
         login: Option<&str>,
     ) -> Result<Telling> {
         let reference = reference(name, tag)?;
-        let platform = platform.map(self::platform).transpose()?;
+        let platform = platform.map(str::parse::<Platform>).transpose()?;
         let login = credentials(login)?;
         Ok(told(&self.images, move |images, tell| {
             let (login, options) = (login.as_ref(), &images.registries);
@@ -46,9 +46,19 @@ impl Engine {
     /// Sends the image that has this name to its registry; without a tag, everything of the repository that has one.
     ///
     /// # Errors
-    /// A malformed name or login at once; what the registry says, or that there is no such image, comes in the stream.
-    pub fn push_image(&self, name: &str, tag: Option<&str>, login: Option<&str>) -> Result<Telling> {
+    /// A malformed name or login at once, and that the image is not for `platform`; what the registry says, or that there is
+    /// no such image, comes in the stream.
+    pub fn push_image(
+        &self,
+        name: &str,
+        tag: Option<&str>,
+        platform: Option<&str>,
+        login: Option<&str>,
+    ) -> Result<Telling> {
         let reference = reference(name, tag)?;
+        if platform.is_some() {
+            self.images.find_for(&reference.familiar(), platform)?;
+        }
         if reference.digest().is_some() {
             return Err(Error::invalid("cannot push a digest reference"));
         }
@@ -67,12 +77,6 @@ impl Engine {
     /// What a registry has under a name, and for which machines.
     pub async fn inspect_distribution(&self, name: &str, login: Option<&str>) -> Result<DistributionInspect> {
         let Remote { descriptor, platforms, .. } = self.remote(name, login).await?;
-        let platform = |platform: Platform| OciPlatform {
-            architecture: Some(platform.architecture),
-            os: Some(platform.os),
-            variant: platform.variant,
-            ..OciPlatform::default()
-        };
         Ok(DistributionInspect {
             descriptor: OciDescriptor {
                 media_type: Some(descriptor.media_type),
@@ -80,7 +84,7 @@ impl Engine {
                 size: i64::try_from(descriptor.size).ok(),
                 ..OciDescriptor::default()
             },
-            platforms: platforms.into_iter().map(platform).collect(),
+            platforms: platforms.into_iter().map(shown).collect(),
         })
     }
 
@@ -114,52 +118,5 @@ impl super::Images {
             None => format!("An image does not exist locally with the tag: {}", reference.familiar_name()),
         };
         Err(Error::not_found(words).hint("Give the image this name first: skiff tag IMAGE NAME."))
-    }
-}
-
-/// `linux/arm64/v8`, `linux/amd64`, and what people write as well: `arm64`, `linux`.
-fn platform(text: &str) -> Result<Platform> {
-    let parts: Vec<&str> = text.split('/').collect();
-    let (os, machine, variant) = match parts.as_slice() {
-        ["linux"] => ("linux", architecture(), None),
-        [machine] => ("linux", *machine, None),
-        [os, machine] => (*os, *machine, None),
-        [os, machine, variant] => (*os, *machine, Some((*variant).to_owned())),
-        _ => ("", "", None),
-    };
-    let word = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
-    if !word(os) || !word(machine) || !variant.as_deref().is_none_or(word) {
-        return Err(Error::invalid(format!("invalid platform {text:?}"))
-            .hint("A platform is OS/ARCHITECTURE[/VARIANT], such as linux/arm64 or linux/arm/v7."));
-    }
-    if os != "linux" {
-        return Err(Error::invalid(format!("cannot use images for {os}: this engine is for linux")));
-    }
-    let architecture = match machine {
-        "x86_64" => "amd64",
-        "aarch64" => "arm64",
-        other => other,
-    };
-    // arm64 has one variant that is always meant (containerd: platforms.Normalize).
-    let variant = variant.filter(|variant| !(architecture == "arm64" && variant == "v8"));
-    Ok(Platform { architecture: architecture.to_owned(), os: os.to_owned(), variant })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::platform;
-
-    #[test]
-    fn platforms_are_read_as_people_write_them() {
-        let read = |text| platform(text).map(|it| (it.architecture, it.variant)).map_err(|error| error.message);
-        for text in ["linux/amd64", "linux", "amd64", "linux/x86_64"] {
-            assert_eq!(read(text), Ok(("amd64".to_owned(), None)), "{text}");
-        }
-        assert_eq!(read("linux/arm64/v8"), Ok(("arm64".to_owned(), None)));
-        assert_eq!(read("linux/arm/v7"), Ok(("arm".to_owned(), Some("v7".to_owned()))));
-        assert_eq!(read("windows/amd64").unwrap_err(), "cannot use images for windows: this engine is for linux");
-        for text in ["", "/", "linux/", "linux/a/b/c", "linux/../x"] {
-            assert!(read(text).unwrap_err().starts_with("invalid platform"), "{text}");
-        }
     }
 }

@@ -10,6 +10,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use tokio_stream::wrappers::UnboundedReceiverStream;
 
 use super::Images;
+use super::platforms::wanted;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 
@@ -93,10 +94,12 @@ pub struct Import {
 }
 
 impl Engine {
-    /// Loads the images of an archive. Each is told by its names in a line of its own.
-    pub fn load_images(&self, archive: impl Read + Send + 'static) -> Telling {
+    /// Loads the images of an archive, or those of them that are for `platform`. Each is told by its names in a line of its
+    /// own.
+    pub fn load_images(&self, archive: impl Read + Send + 'static, platform: Option<String>) -> Telling {
         told(&self.images, move |images, tell| {
-            for image in images.store.load(archive, &|event| tell(event.into()))? {
+            let platform = platform.as_deref().map(wanted).transpose()?;
+            for image in images.store.load_for(archive, platform.as_ref(), &|event| tell(event.into()))? {
                 images.tell("load", &image.id.to_string(), &image.id.to_string());
                 for line in loaded(&image) {
                     tell(Progress::printed(line));
@@ -119,10 +122,10 @@ impl Engine {
         })
     }
 
-    /// What [`Archive::write`] will write. Every name is looked up first.
-    pub fn save_images(&self, names: Vec<String>) -> Result<Archive> {
+    /// What [`Archive::write`] will write. Every name is looked up first, and must be for `platform`.
+    pub fn save_images(&self, names: Vec<String>, platform: Option<&str>) -> Result<Archive> {
         for name in &names {
-            self.images.find(name)?;
+            self.images.find_for(name, platform)?;
         }
         Ok(Archive { images: Arc::clone(&self.images), names })
     }

@@ -2,21 +2,22 @@
 
 use std::collections::HashMap;
 
-use ::images::{Image, ImageConfig, Reference, RunConfig};
+use ::images::{Digest, Image, ImageConfig, Reference, RunConfig};
 use bollard_stubs::models::{
     self, DriverData, HealthConfig, HistoryResponseItem, ImageInspect, ImageInspectMetadata, ImageInspectRootFs,
     ImageSummary,
 };
 use jiff::Timestamp;
 
-use super::Images;
+use super::{Images, platforms};
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filters::{Filters, glob};
 
 impl Engine {
-    /// All images that pass `filters`: `before`, `dangling`, `label`, `reference`, `since`, `until`. Newest first.
-    pub fn list_images(&self, filters: &Filters) -> Result<Vec<ImageSummary>> {
+    /// All images that pass `filters`: `before`, `dangling`, `label`, `reference`, `since`, `until`. Newest first. With
+    /// `manifests`, each with what its manifest has.
+    pub fn list_images(&self, filters: &Filters, manifests: bool) -> Result<Vec<ImageSummary>> {
         filters.only(&["before", "dangling", "label", "label!", "reference", "since", "until"])?;
         let dangling = filters.flag("dangling")?;
         let until = filters.until()?;
@@ -30,20 +31,38 @@ impl Engine {
                 && since.as_ref().is_none_or(|edge| moment > created(edge))
                 && filters.labels(&labels(image))
         });
-        Ok(images.filter_map(|image| summary(&image, filters)).collect())
+        let used = if manifests { self.images_in_use() } else { Vec::new() };
+        let described = |image: Image| {
+            let summary = summary(&image, filters)?;
+            let described = manifests.then(|| platforms::manifests(&image, users(&image, &used)));
+            Some(ImageSummary { manifests: described, ..summary })
+        };
+        Ok(images.filter_map(described).collect())
     }
 
     /// One image, with every field that clients print.
-    pub fn inspect_image(&self, name: &str) -> Result<ImageInspect> {
-        let image = self.images.find(name)?;
-        Ok(self.images.inspect(&image))
+    ///
+    /// # Errors
+    /// 404 when it is not here, or not for `platform`.
+    pub fn inspect_image(&self, name: &str, platform: Option<&str>, manifests: bool) -> Result<ImageInspect> {
+        if manifests && platform.is_some() {
+            return Err(Error::invalid("conflicting options: manifests and platform options cannot both be set"));
+        }
+        let image = self.images.find_for(name, platform)?;
+        let described = manifests.then(|| platforms::manifests(&image, users(&image, &self.images_in_use())));
+        Ok(ImageInspect { manifests: described, ..self.images.inspect(&image) })
     }
 
-    /// What each step of its build did, the last one first.
-    pub fn image_history(&self, name: &str) -> Result<Vec<HistoryResponseItem>> {
-        let image = self.images.find(name)?;
+    /// What each step of its build did, the last one first. Errors as for [`Engine::inspect_image`].
+    pub fn image_history(&self, name: &str, platform: Option<&str>) -> Result<Vec<HistoryResponseItem>> {
+        let image = self.images.find_for(name, platform)?;
         Ok(self.images.history(&image))
     }
+}
+
+/// The containers of an image, among those of all images.
+fn users(image: &Image, used: &[(Digest, String)]) -> Vec<String> {
+    used.iter().filter(|(id, _)| *id == image.id).map(|(_, container)| container.clone()).collect()
 }
 
 /// Whether no name leads to it.
@@ -81,6 +100,7 @@ fn summary(image: &Image, filters: &Filters) -> Option<ImageSummary> {
         shared_size: -1,
         containers: -1,
         labels: labels(image),
+        descriptor: Some(platforms::descriptor(image)),
         ..ImageSummary::default()
     })
 }
@@ -114,6 +134,7 @@ impl Images {
             graph_driver: Some(DriverData { name: "overlayfs".into(), data: self.directories(image) }),
             root_fs: Some(ImageInspectRootFs { typ: "layers".into(), layers: Some(layers) }),
             metadata: Some(ImageInspectMetadata { last_tag_time: None }),
+            descriptor: Some(platforms::descriptor(image)),
             ..ImageInspect::default()
         }
     }
@@ -160,7 +181,7 @@ impl Images {
 }
 
 /// The API counts bytes in signed numbers.
-fn size(bytes: u64) -> i64 {
+pub(super) fn size(bytes: u64) -> i64 {
     i64::try_from(bytes).unwrap_or(i64::MAX)
 }
 

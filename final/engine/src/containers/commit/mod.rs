@@ -111,7 +111,7 @@ impl Containers {
         blocking(move || {
             let base = images.store().get(&asked.image)?;
             let config = config::of(&base.config, &asked.config, layer.as_ref().map(|layer| layer.diff_id), &options)?;
-            let manifest = images.store().blobs().open_blob(&base.manifest)?;
+            let manifest = images.store().blobs().open_blob(&base.manifest.digest)?;
             let archive = layout::archive(manifest, &config, layer, name.as_ref())?;
             let made = images.store().load(archive, &|_| {})?;
             let id = made.first().map(|image| image.id.to_string());
