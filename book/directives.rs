@@ -4,11 +4,17 @@
 //! |---|---|
 //! | `{{exercises CHAPTER}}` | the exercises of the crate in that directory |
 //! | `{{schedule}}` | every chapter with the minutes of its exercises |
+//! | `{{needs CHAPTER}}`, `{{limits}}` | see `facts.rs` |
+//! | `{{latency}}` | see `latency.rs` |
+//!
+//! And above every piece of code it says where that piece is.
 
 use std::path::Path;
 
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
+
+use crate::{facts, latency};
 
 /// The part of an `exercises.toml` that is shown.
 #[derive(Deserialize)]
@@ -42,19 +48,36 @@ const PLACES: [(&str, &str, &str); 8] = [
 /// Minutes that a chapter's page takes to read and to type along.
 const READING: u32 = 40;
 
-/// The page with its tables.
+/// The page with its tables, and every piece of code with its place.
 pub(crate) fn expand(text: &str, repository: &Path) -> Result<String> {
     let mut page = String::new();
-    for line in text.split_inclusive('\n') {
-        match line.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")) {
-            Some("schedule") => page.push_str(&schedule(repository)?),
-            Some(directive) if directive.starts_with("exercises ") => {
-                page.push_str(&exercises(repository, directive.trim_start_matches("exercises ").trim())?);
-            }
+    let mut lines = text.split_inclusive('\n').peekable();
+    while let Some(line) = lines.next() {
+        if line.trim() == "```rust" {
+            page.push_str(&lines.peek().and_then(|next| place(next, repository)).unwrap_or_default());
+        }
+        let directive = line.trim().strip_prefix("{{").and_then(|rest| rest.strip_suffix("}}")).unwrap_or_default();
+        match directive.split_once(' ').unwrap_or((directive, "")) {
+            ("schedule", "") => page.push_str(&schedule(repository)?),
+            ("latency", "") => page.push_str(&latency::table(repository)?),
+            ("limits", "") => page.push_str(&facts::limits(repository)?),
+            ("needs", chapter) => page.push_str(&facts::needs(chapter)?),
+            ("exercises", place) => page.push_str(&exercises(repository, place)?),
             _ => page.push_str(line),
         }
     }
     Ok(page)
+}
+
+/// Where the code of an include is: `` `chapters/01-namespaces/src/stage.rs:23` ``, as a paragraph without words.
+fn place(include: &str, repository: &Path) -> Option<String> {
+    let target = include.trim().strip_prefix("{{#include ")?.strip_suffix("}}")?;
+    let (file, anchor) = target.split_once(':')?;
+    let file = file.trim_start_matches("../");
+    let source = std::fs::read_to_string(repository.join(file)).ok()?;
+    let mark = format!("// ANCHOR: {anchor}");
+    let line = source.lines().position(|line| line.trim() == mark)? + 2;
+    Some(format!("`{file}:{line}`\n\n"))
 }
 
 fn load(repository: &Path, place: &str) -> Result<Vec<Exercise>> {

@@ -69,6 +69,12 @@ pub(crate) fn unused(pages: &[Page], repository: &Path) -> Result<Vec<String>> {
     Ok(findings)
 }
 
+/// Whether the text of any source of the engine is so.
+pub(crate) fn any_source(repository: &Path, is_so: impl Fn(&str) -> bool) -> bool {
+    let files = ["chapters", "final"].iter().filter_map(|top| sources(&repository.join(top)).ok()).flatten();
+    files.into_iter().any(|file| std::fs::read_to_string(file).is_ok_and(|text| is_so(&text)))
+}
+
 /// Every Rust file below `directory`.
 fn sources(directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();

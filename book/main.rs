@@ -3,7 +3,7 @@
 //! 1. `page.rs`: a page and its blocks.
 //! 2. `includes.rs`, `lint.rs`: code only from the source, links that lead somewhere, words for pictures.
 //! 3. `transcript.rs`, `replay.rs`: what is typed and what is printed.
-//! 4. `directives.rs`, `diagram.rs`: tables and pictures, made when the book is built.
+//! 4. `directives.rs`, `facts.rs`, `latency.rs`, `diagram.rs`: tables and pictures, made when the book is built.
 //! 5. `po.rs`, `messages.rs`: a catalogue of translations, and a page as the messages that are looked up in it.
 //! 6. `freshness.rs`, `languages.rs`: what a translation lacks, and the book in every language.
 //!
@@ -11,9 +11,11 @@
 
 mod diagram;
 mod directives;
+mod facts;
 mod freshness;
 mod includes;
 mod languages;
+mod latency;
 mod lint;
 mod messages;
 mod page;

@@ -29,6 +29,7 @@ pub(crate) const PEERS: &[Package] = &[
     ("curl", "/usr/bin/curl"),
     ("strace", "/usr/bin/strace"),
     ("openssl", "/usr/bin/openssl"),
+    ("strace", "/usr/bin/strace"),
     ("python3-docker", "/usr/lib/python3/dist-packages/docker/__init__.py"),
     ("docker-compose", "/usr/bin/docker-compose"),
 ];

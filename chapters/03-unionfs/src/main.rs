@@ -75,9 +75,11 @@ fn start(run: Run) -> Result<ExitCode> {
     let changed = if run.changes { changes(&overlay.upper, &overlay.lowers)? } else { Vec::new() };
     let upper = if run.upper { show_upper(&overlay.upper)? } else { Vec::new() };
     stages.iter_mut().rev().try_for_each(|stage| stage.release())?;
-    fs::remove_dir_all(&place).during("remove", place.display())?;
-    // Said last: a reader that has gone away must leave nothing behind.
+    let removed = fs::remove_dir_all(&place).during("remove", place.display());
+    // Why it did not run matters more: without the overlay, for one, there is nothing here to remove.
     let (status, running) = ran?;
+    removed?;
+    // Said last: a reader that has gone away must leave nothing behind.
     for line in changed.iter().map(ToString::to_string).chain(upper) {
         println!("{line}");
     }

@@ -138,7 +138,6 @@ impl Overlay {
     }
 }
 
-// ANCHOR: attach
 /// Whether this process is in the machine's own user namespace.
 ///
 /// user_namespaces(7): the initial one maps every id to itself, all 4294967295 of them. Only there do `trusted.` attributes
@@ -148,6 +147,7 @@ fn in_initial_user_namespace() -> bool {
     map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
+// ANCHOR: attach
 /// Attaches a detached mount to the directory `target` in the mount namespace of the caller.
 pub fn attach(mount: &impl AsFd, target: &Path) -> Result<()> {
     move_mount(mount, "", CWD, target, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)

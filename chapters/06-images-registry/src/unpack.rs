@@ -58,6 +58,7 @@ impl Unpacked {
     }
 }
 
+// ANCHOR: one-pass
 /// Unpacks a stream, compressed or not, into a new directory. Reads it to its end.
 /// The directory that comes back has a temporary name. Dropping it removes it, so every way out of a pull or load that
 /// is not success leaves nothing, without a line of code for it.
@@ -78,6 +79,7 @@ pub(crate) fn unpack(stream: impl Read + Send, layers: &Layers) -> Result<Unpack
         (Ok((compression, diff_id)), Ok(stats)) => Ok(Unpacked { directory, diff_id, stats, compression }),
     }
 }
+// ANCHOR_END: one-pass
 
 /// The first thread.
 fn feed(stream: impl Read, sender: &SyncSender<Vec<u8>>) -> Result<(Compression, Digest)> {

@@ -18,6 +18,8 @@ mod surroundings;
 
 pub use finding::{Finding, State, report};
 pub use machine::Machine;
+pub use needs::needs;
+pub use surroundings::kernel_options;
 
 /// All that can be found out about the machine, the chapters' needs first.
 pub fn examine(machine: &Machine) -> Vec<Finding> {

@@ -13,7 +13,7 @@ use crate::machine::Machine;
 pub(crate) fn findings(machine: &Machine) -> Vec<Finding> {
     let mut seen: Vec<Check> = Vec::new();
     let mut findings = Vec::new();
-    for (chapter, requirement) in stated() {
+    for (chapter, requirement) in needs() {
         // Root, and what two chapters need: once, for the first of them.
         if !seen.contains(&requirement.check) {
             seen.push(requirement.check);
@@ -23,8 +23,8 @@ pub(crate) fn findings(machine: &Machine) -> Vec<Finding> {
     findings
 }
 
-/// By chapter. A stage says it without being prepared for any container.
-fn stated() -> Vec<(u8, Requirement)> {
+/// What the stages need, by chapter. A stage says it without being prepared for any container.
+pub fn needs() -> Vec<(u8, Requirement)> {
     let stages = [
         namespaces::requirements(),
         CgroupStage::new(Plan::default()).requirements(),

@@ -21,12 +21,17 @@ const OPTIONS: &[(u8, &str, &str)] = &[
     (4, "CONFIG_NFT_MASQ", "the way out"),
 ];
 
+/// By chapter: an option of the kernel's configuration, and what it is for.
+pub fn kernel_options() -> &'static [(u8, &'static str, &'static str)] {
+    OPTIONS
+}
+
 pub(crate) fn findings(machine: &Machine) -> Vec<Finding> {
     let mut findings = vec![cgroups(machine)];
     findings
         .extend([controllers(machine), container(machine), wsl(machine), overlay_below(machine)].into_iter().flatten());
     findings.extend(ordinary_users(machine));
-    findings.extend(kernel_options(machine));
+    findings.extend(missing_options(machine));
     findings
 }
 
@@ -143,7 +148,7 @@ fn ordinary_users(machine: &Machine) -> Vec<Finding> {
 }
 
 /// Where the distribution keeps the configuration as a file. `/proc/config.gz` says nothing that the checks above do not.
-fn kernel_options(machine: &Machine) -> Vec<Finding> {
+fn missing_options(machine: &Machine) -> Vec<Finding> {
     let Some(config) = machine.read(&format!("/boot/config-{}", machine.release())) else { return Vec::new() };
     let has = |option: &str| config.lines().any(|line| line == format!("{option}=y") || line == format!("{option}=m"));
     let absent = OPTIONS.iter().filter(|(_, option, _)| !has(option));

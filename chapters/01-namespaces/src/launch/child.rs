@@ -37,6 +37,7 @@ pub(super) fn run<'a>(mut child: Child<'a>, options: &Launch, steps: impl FnOnce
     sys::exit(status)
 }
 
+// ANCHOR: live
 /// The child's life, as long as nothing fails: at its end is another program, so there is no value to return.
 fn live<'a>(child: &mut Child<'a>, options: &Launch, steps: impl FnOnce() -> Vec<Step<'a>>) -> Result<Infallible> {
     wait_for_go(child.dialogue);
@@ -63,6 +64,7 @@ fn live<'a>(child: &mut Child<'a>, options: &Launch, steps: impl FnOnce() -> Vec
     }
     crate::steps::execute(child)
 }
+// ANCHOR_END: live
 
 /// Until that word the child touches nothing: in a user namespace without maps it is nobody yet.
 ///

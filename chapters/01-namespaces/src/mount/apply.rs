@@ -48,6 +48,7 @@ pub(super) fn new(mount: &Mount, kind: &str, options: &[String], root: &Root) ->
     attach(&tree, &place).during("mount", mount.target.display())
 }
 
+// ANCHOR: bind
 /// A piece of the host's tree, in its place. The copy is made before the place is looked for, so that a mount whose source and
 /// target are the same path sees the source as it was.
 pub(super) fn bind(mount: &Mount, path: &Path, recursive: bool, root: &Root) -> Result<()> {
@@ -72,6 +73,7 @@ pub(super) fn put(mount: &Mount, path: &Path, tree: &OwnedFd, root: &Root) -> Re
     let place = place(mount, tree, root).map_err(explain)?;
     attach(tree, &place).during("mount", mount.target.display()).map_err(explain)
 }
+// ANCHOR_END: bind
 
 /// A new, detached mount of the file system `kind` with its own `options` (fsopen(2), fsconfig(2), fsmount(2)).
 ///

@@ -29,6 +29,7 @@ fn cpu(limits: &Limits) -> Vec<Write> {
     .collect()
 }
 
+// ANCHOR: memory
 /// Swap is limited whenever memory is, or a program would go on growing in swap, slowly. A kernel that does not account
 /// swap (`swapaccount=0`) has no such file; that is a failure only for those who asked for a number.
 fn memory(limits: &Limits) -> Vec<Write> {
@@ -50,6 +51,7 @@ fn memory(limits: &Limits) -> Vec<Write> {
     .flatten()
     .collect()
 }
+// ANCHOR_END: memory
 
 /// A ceiling for each direction and unit has a file of its own, with a line for each device.
 fn blkio(limits: &Limits) -> Vec<Write> {

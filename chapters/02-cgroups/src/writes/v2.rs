@@ -39,6 +39,7 @@ pub fn weight_from_shares(shares: u64) -> u64 {
     weight.clamp(1, 10_000)
 }
 
+// ANCHOR: memory
 /// Version 2 counts swap apart from memory, so docker's sum is split.
 fn memory(limits: &Limits) -> Vec<Write> {
     let write = |file, value: String| Write::new(Controller::Memory, file, value);
@@ -59,6 +60,7 @@ fn memory(limits: &Limits) -> Vec<Write> {
     .flatten()
     .collect()
 }
+// ANCHOR_END: memory
 
 /// One file has the ceilings of a device in one line.
 fn io(limits: &Limits) -> Vec<Write> {

@@ -225,6 +225,7 @@ impl<'a> Tree<'a> {
         Err(Failure::new(step, "they are not of the same kind").on(format!("{:?}", shown(at.name.as_bytes()))))
     }
 
+    // ANCHOR: enter
     /// The directory, open; made when no member has made it, which archives may leave out.
     fn enter(&mut self, directory: &Path) -> Result<BorrowedFd<'_>> {
         if self.here.as_ref().is_none_or(|(path, _)| path != directory) {
@@ -243,6 +244,7 @@ impl<'a> Tree<'a> {
         let here = self.here.as_ref().map(|(_, fd)| fd.as_fd());
         here.ok_or_else(|| Failure::new("unpack", "no directory is open"))
     }
+    // ANCHOR_END: enter
 
     /// All of `data` into `file`. A read error is the archive's, a write error the disk's: only the second has an
     /// errno.

@@ -77,6 +77,7 @@ impl Socket {
         Ok(Self { inner: open().step("open a netlink socket")?, sequence: 0, buffer: Vec::with_capacity(RECEIVE) })
     }
 
+    // ANCHOR: send
     /// Sends all messages in one `sendmsg` and reads the acknowledgements of those that ask for one.
     ///
     /// # Errors
@@ -110,6 +111,7 @@ impl Socket {
             None => Ok(()),
         }
     }
+    // ANCHOR_END: send
 
     /// Asks for one thing. `Ok(None)` when there is no such thing. `about` names it for the error.
     pub fn get(&mut self, kind: u16, body: &[u8], about: &dyn Display) -> Result<Option<Vec<u8>>> {

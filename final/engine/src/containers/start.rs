@@ -132,6 +132,7 @@ impl Containers {
         timings: &mut Timings,
     ) -> Result<Made, Blamed> {
         let engine_failed = |error: Error| (error, 128);
+        // ANCHOR: meanwhile
         let (networks, attachment) = (Arc::clone(&self.shared.networks), network.clone());
         let netns = tokio::spawn(blocking(move || {
             let began = Instant::now();
@@ -140,6 +141,7 @@ impl Containers {
             tracing::debug!("prepare network (meanwhile) took {} µs", took.as_micros());
             made.map(|netns| (netns, took))
         }));
+        // ANCHOR_END: meanwhile
         let begun = timings.time("start monitor", || self.prepare(container, asked, network));
         let begun = begun.map(|(monitor, ending, mut plan)| {
             // Measured only when somebody reads it: `--explain`, `skiffd --debug`, and `cargo xtask bench start`.
