@@ -2,7 +2,7 @@
 
 use skiff_tests::Daemon;
 
-use crate::bench::{PATIENCE, Place, endpoint, sleeper};
+use crate::bench::{PATIENCE, Place, SILENCE, endpoint, sleeper};
 
 #[test]
 fn a_running_container_is_connected_and_disconnected() {
@@ -69,6 +69,50 @@ fn what_cannot_be_connected_is_refused_and_changes_nothing() {
     let inspect = ["network", "inspect", "-f", "{{len .Containers}}", "net"];
     assert_eq!(daemon.docker(&inspect).ok(), "0");
     daemon.docker(&["rm", "-f", "host", "none", "guest", "plain"]).ok();
+    daemon.docker(&["network", "rm", "net"]).ok();
+    daemon.finish();
+}
+
+#[test]
+fn ports_of_a_container_that_exists_are_changed() {
+    let mut daemon = Daemon::start();
+    daemon.docker(&["network", "create", "net"]).ok();
+    sleeper(&daemon, "web", &["--network", "net", "-p", "8080:80", "-p", "8079:79"]);
+    sleeper(&daemon, "other", &["-p", "8082:80"]);
+    let update = |daemon: &Daemon, arguments: &[&str]| daemon.skiff(&[&["update"], arguments, &["web"]].concat());
+    let reached = |daemon: &Daemon, port: u16| {
+        let server = Place::of_container(daemon, "web").listen(81);
+        let to = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+        Place::of_host(daemon).reaches(to, &server, if port == 8081 { PATIENCE } else { SILENCE }).is_some()
+    };
+    let change = "--publish-add 8081:81 --publish-add 127.0.0.1::82/udp --publish-rm 8080:80";
+    update(&daemon, &change.split(' ').collect::<Vec<_>>()).ok();
+    assert!(reached(&daemon, 8081));
+    let ports = |daemon: &Daemon| daemon.docker(&["port", "web"]).ok().to_owned();
+    let now = ports(&daemon);
+    assert!(now.contains("81/tcp -> 0.0.0.0:8081") && now.contains("79/tcp -> 0.0.0.0:8079"), "{now}");
+    assert!(now.contains("82/udp -> 127.0.0.1:") && !now.contains("8080"), "{now}");
+    assert!(!daemon.on_host(&["nft", "list", "ruleset"]).ok().contains("8080"));
+    // What another container has, and what is not published, is refused, and nothing is changed.
+    let id = daemon.docker(&["inspect", "-f", "{{.Id}}", "other"]).ok().to_owned();
+    let taken = update(&daemon, &["--publish-add", "8090:90", "--publish-add", "8082:80", "--publish-rm", "8079:79"]);
+    taken.fails(1, "Bind for 0.0.0.0:8082 failed: port is already allocated").fails(1, &id);
+    update(&daemon, &["--publish-rm", "8080:80"]).fails(1, "does not publish 80/tcp so");
+    assert_eq!(ports(&daemon), now);
+    // It stays so: for the next engine, at the next start, and when it is said of a container that does not run.
+    daemon.crash();
+    daemon.restart();
+    assert!(reached(&daemon, 8081));
+    daemon.docker(&["stop", "-t", "0", "web"]).ok();
+    update(&daemon, &["--publish-rm", "79", "--publish-add", "8080:80"]).ok();
+    daemon.docker(&["start", "web"]).ok();
+    assert!(reached(&daemon, 8081));
+    let now = ports(&daemon);
+    assert!(now.contains("80/tcp -> 0.0.0.0:8080") && !now.contains("8079"), "{now}");
+    // A port of the host goes over to another one of the container in one step.
+    update(&daemon, &["--publish-rm", "8081:81", "--publish-add", "8081:80"]).ok();
+    assert!(ports(&daemon).contains("80/tcp -> 0.0.0.0:8081"));
+    daemon.docker(&["rm", "-f", "web", "other"]).ok();
     daemon.docker(&["network", "rm", "net"]).ok();
     daemon.finish();
 }

@@ -6,8 +6,8 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use futures_util::{StreamExt as _, stream};
 use skiff_engine::Engine;
-use skiff_engine::containers::{Condition, ListOptions};
-use skiff_engine::models::{ContainerCreateBody, ContainerUpdateBody};
+use skiff_engine::containers::{Condition, ListOptions, Update};
+use skiff_engine::models::ContainerCreateBody;
 
 use crate::body::Asked;
 use crate::params::Params;
@@ -85,9 +85,9 @@ pub(crate) async fn rename(State(engine): State<Engine>, Path(id): Path<String>,
 pub(crate) async fn update(
     State(engine): State<Engine>,
     Path(id): Path<String>,
-    Asked(body): Asked<ContainerUpdateBody>,
+    Asked(update): Asked<Update>,
 ) -> Reply {
-    Ok(json(&engine.containers.update(&id, body).await?))
+    Ok(json(&engine.containers.update(&id, update).await?))
 }
 
 /// The head of the answer goes out at once and the body when the condition is met: `docker run` waits first and starts when

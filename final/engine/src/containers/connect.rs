@@ -129,7 +129,7 @@ impl Containers {
 }
 
 /// Notes what a container holds of the networks, before it is made and after it is gone.
-fn holds(container: &Container, network: &Attachment) {
+pub(super) fn holds(container: &Container, network: &Attachment) {
     container.change(|life| life.state.network = Some(network.clone()));
     container.keep();
 }

@@ -18,7 +18,7 @@
 //! What people see and do:
 //! 10. `inspect.rs`, `list.rs`, `filter.rs`, `status.rs`, `top.rs`, `stats.rs`.
 //! 11. `archive/`, `changes.rs`, `export.rs`, `commit/`: its files, from outside.
-//! 12. `attach.rs`, `exec.rs`, `exec_record.rs`, `logs/`; `update.rs`, `connect.rs`, `prune.rs`, `uses.rs`.
+//! 12. `attach.rs`, `exec.rs`, `exec_record.rs`, `logs/`; `update.rs`, `publish.rs`, `connect.rs`, `prune.rs`, `uses.rs`.
 
 mod archive;
 mod attach;
@@ -44,6 +44,7 @@ mod names;
 mod pause;
 mod plan;
 mod prune;
+mod publish;
 mod reconcile;
 mod record;
 mod remove;
@@ -76,6 +77,7 @@ pub use export::Export;
 pub use list::ListOptions;
 pub use logs::{LogStream, Logs, LogsOptions};
 pub use record::{Asked, Mounted, State, Status};
+pub use update::Update;
 pub use wait::Condition;
 
 use self::container::{Container, lock};

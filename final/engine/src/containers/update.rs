@@ -1,17 +1,31 @@
-//! Update: other limits for a container, running or not; another restart policy.
+//! Update: other limits for a container, running or not; another restart policy; other published ports (`publish.rs`).
 
 use bollard_stubs::models::{ContainerUpdateBody, ContainerUpdateResponse, HostConfig};
 
+use serde::Deserialize;
+
 use super::plan::limits;
+use super::publish::Ports;
 use super::{Containers, whole};
 use crate::error::{Error, Result};
 
+/// What is to change: docker's fields, and ours beside them.
+#[derive(Debug, Default, Deserialize)]
+pub struct Update {
+    /// Limits and restart policy.
+    #[serde(flatten)]
+    pub body: ContainerUpdateBody,
+    /// Published ports.
+    #[serde(flatten)]
+    pub ports: Ports,
+}
+
 impl Containers {
-    /// Changes limits and restart policy. What the request leaves out stays.
+    /// Changes limits, restart policy and published ports. What the request leaves out stays.
     ///
     /// # Errors
-    /// 400 for limits that cannot be, in which case nothing is changed.
-    pub async fn update(&self, name: &str, body: ContainerUpdateBody) -> Result<ContainerUpdateResponse> {
+    /// 400 for limits that cannot be, and what `publish.rs` refuses, in which case nothing is changed.
+    pub async fn update(&self, name: &str, Update { body, ports }: Update) -> Result<ContainerUpdateResponse> {
         let (this, container) = (self.clone(), self.find(name)?);
         whole(async move {
             let _turn = container.turn.lock().await;
@@ -23,10 +37,16 @@ impl Containers {
                 ));
             }
             let limits = limits::checked(&host)?;
+            if !ports.is_empty() {
+                this.publish(&container, &ports).await?;
+            }
             if container.status().has_process() {
                 this.with_cgroup(&container, move |cgroup| cgroup.update(&limits)).await?;
             }
-            container.ask(|asked| asked.host = host)?;
+            container.ask(|asked| {
+                let port_bindings = asked.host.port_bindings.take();
+                asked.host = HostConfig { port_bindings, ..host };
+            })?;
             this.tell(&container, "update", &[]);
             Ok(ContainerUpdateResponse { warnings: Some(Vec::new()) })
         })

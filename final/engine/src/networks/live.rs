@@ -6,7 +6,7 @@
 
 use std::path::PathBuf;
 
-use ::network::{Attachment, Endpoint, Firewall};
+use ::network::{Attachment, Endpoint, Firewall, PortRequest, PublishedPort};
 use bollard_stubs::models::EndpointSettings;
 use namespaces::Context;
 
@@ -57,6 +57,60 @@ impl Networks {
         withdraw_moved(&self.firewall, before.endpoints(), after.endpoints())?;
         self.tell_connection("connect", endpoint);
         Ok(())
+    }
+
+    /// Decides what a running container publishes when it no longer publishes what is `removed`, and `add` as well.
+    ///
+    /// # Errors
+    /// A port that is taken (409): nothing is changed then.
+    pub fn claim_ports(
+        &self,
+        container: &str,
+        now: &Attachment,
+        removed: impl Fn(&PublishedPort) -> bool,
+        add: &[PortRequest],
+    ) -> Result<Attachment> {
+        let mut state = self.lock();
+        let mut endpoints = now.endpoints().to_vec();
+        let Some(place) = endpoints.iter().find(|endpoint| endpoint.can_publish()) else { return Ok(now.clone()) };
+        let everywhere = state.everywhere(place);
+        let all = endpoints.iter().flat_map(|endpoint| endpoint.ports.clone());
+        let (gone, mut ports): (Vec<_>, Vec<_>) = all.partition(|port| removed(port));
+        // First, so that one port of the host can go over to another one of the container.
+        for port in &gone {
+            state.ports.give_back(container, port);
+        }
+        let added = state.ports.claim(container, add, &everywhere);
+        if added.is_err() {
+            state.ports.restore(container, &gone);
+        }
+        ports.extend(added?);
+        wanted::give_ports(&mut endpoints, &ports);
+        state.note(&endpoints);
+        Ok(Attachment::Endpoints(endpoints))
+    }
+
+    /// Publishes what a running container has now, and takes back what only its endpoints `before` have.
+    pub fn republish(&self, before: &Attachment, after: &Attachment) -> Result<()> {
+        ::network::publish(after.endpoints(), &self.firewall)?;
+        for old in before.endpoints() {
+            self.firewall.withdraw(&Endpoint { ports: missing(old, after), ..old.clone() })?;
+        }
+        Ok(())
+    }
+
+    /// Makes the claims of a container again what they were before [`Networks::claim_ports`].
+    pub fn take_back_ports(&self, claimed: &Attachment, before: &Attachment) {
+        let mut state = self.lock();
+        for endpoint in claimed.endpoints() {
+            for port in missing(endpoint, before) {
+                state.ports.give_back(&endpoint.container, &port);
+            }
+        }
+        for endpoint in before.endpoints() {
+            state.ports.restore(&endpoint.container, &missing(endpoint, claimed));
+        }
+        state.note(before.endpoints());
     }
 
     /// Gives up an endpoint that could not be made.
@@ -137,6 +191,12 @@ fn withdraw_moved(firewall: &Firewall, before: &[Endpoint], after: &[Endpoint]) 
         }
     }
     Ok(())
+}
+
+/// The ports of an endpoint that no endpoint of another attachment has.
+fn missing(endpoint: &Endpoint, other: &Attachment) -> Vec<PublishedPort> {
+    let has = |port: &&PublishedPort| other.endpoints().iter().all(|endpoint| !endpoint.ports.contains(port));
+    endpoint.ports.iter().filter(has).copied().collect()
 }
 
 /// The network namespace of a process.

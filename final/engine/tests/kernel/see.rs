@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use futures_util::StreamExt;
-use skiff_engine::containers::{Condition, ListOptions};
+use skiff_engine::containers::{Condition, ListOptions, Update};
 use skiff_engine::models::ContainerUpdateBody;
 use skiff_engine::{Filters, Kind};
 
@@ -89,7 +89,7 @@ fn processes_and_what_they_use() {
         assert_eq!(second.pids_stats.unwrap().current, Some(1));
         let more =
             ContainerUpdateBody { memory: Some(128 << 20), memory_swap: Some(-1), ..ContainerUpdateBody::default() };
-        containers.update(&id, more).await.unwrap();
+        containers.update(&id, Update { body: more, ..Update::default() }).await.unwrap();
         assert_eq!(containers.stats(&id, None).await.unwrap().memory_stats.unwrap().limit, Some(128 << 20));
         let shown = containers.inspect(&id, true).await.unwrap();
         assert_eq!(shown.host_config.unwrap().memory, Some(128 << 20));

@@ -1,14 +1,15 @@
-//! `update`: other limits for containers that exist.
+//! `update`: other limits and published ports for containers that exist.
 
 use bollard_stubs::models::{ContainerUpdateBody, RestartPolicy};
 use clap::Args;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::path;
 use crate::client::{Client, Request};
 use crate::commands::{Execute, Exit, each};
 use crate::create::{Resources, restart_policy};
 use crate::error::{Error, Result};
+use crate::grammar::port;
 use crate::output;
 
 /// The flags and arguments.
@@ -19,8 +20,31 @@ pub(crate) struct Update {
     /// When to start it again: no, always, unless-stopped, on-failure[:TIMES]
     #[arg(long, value_name = "POLICY", value_parser = restart_policy)]
     restart: Option<RestartPolicy>,
+    /// Publish a port as well, [[ADDRESS:]HOST:]PORT[/udp]
+    #[arg(long = "publish-add", value_name = "PORT", value_parser = published)]
+    publish_add: Vec<String>,
+    /// Publish a port no more: HOST:PORT, or PORT for all that lead there
+    #[arg(long = "publish-rm", value_name = "PORT", value_parser = published)]
+    publish_rm: Vec<String>,
     #[arg(required = true, hide = true, value_name = "CONTAINER")]
     containers: Vec<String>,
+}
+
+/// Docker's body, and the fields that only `skiffd` understands.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct Body<'a> {
+    #[serde(flatten)]
+    limits: ContainerUpdateBody,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    publish_add: &'a [String],
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    publish_rm: &'a [String],
+}
+
+/// A port as `-p` has it, checked here so that a slip is told before anything is sent.
+fn published(text: &str) -> Result<String, String> {
+    port::publish(text).map(|_| text.to_owned())
 }
 
 #[derive(Debug, Deserialize)]
@@ -32,10 +56,10 @@ struct Updated {
 
 impl Execute for Update {
     const USAGE: &'static str = "[OPTIONS] CONTAINER [CONTAINER...]";
-    const ABOUT: &'static str = "Change the limits of containers";
+    const ABOUT: &'static str = "Change the limits and published ports of containers";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
-        let body = ContainerUpdateBody {
+        let limits = ContainerUpdateBody {
             blkio_weight: self.resources.blkio_weight,
             nano_cpus: self.resources.cpus,
             cpu_shares: self.resources.cpu_shares,
@@ -52,9 +76,11 @@ impl Execute for Update {
             restart_policy: self.restart,
             ..ContainerUpdateBody::default()
         };
-        if body == ContainerUpdateBody::default() {
+        let (publish_add, publish_rm) = (self.publish_add.as_slice(), self.publish_rm.as_slice());
+        if limits == ContainerUpdateBody::default() && publish_add.is_empty() && publish_rm.is_empty() {
             return Err(Error::new("you must provide one or more flags when using this command"));
         }
+        let body = Body { limits, publish_add, publish_rm };
         let update = async |name: &str| {
             let updated: Updated = client.json(Request::post(format!("{}/update", path(name))).json(&body)?).await?;
             for warning in updated.warnings.iter().flatten() {
