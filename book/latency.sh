@@ -27,7 +27,7 @@ cat << END
 # What each step of a start took, for the page latency.md. Measured by latency.sh; no build renews it.
 date: $(date -u +%F)
 machine: $machine, Linux $(uname -r | cut -d- -f1)
-measured: $runs times skiff run --rm box true, on the default network, by the release build
+measured: $runs times \`skiff run --rm box true\`, on the default network, by the release build
 # step, minimum, median, in microseconds
 END
 # `… DEBUG NAME took N µs`; requests are logged in the same words and have a slash in theirs. The first run is no measure:

@@ -6,9 +6,11 @@
 //! 4. `directives.rs`, `facts.rs`, `latency.rs`, `diagram.rs`: tables and pictures, made when the book is built.
 //! 5. `po.rs`, `messages.rs`: a catalogue of translations, and a page as the messages that are looked up in it.
 //! 6. `freshness.rs`, `languages.rs`: what a translation lacks, and the book in every language.
+//! 7. `browser/`: the built book in a real browser, as wide as a phone.
 //!
 //! mdBook renders a missing anchor as an empty block and says nothing: hence the checks.
 
+mod browser;
 mod diagram;
 mod directives;
 mod facts;
@@ -44,13 +46,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// Checks, replays if asked to (`check`), and builds; or prints what there is to translate (`messages`).
+/// Checks, replays if asked to (`check`), and builds; or prints what there is to translate (`messages`), or opens the built
+/// book in a browser (`browser [DIRECTORY FOR PICTURES]`).
 fn run() -> Result<()> {
     let book = Path::new(env!("CARGO_MANIFEST_DIR"));
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     if arguments.first().is_some_and(|argument| argument == "messages") {
         print!("{}", languages::template(book)?);
         return Ok(());
+    }
+    if arguments.first().is_some_and(|argument| argument == "browser") {
+        return told(&browser::check(&book.join("build"), arguments.get(1).map(Path::new))?);
     }
     let pages = Page::all(&book.join("src"))?;
     let mut findings = includes::missing(&book.join("src"))?;
@@ -66,11 +72,17 @@ fn run() -> Result<()> {
         }
         findings.extend(outcome.findings);
     }
-    for finding in &findings {
+    told(&findings)?;
+    languages::build(book)
+}
+
+/// Prints the findings, and fails if there are any.
+fn told(findings: &[String]) -> Result<()> {
+    for finding in findings {
         eprintln!("{finding}");
     }
-    if !findings.is_empty() {
-        bail!("the book has {} findings", findings.len());
+    match findings.len() {
+        0 => Ok(()),
+        number => bail!("the book has {number} findings"),
     }
-    languages::build(book)
 }

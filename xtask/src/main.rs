@@ -7,10 +7,12 @@
 //! 5. `tidy/`: what lints cannot check: lengths, docs, arrows between crates, reading orders.
 //! 6. `bench/`: start latency beside other engines, in one run.
 //! 7. `learn/`: the exercises of the workshop.
-//! 8. `guest.rs`: the same tests on a machine with version 2 of cgroups.
-//! 9. `ci.rs`: all of the above in the order that fails soonest.
+//! 8. `book.rs`: the book, built, replayed, and looked at in a browser.
+//! 9. `guest.rs`: the same tests on a machine with version 2 of cgroups.
+//! 10. `ci.rs`: all of the above in the order that fails soonest.
 
 mod bench;
+mod book;
 mod ci;
 mod fixtures;
 mod guest;
@@ -66,6 +68,12 @@ enum Tool {
         /// Also replay, as root, what the pages say that one should type. `TRANSCRIPTS=overwrite` corrects them.
         #[arg(long)]
         check: bool,
+        /// Open every page in Chromium as well: nothing on the console, fits a phone, enough contrast, the search finds.
+        #[arg(long)]
+        browser: bool,
+        /// With --browser: put a picture of every page into this directory.
+        #[arg(long, value_name = "DIRECTORY", requires = "browser")]
+        pictures: Option<std::path::PathBuf>,
         /// Replay only this page: `ready.md`.
         page: Option<String>,
     },
@@ -111,8 +119,10 @@ fn run(tool: Tool) -> Result<()> {
             fixtures::build().map(|fixtures| println!("{}", fixtures.display()))
         }
         Tool::Tidy => tidy::run(),
-        Tool::Book { check: false, .. } => suite::book(),
-        Tool::Book { check: true, page } => suite::check_book(page.as_deref()),
+        Tool::Book { check, browser, pictures, page } => {
+            if check { book::check(page.as_deref()) } else { book::build() }?;
+            if browser { book::browse(pictures.as_deref()) } else { Ok(()) }
+        }
         Tool::Ci => ci::run(),
         Tool::Learn { what } => learn::run(what),
         Tool::Bench { what } => bench::run(&what),

@@ -34,6 +34,9 @@ pub(crate) const PEERS: &[Package] = &[
     ("docker-compose", "/usr/bin/docker-compose"),
 ];
 
+/// What the book is looked at with: Chromium without windows.
+pub(crate) const BROWSER: &[Package] = &[("chromium-headless-shell", "/usr/bin/chromium-headless-shell")];
+
 /// What only benchmarks need: whole engines.
 pub(crate) const ENGINES: &[Package] = &[
     ("docker.io", "/usr/sbin/dockerd"),

@@ -9,7 +9,7 @@ use std::thread;
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::{fixtures, guest, learn, packages, release, shell};
+use crate::{book, fixtures, guest, learn, packages, release, shell};
 
 /// Runs the tests whose name contains `filter`, or all of them and the build of the book.
 pub(crate) fn run(filter: Option<&str>) -> Result<()> {
@@ -45,7 +45,7 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
         let guest = guest::run(&["--workspace"], None)?;
         report.passed += guest.passed;
         failed.extend(guest.failed.iter().map(|name| format!("{name} (in the guest)")));
-        workshop = learn::verify(&[]).and_then(|()| check_book(None));
+        workshop = learn::verify(&[]).and_then(|()| book::check(None)).and_then(|()| book::browse(None));
     }
     for name in first.iter().filter(|name| !report.failed.contains(name)) {
         println!("unsteady, passed when run alone: {name}");
@@ -61,25 +61,6 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
         bail!("no test ran");
     }
     workshop
-}
-
-/// Builds the book into `book/build`.
-pub(crate) fn book() -> Result<()> {
-    shell::run(shell::cargo().args(["run", "--quiet", "--package", "book"]))
-}
-
-/// Replays what the pages say that one should type (of one page, or of all), and builds the book.
-pub(crate) fn check_book(page: Option<&str>) -> Result<()> {
-    let binaries = release::build()?;
-    let mut chapters = shell::cargo();
-    chapters.args(["build", "--quiet", "--bins"]);
-    for package in ["namespaces", "cgroups", "unionfs", "network", "volumes", "images"] {
-        chapters.args(["--package", package]);
-    }
-    shell::run(&mut chapters)?;
-    let mut book = shell::cargo();
-    book.args(["run", "--quiet", "--package", "book", "--", "check"]).args(page).env("SKIFF_BIN", binaries);
-    shell::run(&mut book)
 }
 
 /// What `cargo test` said, over all test programs.
