@@ -1,4 +1,5 @@
-//! `run --explain`: what it tells is measured, and the kernel calls that it names were made.
+//! `run --explain`: what it tells is measured, and the kernel calls that it names were made. `inspect --kernel`: what it says
+//! is what the kernel says.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -65,6 +66,46 @@ fn the_explanation_is_for_people_and_not_in_the_way() {
     assert!(detached.stderr.contains("pivot-root"), "{}", detached.stderr);
     let failed = daemon.skiff(&["run", "--rm", "--explain", "busybox", "no-such-program"]);
     assert_eq!((failed.code, failed.stderr.contains("pivot-root")), (127, false), "{}", failed.stderr);
+    daemon.finish();
+}
+
+#[test]
+fn the_kernel_is_asked_chapter_by_chapter() {
+    let daemon = Daemon::start();
+    let flags = ["-d", "--name", "web", "-m", "64m", "-p", "8080:80", "-v", "stuff:/data", "--uts", "host"];
+    daemon.skiff(&[&["run"], &flags[..], &["busybox", "sleep", "600"]].concat()).ok();
+    let view: Value =
+        serde_json::from_str(daemon.skiff(&["inspect", "--kernel", "--format", "json", "web"]).ok()).unwrap();
+    let facts = |chapter: &str| -> Vec<(String, String)> {
+        let chapters = view["Chapters"].as_array().unwrap();
+        let found = chapters.iter().find(|found| found["Chapter"] == chapter).unwrap();
+        let text = |fact: &Value, key: &str| fact[key].as_str().unwrap().to_owned();
+        found["Facts"].as_array().unwrap().iter().map(|fact| (text(fact, "source"), text(fact, "value"))).collect()
+    };
+    let says = |chapter: &str, source: &str, value: &str| {
+        let facts = facts(chapter);
+        let said = facts.iter().any(|(from, said)| from.ends_with(source) && said.contains(value));
+        assert!(said, "{source} does not say {value}: {facts:#?}");
+    };
+    let pid = &view["Pid"];
+    let mount_namespace = std::fs::read_link(format!("/proc/{pid}/ns/mnt")).unwrap();
+    says("1 namespaces", "ns/mnt", &format!("{}, its own", mount_namespace.display()));
+    says("1 namespaces", "ns/uts", "shared with the host");
+    says("1 namespaces", "status", "Seccomp: 2 (a filter)");
+    says("1 namespaces", "status", "CapBnd: CHOWN");
+    says("1 namespaces", "uid_map", "0 0 4294967295");
+    says("1 namespaces", "mountinfo", " /proc rw");
+    says("2 cgroups", "", "67108864");
+    says("3 unionfs", "mountinfo", " / / rw");
+    says("4 network", "address of eth0", "172.17.0.2/16");
+    says("4 network", "rule", "ports { tcp . 8080 : 172.17.0.2 . 80 }");
+    says("5 volumes", "mountinfo", " /data rw");
+    let text = daemon.skiff(&["inspect", "--kernel", "web"]);
+    assert!(text.ok().starts_with(&format!("web, process {pid}\n\nchapter 1 namespaces\n")), "{}", text.stdout);
+    daemon.skiff(&["kill", "web"]).ok();
+    let ended = daemon.skiff(&["inspect", "--kernel", "web"]);
+    assert!(ended.code == 1 && ended.stderr.contains("is not running"), "{}", ended.stderr);
+    daemon.skiff(&["rm", "-v", "web"]).ok();
     daemon.finish();
 }
 

@@ -21,7 +21,8 @@
 //! 5. `steps/`: the child's own steps, in the order in which they run.
 //! 6. `root.rs`: how a path inside a container is resolved without ever leaving it.
 //! 7. `namespaces.rs`, `mount.rs`, `user.rs`, `capabilities.rs`, `seccomp/`, `scheduling.rs`, `terminal.rs`,
-//!    `interpreter.rs`: one concept each; `defaults.rs`: Docker's answers to all of them; `requirements.rs`: what the kernel must have.
+//!    `interpreter.rs`: one concept each; `defaults.rs`: Docker's answers to all of them; `requirements.rs`: what the kernel must have;
+//!    `probe.rs`: what it says afterwards.
 //! 8. `sys.rs`: the system calls that neither `nix` nor `rustix` has; the only `unsafe` of the chapter.
 
 pub mod capabilities;
@@ -32,6 +33,7 @@ mod interpreter;
 mod launch;
 pub mod mount;
 mod namespaces;
+mod probe;
 mod requirements;
 mod root;
 mod scheduling;
@@ -50,6 +52,7 @@ pub use failure::{Cause, Context, Failure, Result};
 pub use launch::{Launch, Running, Stdio, Timing, enter, launch};
 pub use mount::Mount;
 pub use namespaces::Kind;
+pub use probe::probe;
 pub use requirements::requirements;
 pub use root::Root;
 pub use scheduling::{IoPriority, Scheduler, stay_on};

@@ -218,6 +218,10 @@ impl Stage for NetworkStage {
         let mut facts = vec![Fact { source: path.display().to_string(), value: name.display().to_string() }];
         let mut inside = NetworkNamespace::open(&path)?.socket;
         facts.extend(facts_of(&mut inside)?);
+        for endpoint in self.attachment.endpoints() {
+            let elements = self.firewall.elements(endpoint)?;
+            facts.extend(elements.iter().map(|rule| Fact { source: "rule".to_owned(), value: rule.to_string() }));
+        }
         Ok(facts)
     }
 }

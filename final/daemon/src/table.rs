@@ -90,6 +90,8 @@ fn container_operations() -> Vec<Operation> {
         here("GET", "/containers/json", containers::list),
         here("POST", "/containers/create", containers::create),
         here("GET", "/containers/{id}/json", containers::inspect),
+        own("GET", "/containers/{id}/kernel", containers::kernel)
+            .note("What the kernel says about a running container, chapter by chapter."),
         here("GET", "/containers/{id}/top", containers::top).note("Read from the host's /proc: no `ps` runs."),
         here("GET", "/containers/{id}/logs", streams::logs),
         here("GET", "/containers/{id}/changes", archive::changes),

@@ -96,21 +96,33 @@ impl Firewall {
 
     /// Takes back the ports of an endpoint: those that still lead to it. A port that another container has got since stays.
     pub fn withdraw(&self, endpoint: &Endpoint) -> Result<()> {
-        let elements = of_endpoint(endpoint);
-        if elements.is_empty() {
+        if of_endpoint(endpoint).is_empty() {
             return Ok(());
         }
         self.with_socket(|socket| {
-            let mut own = Vec::new();
-            for element in elements {
-                let leads_to = nftables::data(socket, &self.table, &element)?;
-                if leads_to.is_some_and(|data| data == nftables::concatenated(&element.data)) {
-                    own.push(element);
-                }
-            }
+            let own = self.standing(socket, endpoint)?;
             nftables::remove(socket, &self.table, &own)?;
             conntrack::forget(socket, &endpoint.ports)
         })
+    }
+
+    /// The elements of an endpoint's ports that the kernel has now, and that lead to it.
+    pub fn elements(&self, endpoint: &Endpoint) -> Result<Vec<Element>> {
+        if of_endpoint(endpoint).is_empty() {
+            return Ok(Vec::new());
+        }
+        self.with_socket(|socket| self.standing(socket, endpoint))
+    }
+
+    fn standing(&self, socket: &mut Socket, endpoint: &Endpoint) -> Result<Vec<Element>> {
+        let mut own = Vec::new();
+        for element in of_endpoint(endpoint) {
+            let leads_to = nftables::data(socket, &self.table, &element)?;
+            if leads_to.is_some_and(|data| data == nftables::concatenated(&element.data)) {
+                own.push(element);
+            }
+        }
+        Ok(own)
     }
 
     /// The published ports that the kernel knows, as `(address and port of the container)`, for comparing with records.

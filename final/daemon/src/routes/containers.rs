@@ -28,6 +28,11 @@ pub(crate) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>
     Ok(json(&engine.containers.inspect(&id, params.flag("size")).await?))
 }
 
+/// Ours ([`skiff_engine::containers::KernelView`]).
+pub(crate) async fn kernel(State(engine): State<Engine>, Path(id): Path<String>) -> Reply {
+    Ok(json(&engine.containers.kernel(&id).await?))
+}
+
 pub(crate) async fn top(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
     Ok(json(&engine.containers.top(&id, params.text("ps_args").unwrap_or_default()).await?))
 }

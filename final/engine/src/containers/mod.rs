@@ -16,7 +16,7 @@
 //! 9. `remove.rs`: its end; `reconcile.rs`: what an engine finds that was away.
 //!
 //! What people see and do:
-//! 10. `inspect.rs`, `list.rs`, `filter.rs`, `status.rs`, `top.rs`, `stats.rs`.
+//! 10. `inspect.rs`, `list.rs`, `filter.rs`, `status.rs`, `top.rs`, `stats.rs`; `kernel.rs`: what the kernel says.
 //! 11. `archive/`, `changes.rs`, `export.rs`, `commit/`: its files, from outside.
 //! 12. `attach.rs`, `exec.rs`, `exec_record.rs`, `logs/`; `update.rs`, `publish.rs`, `connect.rs`, `prune.rs`, `uses.rs`.
 
@@ -36,6 +36,7 @@ mod filter;
 mod health;
 mod index;
 mod inspect;
+mod kernel;
 mod links;
 mod list;
 mod logs;
@@ -74,6 +75,7 @@ pub use commit::CommitOptions;
 pub use exec::Begun;
 pub use explain::{Chapter, Part};
 pub use export::Export;
+pub use kernel::{ChapterFacts, KernelView};
 pub use list::ListOptions;
 pub use logs::{LogStream, Logs, LogsOptions};
 pub use record::{Asked, Mounted, State, Status};

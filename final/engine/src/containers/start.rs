@@ -195,8 +195,14 @@ impl Containers {
             // How the last run ended must not be taken for the end of this one.
             let _ = std::fs::remove_file(container.places.record.join("exit.json"));
         }
+        let plan = self.plan(container, asked, network)?;
+        Ok((monitor, ending, plan))
+    }
+
+    /// What a container is made from. Decided anew whenever it is needed: the records have all that it takes.
+    pub(super) fn plan(&self, container: &Container, asked: &Asked, network: &Attachment) -> Result<Plan> {
         let image = self.shared.images.find(&asked.image.to_string())?;
-        let plan = plan::plan(&Facts {
+        plan::plan(&Facts {
             asked,
             places: &container.places,
             cgroup_parent: &self.shared.config.cgroup_parent,
@@ -206,8 +212,7 @@ impl Containers {
             devices: devices::look_up(&asked.host)?,
             throttles: devices::throttles(&asked.host)?,
             weights: devices::weights(&asked.host)?,
-        })?;
-        Ok((monitor, ending, plan))
+        })
     }
 
     /// Writes the three files of `/etc`. With another container's network they are that container's own, so that what changes

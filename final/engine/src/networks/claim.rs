@@ -116,7 +116,8 @@ impl Networks {
         Ok(self.firewall.ensure(&wires, &endpoints)?)
     }
 
-    fn stage(&self, attachment: &Attachment) -> NetworkStage {
+    /// What makes, gives back and looks at what a container has of the networks.
+    pub(crate) fn stage(&self, attachment: &Attachment) -> NetworkStage {
         NetworkStage::with_firewall(attachment.clone(), self.firewall.clone())
     }
 }

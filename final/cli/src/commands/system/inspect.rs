@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::pretty;
+use super::{kernel, pretty};
 use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit, container, image, network, volume};
 use crate::error::{Error, Result};
@@ -21,6 +21,9 @@ pub(crate) struct Inspect {
     /// Look among these only: container, image, network, volume
     #[arg(long = "type", value_name = "TYPE")]
     kind: Option<String>,
+    /// Say what the kernel says about running containers, chapter by chapter
+    #[arg(long)]
+    kernel: bool,
     #[arg(required = true, hide = true, value_name = "NAME")]
     names: Vec<String>,
 }
@@ -43,6 +46,9 @@ impl Execute for Inspect {
     const ABOUT: &'static str = "Show everything that is known about a thing of any kind";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
+        if self.kernel {
+            return kernel::show(client, &self.names, self.format.as_deref()).await;
+        }
         let kinds = match self.kind.as_deref() {
             None | Some("") => KINDS.map(|(_, kind)| kind).to_vec(),
             Some(name) => match KINDS.iter().find(|(known, _)| *known == name) {

@@ -8,6 +8,7 @@ pub(super) mod doctor;
 pub(super) mod events;
 pub(super) mod info;
 pub(super) mod inspect;
+mod kernel;
 pub(super) mod prune;
 pub(super) mod version;
 
