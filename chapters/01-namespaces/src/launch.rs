@@ -7,6 +7,9 @@
 //! clone3 ────────────────────────────────▶ waits for Go
 //! stages: attach(pid)
 //! Go ────────────────────────────────────▶ steps in order
+//!        ◀──────────────── Mounted ─────── (a stage's step calls the host)
+//! stages: mounted
+//! Go ────────────────────────────────────▶ the other steps
 //!        ◀──────────────── Console(fd) ─── (with a terminal: the pty's other end)
 //!        ◀──────────────── Ready ───────── all steps are done (with their timings, when asked)
 //!        ◀──────────────── end of file ─── execve closed the socket: the program runs
@@ -137,7 +140,7 @@ fn start(container: &Container, stages: &mut [&mut Box<dyn Stage>], options: &La
     let mut running = Running { pid, pidfd, console: None, timings: Vec::new() };
     let ready = attach(container, stages, pid, &mut clock)
         .and_then(|()| ours.send(&Message::Go, None))
-        .and_then(|()| listen(&ours, options, &mut running));
+        .and_then(|()| listen(&ours, stages, options, &mut running));
     if let Err(failure) = ready {
         return Err(bury(&running.pidfd, failure));
     }
@@ -159,10 +162,14 @@ fn attach(container: &Container, stages: &mut [&mut Box<dyn Stage>], pid: Pid, c
 ///
 /// An end of file means success only after `Ready`: a child that was killed, by the OOM killer or a filter, closes its
 /// socket just as silently as one that has become its program.
-fn listen(child: &Dialogue, options: &Launch, running: &mut Running) -> Result<()> {
+fn listen(child: &Dialogue, stages: &mut [&mut Box<dyn Stage>], options: &Launch, running: &mut Running) -> Result<()> {
     let mut ready = false;
     loop {
         match child.recv()? {
+            Some((Message::Mounted, _)) => {
+                stages.iter_mut().try_for_each(|stage| stage.mounted())?;
+                child.send(&Message::Go, None)?;
+            }
             Some((Message::Console, fd)) => running.console = fd,
             Some((Message::Ready(timings), _)) => {
                 running.timings = timings;

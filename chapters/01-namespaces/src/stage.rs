@@ -14,7 +14,7 @@ use rustix::process::Pid;
 
 use crate::container::Container;
 use crate::failure::{Failure, Result};
-use crate::launch::{Dialogue, Launch};
+use crate::launch::{Dialogue, Launch, Message};
 use crate::mount::Prepared;
 use crate::root::Root;
 use crate::user::User;
@@ -45,6 +45,12 @@ pub trait Stage {
     /// Host side, while the child waits: what can only be done to an existing process, such as id maps.
     fn attach(&mut self, pid: Pid) -> Result<()> {
         let _ = pid;
+        Ok(())
+    }
+
+    /// Host side, while the child waits a second time: everything is mounted, and the host's files are still in view. Only for
+    /// a stage with a step that calls for it ([`Child::call_host`]).
+    fn mounted(&mut self) -> Result<()> {
         Ok(())
     }
 
@@ -134,6 +140,8 @@ pub struct Child<'a> {
     pub seccomp_agent: Option<Box<dyn FnOnce(OwnedFd) -> Result<()>>>,
     /// Mounts that only the launching process could make.
     pub(crate) mapped: Prepared,
+    /// New file systems that shall be read-only once everything is in them.
+    pub(crate) filling: Vec<OwnedFd>,
     /// The network namespace of the launching process, where sysctls have to know it.
     pub(crate) outer_net: Option<u64>,
     /// The container's side of the terminal, from the step that opens it on.
@@ -155,6 +163,7 @@ impl<'a> Child<'a> {
             root: None,
             seccomp_agent: None,
             mapped,
+            filling: Vec::new(),
             outer_net: None,
             terminal: None,
             user: None,
@@ -167,6 +176,15 @@ impl<'a> Child<'a> {
         self.root.as_ref().ok_or_else(|| {
             Failure::new("use the new root", "no step has opened it yet").hint("Run this step after Phase::Root.")
         })
+    }
+
+    /// Has the host side do its part ([`Stage::mounted`]) and waits for that. For a step in [`Phase::Mounts`].
+    pub fn call_host(&self) -> Result<()> {
+        self.dialogue.send(&Message::Mounted, None)?;
+        match self.dialogue.recv()? {
+            Some((Message::Go, _)) => Ok(()),
+            _ => Err(Failure::new("wait for the host's part", "the launching process is gone")),
+        }
     }
 
     /// The user in numbers.

@@ -27,11 +27,12 @@ impl Cgroup {
     /// Makes the group of `plan` with its limits.
     ///
     /// A group that is there already is used if no process is in it (it was left by a crash), and refused otherwise:
-    /// its processes would share the limits and end with the container. On failure nothing that was made remains.
+    /// its processes would share the limits and end with the container. One that is frozen is refused too. On failure
+    /// nothing that was made remains.
     pub fn create(hierarchies: &Hierarchies, plan: &Plan) -> Result<Self> {
         let path = checked(&plan.path)?;
         plan.limits.fits(hierarchies.version)?;
-        let mut undo = Undo { hierarchies, path: &path, made: false };
+        let mut undo = Undo { version: hierarchies.version, path: &path, made: Vec::new() };
         let mut dirs = Vec::with_capacity(hierarchies.mounts.len());
         let wanted = |hierarchy: &&Hierarchy| {
             hierarchies.version == Version::V2
@@ -39,38 +40,35 @@ impl Cgroup {
                 || !plan.limits.huge_pages.is_empty()
         };
         for hierarchy in hierarchies.mounts.iter().filter(wanted) {
-            let dir = make_dir(hierarchies.version, hierarchy, &path)?;
-            undo.made = true;
-            dirs.push(dir);
+            dirs.push(make_dir(hierarchies.version, hierarchy, &path, &mut undo.made)?);
         }
         let cgroup = Self { version: hierarchies.version, path: path.clone(), dirs };
         cgroup.apply(&plan_writes(&plan.limits, hierarchies.version))?;
         if let (Version::V2, Some(rules)) = (hierarchies.version, &plan.limits.devices) {
             cgroup.allow_devices(rules)?;
         }
-        undo.made = false;
+        undo.made.clear();
         Ok(cgroup)
     }
 }
 
-/// Removes what was made when the making stops half way. Its own failure would hide the one that matters, so it is
-/// dropped.
+/// Removes what was made when the making stops half way, and nothing that was there before. Its own failure would hide the
+/// one that matters, so it is dropped.
 struct Undo<'a> {
-    hierarchies: &'a Hierarchies,
+    version: Version,
     path: &'a Path,
-    made: bool,
+    made: Vec<Hierarchy>,
 }
 
 impl Drop for Undo<'_> {
     fn drop(&mut self) {
-        if self.made {
-            let _ = Cgroup::remove(self.hierarchies, self.path);
-        }
+        let made = Hierarchies { version: self.version, mounts: std::mem::take(&mut self.made) };
+        let _ = Cgroup::remove(&made, self.path);
     }
 }
 
-/// The group's directory in one tree, new or empty.
-fn make_dir(version: Version, hierarchy: &Hierarchy, path: &Path) -> Result<Dir> {
+/// The group's directory in one tree, new or empty. A new one is added to `new`.
+fn make_dir(version: Version, hierarchy: &Hierarchy, path: &Path, new: &mut Vec<Hierarchy>) -> Result<Dir> {
     let full = hierarchy.mount_point.join(path);
     let made = match rustix::fs::mkdir(&full, Mode::from_raw_mode(0o755)) {
         Err(Errno::NOENT) => {
@@ -82,10 +80,12 @@ fn make_dir(version: Version, hierarchy: &Hierarchy, path: &Path) -> Result<Dir>
     let reused = matches!(made, Err(Errno::EXIST));
     if !reused {
         made.during("make the cgroup", full.display())?;
+        new.push(hierarchy.clone());
     }
     let fd = open_dir(&full)?;
     if reused {
         refuse_occupied(fd.as_fd(), &full)?;
+        refuse_frozen(fd.as_fd(), &full)?;
     }
     ready_for_processes(version, hierarchy, path, fd.as_fd())?;
     Ok(Dir { fd, controllers: hierarchy.controllers.clone() })
@@ -94,11 +94,26 @@ fn make_dir(version: Version, hierarchy: &Hierarchy, path: &Path) -> Result<Dir>
 /// A group with processes in it is somebody's. One without is what a crash left behind.
 fn refuse_occupied(dir: BorrowedFd<'_>, full: &Path) -> Result<()> {
     let processes = read_at(dir, "cgroup.procs").during("read the processes of", full.display())?;
-    if processes.is_none_or(|list| list.trim().is_empty()) {
+    let count = processes.map_or(0, |list| list.lines().count());
+    if count == 0 {
         return Ok(());
     }
     let hint = "Choose another name, or end the processes listed in its cgroup.procs.";
-    Err(Failure::new("make the cgroup", "it exists and processes are in it").on(full.display()).hint(hint))
+    let cause = format!("the container's cgroup is not empty: {count} process(es) found");
+    Err(Failure::new("make the cgroup", cause).on(full.display()).hint(hint))
+}
+
+/// Whoever joins a frozen group stops in the middle of joining, and whoever waits for him waits for ever.
+fn refuse_frozen(dir: BorrowedFd<'_>, full: &Path) -> Result<()> {
+    for (file, thawed) in [("freezer.state", "THAWED"), ("cgroup.freeze", "0")] {
+        let state = read_at(dir, file).during("read the state of", full.display())?;
+        if state.is_some_and(|state| state.trim() != thawed) {
+            let hint = format!("Write {thawed} to its {file}, or choose another name.");
+            let cause = "the container's cgroup unexpectedly frozen";
+            return Err(Failure::new("make the cgroup", cause).on(full.display()).hint(hint));
+        }
+    }
+    Ok(())
 }
 
 /// Makes the directories above the group, from the top. They stay when the group goes: other containers share them.

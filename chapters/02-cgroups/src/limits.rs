@@ -48,6 +48,11 @@ pub struct Limits {
     pub cpu_period: Option<u64>,
     /// Processor time in µs that may be saved in quiet periods and spent beyond the quota later; at most the quota.
     pub cpu_burst: Option<u64>,
+    /// Processor time in µs per period for the group's realtime processes (`SCHED_FIFO`, `SCHED_RR`). Version 1 only, and
+    /// there no more than every group above it has. -1 is unlimited.
+    pub cpu_rt_runtime: Option<i64>,
+    /// Length of that period in µs. Version 1 only.
+    pub cpu_rt_period: Option<u64>,
     /// Runs only when nobody else wants the processor (`SCHED_IDLE` for a group).
     pub cpu_idle: bool,
     /// Processors it may run on: `0-2,4`.

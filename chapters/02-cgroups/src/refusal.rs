@@ -65,6 +65,10 @@ fn hint(cgroup: &Cgroup, write: &Write, errno: Errno) -> Option<String> {
         ("cpu.cfs_burst_us" | "cpu.max.burst", Errno::INVAL) => {
             Some("The burst is in µs and at most the quota, which must be set.".to_owned())
         }
+        ("cpu.rt_runtime_us" | "cpu.rt_period_us", Errno::INVAL) => {
+            let above = says("../cpu.rt_runtime_us")?;
+            Some(format!("Realtime time is given by the group above, which has {above} µs itself; write more there first."))
+        }
         ("cpu.cfs_quota_us" | "cpu.cfs_period_us" | "cpu.max", Errno::INVAL) => {
             Some("Quota and period are in µs: the quota at least 1000, the period from 1000 to 1000000, and neither more than the parent group's.".to_owned())
         }

@@ -10,6 +10,7 @@
 //! | `cpu_shares`, 2 to 262144 | `cpu.shares` | `cpu.weight`, 1 to 10000 |
 //! | `cpu_quota`, `cpu_period` | `cpu.cfs_quota_us`, `cpu.cfs_period_us` | `cpu.max`, both in one line |
 //! | `cpu_burst`, `cpu_idle` | `cpu.cfs_burst_us`, `cpu.idle` | `cpu.max.burst`, `cpu.idle` |
+//! | `cpu_rt_runtime`, `cpu_rt_period` | `cpu.rt_runtime_us`, `cpu.rt_period_us` | none |
 //! | `cpuset_cpus`, `cpuset_mems` | `cpuset.cpus`, `cpuset.mems` | the same |
 //! | `pids_max` | `pids.max` | the same |
 //! | `blkio_weight` | `blkio.weight` or `blkio.bfq.weight` | `io.weight` |
@@ -90,19 +91,32 @@ pub fn plan_update(limits: &Limits, version: Version) -> Vec<Write> {
         }
         _ => None,
     };
+    let lift_quota = match (version, limits.cpu_period, limits.cpu_quota) {
+        // The same with a ratio that may not exceed the parent's at any moment: quota and period are two writes, and between
+        // the old one of one and the new one of the other is any ratio at all. Without a quota it is the parent's.
+        (Version::V1, Some(1..), Some(1..)) => Some(Write::new(Controller::Cpu, "cpu.cfs_quota_us", -1)),
+        _ => None,
+    };
     let writes = plan_writes(&Limits { devices: None, ..limits.clone() }, version);
-    lift_ceiling.into_iter().chain(writes).collect()
+    lift_ceiling.into_iter().chain(lift_quota).chain(writes).collect()
 }
 
 impl Limits {
     /// Refuses what only the other version has and what cannot be left out without a word.
     pub(crate) fn fits(&self, version: Version) -> Result<()> {
-        match self.unified.keys().next().filter(|_| version == Version::V1) {
-            Some(file) => Err(Failure::new("set the limit", "this machine has version 1 of cgroups").on(file).hint(
+        if let Some(file) = self.unified.keys().next().filter(|_| version == Version::V1) {
+            let cause = "invalid configuration: this machine has version 1 of cgroups";
+            return Err(Failure::new("set the limit", cause).on(file).hint(
                 "`unified` names files of version 2. Use the limits with names of their own, which work on both.",
-            )),
-            None => Ok(()),
+            ));
         }
+        if version == Version::V2 && (self.cpu_rt_runtime.is_some() || self.cpu_rt_period.is_some()) {
+            let cause = "invalid configuration: this machine has version 2 of cgroups, which has no limit for them";
+            return Err(
+                Failure::new("limit realtime processes", cause).hint("Leave out the realtime period and runtime.")
+            );
+        }
+        Ok(())
     }
 
     /// The limits that were asked for and have no effect in `version`: what a daemon warns about.
@@ -155,6 +169,8 @@ mod tests {
             cpu_quota: Some(50_000),
             cpu_period: Some(100_000),
             cpu_burst: Some(20_000),
+            cpu_rt_runtime: Some(5_000),
+            cpu_rt_period: Some(1_000_000),
             cpu_idle: true,
             cpuset_cpus: Some("0-1".into()),
             cpuset_mems: Some("0".into()),

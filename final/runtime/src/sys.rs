@@ -1,6 +1,10 @@
-//! System calls that neither `nix` nor `rustix` offers as needed here. The only `unsafe` of this crate.
+//! Calls that neither `nix` nor `rustix` offers as needed here. The only `unsafe` of this crate.
 
 use std::os::fd::{AsFd, AsRawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
+
+use nix::sys::signal::SigSet;
 
 use rustix::io::Errno;
 
@@ -16,4 +20,17 @@ pub(crate) fn pidfd_send_signal(pidfd: impl AsFd, signo: i32) -> Result<(), Errn
 pub(crate) fn trim_memory() {
     // SAFETY: touches nothing but the allocator's own free pages; any argument and any moment are allowed.
     unsafe { libc::malloc_trim(0) };
+}
+
+/// Has the program begin with no signal held back. This process holds them all while it waits for a container, and a program
+/// that inherits that cannot be ended by any but SIGKILL.
+pub(crate) fn hold_no_signal(command: &mut Command) {
+    // SAFETY: between fork and exec one system call is made, which is async-signal-safe.
+    unsafe { command.pre_exec(|| Ok(SigSet::empty().thread_set_mask()?)) };
+}
+
+/// What a signal means, such as `Killed` (strsignal(3)).
+pub(crate) fn signal_description(signo: i32) -> String {
+    // SAFETY: takes any number. What it returns lives until the thread's next call and is copied before that.
+    unsafe { std::ffi::CStr::from_ptr(libc::strsignal(signo)) }.to_string_lossy().into_owned()
 }

@@ -174,7 +174,7 @@ fn an_exec_has_its_own_ways() {
     };
     std::fs::write(&process, of(json!({ "execCPUAffinity": affinity }))).unwrap();
     assert_eq!(bundle.ok(&["exec", "--process", process.to_str().unwrap(), "ID"]), "Cpus_allowed_list:\t0\n");
-    insta::assert_snapshot!(bundle.refused(&["exec", "--cgroup", "../other", "ID", "true"]), @"skiff-runtime: cannot join the group ../other: it is no path of a group inside the container's");
+    insta::assert_snapshot!(bundle.refused(&["exec", "--cgroup", "../other", "ID", "true"]), @"skiff-runtime: cannot join the group ID: ../other is not a sub cgroup path");
     insta::assert_snapshot!(bundle.refused(&["exec", "--user", "nobody-here", "ID", "true"]), @r#"
     skiff-runtime: cannot find the user nobody-here: no matching entry in the image's passwd file
     Use a number, or add the user to /etc/passwd of the image.

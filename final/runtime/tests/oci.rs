@@ -127,7 +127,7 @@ fn failures_name_the_thing_and_leave_nothing() {
     ");
     insta::assert_snapshot!(bundle.refused(&["conjure"]), @"
     skiff-runtime: cannot carry out the command conjure: there is no such command
-    See --help.
+    No help topic for 'conjure'; --help lists the commands.
     ");
     assert_eq!(bundle.left(), [""; 0]);
 }
@@ -301,7 +301,7 @@ fn a_hook_that_fails_or_hangs_stops_the_create() {
     let bundle = Bundle::shell("badhook", "true");
     patch(&bundle, json!({ "hooks": { "createRuntime": [{ "path": "/bin/false" }] } }));
     let said = |bundle: &Bundle| bundle.refused(&["run", "--bundle", bundle.path(), "ID"]);
-    insta::assert_snapshot!(said(&bundle), @"skiff-runtime: cannot run the createRuntime hook /bin/false: exit status: 1");
+    insta::assert_snapshot!(said(&bundle), @"skiff-runtime: cannot run the createRuntime hook /bin/false: error running hook: exit status 1, stdout: , stderr: ");
     patch(
         &bundle,
         json!({ "hooks": { "createRuntime": [{ "path": "/bin/sleep", "args": ["sleep", "60"], "timeout": 1 }] } }),

@@ -30,6 +30,8 @@ pub(crate) enum Message {
     Go,
     /// Intermediate to parent, with its pidfd: the child has this process id.
     Cloned(i32),
+    /// Child: everything is mounted, and I wait for another Go ([`Stage::mounted`](crate::Stage::mounted)).
+    Mounted,
     /// Child, with the descriptor: the other end of my terminal.
     Console,
     /// Child: all steps are done; next is execve, or the gate.

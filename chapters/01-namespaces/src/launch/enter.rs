@@ -41,7 +41,7 @@ pub fn enter(pid: Pid, process: &Process, stages: &mut [Box<dyn Stage>], options
     if !options.without.is_empty() {
         steps::check_names(&steps::of_entry(&container, &target, views(stages), &[]), stages, &options.without)?;
     }
-    let stages = chosen(stages, &options.without);
+    let mut stages = chosen(stages, &options.without);
     let mut clock = Clock::new(options.timings);
     let (ours, theirs) = Dialogue::pair()?;
     let cgroup = stages.iter().find_map(|stage| stage.cgroup());
@@ -53,7 +53,7 @@ pub fn enter(pid: Pid, process: &Process, stages: &mut [Box<dyn Stage>], options
     };
     drop(theirs);
     let mut running = Running { pid, pidfd, console: None, timings: Vec::new() };
-    let ready = ours.send(&Message::Go, None).and_then(|()| listen(&ours, &options, &mut running));
+    let ready = ours.send(&Message::Go, None).and_then(|()| listen(&ours, &mut stages, &options, &mut running));
     // The launcher's copies of the program's files.
     drop(options);
     if let Err(failure) = ready {

@@ -1,4 +1,5 @@
-//! Binds whose files appear to belong to others (mount_setattr(2), "ID-mapped mounts").
+//! Binds that the launcher prepares, because the container's process could not: binds whose files appear to belong to others
+//! (mount_setattr(2), "ID-mapped mounts"), and binds of a container with a user namespace.
 //!
 //! ```text
 //!  on disk: uid 1000 ── map 1000 0 1 ──▶ through this mount: uid 0        and back, when a file is made
@@ -15,6 +16,9 @@
 //!
 //! It is given as a user namespace with the same maps, and it takes rights over the file system that are the host's: so the
 //! launcher prepares these mounts, detached, and the container's process finds them as open descriptors.
+//!
+//! Root of a user namespace is an ordinary user of the host, who may not enter a directory of mode 0700 on the way to the
+//! source of a bind. Whoever asked for the bind may; so all binds of such a container are opened by the launcher.
 
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::Path;
@@ -23,7 +27,7 @@ use rustix::fs::CWD;
 use rustix::mount::OpenTreeFlags;
 
 use super::{Mount, Source, apply};
-use crate::container::{Container, IdMap, Namespace, Namespaces};
+use crate::container::{Container, IdMap, Namespace, Namespaces, Propagation};
 use crate::failure::{Context, Failure, Result};
 use crate::launch::{namespace_with_maps, open_namespace};
 use crate::root::Root;
@@ -38,9 +42,16 @@ impl Prepared {
     pub(crate) fn of(container: &Container) -> Result<Self> {
         let mut prepared = Vec::new();
         for (index, mount) in container.mounts.iter().enumerate() {
-            if let Source::MappedBind { path, recursive, map_below, uid_map, gid_map } = &mount.source {
-                let namespace = maps(&container.namespaces, uid_map, gid_map)?;
-                prepared.push((index, tree(path, *recursive, *map_below, &namespace)?));
+            match &mount.source {
+                Source::MappedBind { path, recursive, map_below, uid_map, gid_map } => {
+                    let namespace = maps(&container.namespaces, uid_map, gid_map)?;
+                    let tree = detached(path, *recursive, travel(mount, container.root.propagation))?;
+                    prepared.push((index, map_ids(tree, path, *map_below, &namespace)?));
+                }
+                Source::Bind { path, recursive } if is_ours_to_open(container) => {
+                    prepared.push((index, detached(path, *recursive, travel(mount, container.root.propagation))?));
+                }
+                _ => {}
             }
         }
         Ok(Self(prepared))
@@ -49,10 +60,17 @@ impl Prepared {
     /// Mounts number `index` of the list, in the container's process.
     pub(crate) fn apply(&self, index: usize, mount: &Mount, root: &Root) -> Result<()> {
         match (&mount.source, self.0.iter().find(|(of, _)| *of == index)) {
-            (Source::MappedBind { path, .. }, Some((_, tree))) => apply::put(mount, path, tree, root),
+            (Source::MappedBind { path, .. } | Source::Bind { path, .. }, Some((_, tree))) => {
+                apply::put(mount, path, tree, root)
+            }
             _ => mount.apply(root),
         }
     }
+}
+
+/// Whether the launcher has more rights on the way to a source than the container's process will have, and may use them.
+fn is_ours_to_open(container: &Container) -> bool {
+    container.namespaces.user != Namespace::Host && rustix::process::geteuid().is_root()
 }
 
 /// For stages that have mounts of their own and not in the container's list.
@@ -61,7 +79,8 @@ impl Mount {
     pub fn prepare(&self) -> Result<Option<OwnedFd>> {
         let Source::MappedBind { path, recursive, map_below, uid_map, gid_map } = &self.source else { return Ok(None) };
         let namespace = maps(&Namespaces::default(), uid_map, gid_map)?;
-        tree(path, *recursive, *map_below, &namespace).map(Some)
+        let tree = detached(path, *recursive, travel(self, Propagation::Private))?;
+        map_ids(tree, path, *map_below, &namespace).map(Some)
     }
 
     /// Child side: attaches what [`Mount::prepare`] made.
@@ -86,16 +105,34 @@ fn maps(container: &Namespaces, uid_map: &[IdMap], gid_map: &[IdMap]) -> Result<
     }
 }
 
-fn tree(path: &Path, recursive: bool, map_below: bool, namespace: &OwnedFd) -> Result<OwnedFd> {
+/// What a prepared tree hears of the host's mounts. The copy of a shared mount is a peer of it, and what a container unmounts
+/// there would vanish on the host; so it is a slave where mounts shall travel in, and private otherwise.
+fn travel(mount: &Mount, root: Propagation) -> Propagation {
+    match mount.attributes.propagation.unwrap_or(root) {
+        Propagation::Slave | Propagation::Shared => Propagation::Slave,
+        Propagation::Private | Propagation::Unbindable => Propagation::Private,
+    }
+}
+
+/// A detached copy of the tree at `path`.
+fn detached(path: &Path, recursive: bool, travel: Propagation) -> Result<OwnedFd> {
     let mut flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
     if recursive {
         flags |= OpenTreeFlags::AT_RECURSIVE;
     }
-    let tree = rustix::mount::open_tree(CWD, path, flags).during("open the source of a mount", path.display())?;
+    let step = "open the source of a mount";
+    let tree = rustix::mount::open_tree(CWD, path, flags).during(step, path.display())?;
+    let cut = MountAttr { propagation: travel.bits(), ..MountAttr::default() };
+    sys::mount_setattr(&tree, true, cut).during(step, path.display())?;
+    Ok(tree)
+}
+
+/// The same with its ids mapped by `namespace`.
+fn map_ids(tree: OwnedFd, path: &Path, below: bool, namespace: &OwnedFd) -> Result<OwnedFd> {
     let userns_fd = u64::from(namespace.as_fd().as_raw_fd().cast_unsigned());
     let attr = MountAttr { set: libc::MOUNT_ATTR_IDMAP, userns_fd, ..MountAttr::default() };
     let hint = "The file system must support it (FS_ALLOW_IDMAP), and no mount can be mapped twice.";
-    sys::mount_setattr(&tree, map_below, attr)
+    sys::mount_setattr(&tree, below, attr)
         .during("map the ids of the mount of", path.display())
         .map_err(|failure| failure.hint_on(rustix::io::Errno::INVAL, hint))?;
     Ok(tree)

@@ -27,6 +27,10 @@ const HEAD: u64 = 64 << 10;
 /// Looks the program up as the user that will run it. A name with a `/` is a path; any other is looked for in `PATH`.
 pub(super) fn find_program(child: &mut Child<'_>) -> Result<()> {
     let process = &child.container.process;
+    if process.args.is_empty() && child.options.gate.is_some() {
+        // A container that waits at its gate may never be started, and needs no program then.
+        return Ok(());
+    }
     let Some(name) = process.args.first().filter(|name| !name.is_empty()) else {
         return Err(Failure::new(STEP, "no program is given").hint("Say which program to run."));
     };

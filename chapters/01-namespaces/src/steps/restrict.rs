@@ -21,8 +21,12 @@ const READONLY: MountAttr = MountAttr { set: libc::MOUNT_ATTR_RDONLY, clear: 0, 
 
 /// mount_setattr(2) on the mount at `/` alone: volumes below it have their own say.
 ///
-/// The image below may be shared and read-only anyway; this keeps the container from writing to its own layer.
+/// The image below may be shared and read-only anyway; this keeps the container from writing to its own layer. With it go the
+/// new file systems that had to be filled first.
 pub(super) fn protect_root(child: &mut Child<'_>) -> Result<()> {
+    for filled in child.filling.drain(..) {
+        sys::mount_setattr(filled, false, READONLY).step("make a filled tmpfs read-only")?;
+    }
     if !child.container.root.readonly {
         return Ok(());
     }

@@ -11,7 +11,7 @@ pub(super) fn writes(limits: &Limits) -> Vec<Write> {
 }
 
 /// The period comes first, because the kernel checks a quota against the period that is in force; the burst last, because
-/// it is checked against the quota. An idle group has no shares: the kernel refuses to set them.
+/// it is checked against the quota. The same order holds for realtime. An idle group has no shares: the kernel refuses to set them.
 fn cpu(limits: &Limits) -> Vec<Write> {
     let write = |file, value: String| Write::new(Controller::Cpu, file, value);
     let shares = limits.cpu_shares.filter(|shares| *shares > 0);
@@ -22,6 +22,8 @@ fn cpu(limits: &Limits) -> Vec<Write> {
         period.map(|period| write("cpu.cfs_period_us", period.to_string())),
         quota.map(|quota| write("cpu.cfs_quota_us", quota.to_string())),
         limits.cpu_burst.map(|burst| write("cpu.cfs_burst_us", burst.to_string())),
+        limits.cpu_rt_period.map(|period| write("cpu.rt_period_us", period.to_string())),
+        limits.cpu_rt_runtime.map(|runtime| write("cpu.rt_runtime_us", runtime.to_string())),
         limits.cpu_idle.then(|| write("cpu.idle", "1".to_owned())),
     ]
     .into_iter()

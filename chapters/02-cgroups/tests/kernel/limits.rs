@@ -205,3 +205,48 @@ fn files_of_version_2_can_be_named_there() {
     assert!(failure.to_string().contains("memory.high") && failure.hint.is_some(), "{failure:?}");
     assert!(hierarchies.mounts.iter().all(|hierarchy| !hierarchy.mount_point.join(&path).exists()));
 }
+
+/// Version 1 compares a group's share of the processor with its parent's at every write, and a share is two files.
+#[test]
+fn quota_and_period_change_together_below_a_parent_that_is_limited() {
+    let parent = Group::new(Limits { cpu_quota: Some(50_000), cpu_period: Some(100_000), ..Limits::default() });
+    let path = parent.path.join("inner");
+    let inner = Cgroup::create(&parent.hierarchies, &Plan { path: path.clone(), limits: Limits::default() });
+    // Version 2 passes no controller on from a group that has been made for processes.
+    let Ok(inner) = inner else { return assert_eq!(version(), Version::V2) };
+    let share = |quota, period| Limits { cpu_quota: Some(quota), cpu_period: Some(period), ..Limits::default() };
+    for (quota, period) in [(30_000, 100_000), (3_000, 10_000), (30_000, 100_000)] {
+        let updated = inner.update(&share(quota, period));
+        assert!(updated.is_ok() || version() == Version::V2, "{updated:?}");
+    }
+    if version() == Version::V1 {
+        let failure = inner.update(&share(60_000, 100_000)).unwrap_err();
+        assert!(failure.hint.unwrap().contains("parent group's"));
+    }
+    Cgroup::remove(&parent.hierarchies, &path).unwrap();
+}
+
+#[test]
+fn realtime_time_is_given_on_by_the_group_above() {
+    let realtime =
+        |runtime| Limits { cpu_rt_runtime: Some(runtime), cpu_rt_period: Some(1_000_000), ..Limits::default() };
+    if version() == Version::V2 {
+        let refused = Cgroup::create(&Hierarchies::discover().unwrap(), &Plan { path: unique(), limits: realtime(1) });
+        return assert!(refused.unwrap_err().to_string().contains("version 2"));
+    }
+    let group = Group::new(Limits::default());
+    if group.cgroup.read(Controller::Cpu, "cpu.rt_runtime_us").unwrap().is_none() {
+        return eprintln!("skipped: this kernel does not share realtime out (CONFIG_RT_GROUP_SCHED)");
+    }
+    group.cgroup.update(&realtime(5_000)).unwrap();
+    assert_eq!(group.says(Controller::Cpu, "cpu.rt_runtime_us"), "5000");
+    let path = group.path.join("inner");
+    let inner = |runtime| Cgroup::create(&group.hierarchies, &Plan { path: path.clone(), limits: realtime(runtime) });
+    let failure = inner(6_000).unwrap_err();
+    assert_eq!(
+        failure.hint.as_deref(),
+        Some("Realtime time is given by the group above, which has 5000 µs itself; write more there first.")
+    );
+    drop(inner(2_000).unwrap());
+    Cgroup::remove(&group.hierarchies, &path).unwrap();
+}

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 
-use cgroups::{Cgroup, Limits, Plan};
+use cgroups::{Cgroup, Limits, Plan, Version};
 
 use crate::group::{Group, eventually};
 
@@ -30,7 +30,7 @@ fn a_busy_group_is_not_removed_and_says_by_whom() {
     assert!(failure.hint.as_ref().unwrap().contains(&who), "{failure:?}");
     let plan = Plan { path: group.path.clone(), limits: Limits::default() };
     let failure = Cgroup::create(&group.hierarchies, &plan).unwrap_err();
-    assert!(failure.to_string().contains("processes are in it"), "{failure}");
+    assert!(failure.to_string().contains("not empty: 1 process(es)"), "{failure}");
     shell.kill().unwrap();
     shell.wait().unwrap();
     eventually("the process has left", || group.cgroup.processes().unwrap().is_empty());
@@ -53,4 +53,24 @@ fn the_end_of_a_container_takes_along_who_is_left() {
         assert_eq!(shell.wait().unwrap().signal(), Some(9));
         Cgroup::destroy(&group.hierarchies, &group.path).expect("what is not there is removed already");
     }
+}
+
+/// Who joins a frozen group never arrives, so a group that somebody left frozen is no place for a container. It is not
+/// removed either: it was there before.
+#[test]
+fn a_frozen_group_is_refused_and_left_alone() {
+    let group = Group::new(Limits::default());
+    let (file, frozen) = match group.hierarchies.version {
+        Version::V1 => ("freezer.state", "FROZEN"),
+        Version::V2 => ("cgroup.freeze", "1"),
+    };
+    let directory = group.directories().find(|directory| directory.join(file).exists()).unwrap();
+    fs::write(directory.join(file), frozen).unwrap();
+    let plan = Plan { path: group.path.clone(), limits: Limits::default() };
+    for _ in 0..2 {
+        let failure = Cgroup::create(&group.hierarchies, &plan).unwrap_err();
+        assert!(failure.to_string().contains("unexpectedly frozen"), "{failure}");
+    }
+    group.cgroup.thaw().unwrap();
+    Cgroup::create(&group.hierarchies, &plan).unwrap();
 }

@@ -137,11 +137,7 @@ async fn delete(container: Arc<Container>, cgroup: PathBuf, trashed: Option<Path
 /// so: an exec that was on its way into the container is in the cgroup already and not yet in the pid namespace, whose end
 /// takes everybody else along.
 pub(super) fn clear_cgroup(path: &Path) -> Result<(), Failure> {
-    let hierarchies = Hierarchies::discover()?;
-    if let Ok(cgroup) = Cgroup::open(&hierarchies, path) {
-        cgroup.kill()?;
-    }
-    Cgroup::remove(&hierarchies, path)
+    Cgroup::destroy(&Hierarchies::discover()?, path)
 }
 
 /// Removes a directory and all below it. One that is gone already is what was wanted.

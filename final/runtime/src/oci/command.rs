@@ -58,7 +58,7 @@ const COMMANDS: [Entry; 15] = [
     entry("exec", "run a second process in a container", "ID PROGRAM [ARGUMENT…]", EXEC, exec::exec).entering().then(1),
     entry("state", "print a container's state", "ID", "-h --help", lifecycle::state),
     entry("kill", "send a signal", "ID [SIGNAL]", "-a --all -h --help", lifecycle::kill),
-    entry("delete", "remove a container that has ended", "ID", "-f --force -h --help", lifecycle::delete),
+    entry("delete", "remove a container that has ended", "ID", "-f --force --regex= -h --help", lifecycle::delete),
     entry("pause", "freeze all processes", "ID", "-h --help", lifecycle::pause),
     entry("resume", "let them go on", "ID", "-h --help", lifecycle::resume),
     entry("update", "change the limits of a container", "ID", UPDATE, usage::update),
@@ -107,7 +107,9 @@ pub fn main(line: &[String]) -> u8 {
     match command.dispatch(&options, rest) {
         Ok(code) => code,
         Err(failure) => {
-            command.log("error", &for_callers(&failure).to_string());
+            if command.log.is_some() {
+                command.log("error", &for_callers(&failure).to_string());
+            }
             tell(&failure, if rest.first().is_some_and(|name| name == "exec") { 255 } else { 1 })
         }
     }
@@ -159,7 +161,9 @@ impl Command {
         };
         let entry = COMMANDS.iter().find(|entry| entry.name == name);
         let entry = entry.ok_or_else(|| {
-            Failure::new("carry out the command", "there is no such command").on(name).hint("See --help.")
+            Failure::new("carry out the command", "there is no such command")
+                .on(name)
+                .hint(format!("No help topic for '{name}'; --help lists the commands."))
         })?;
         let options = Options::parse(entry.options, entry.words, line)?;
         if options.has("help") {
@@ -175,15 +179,15 @@ options: {options}"
         (entry.run)(self, &options)
     }
 
-    /// Adds a line to the file of `--log`, in the shape that containerd, Docker and Podman read.
+    /// Adds a line to the file of `--log`, or standard error without one, in the shape that containerd, Docker and Podman read.
     fn log(&self, level: &str, message: &str) {
-        let Some(path) = &self.log else { return };
         let time = Timestamp::now();
         let line = if self.log_is_json {
             serde_json::json!({ "level": level, "msg": message, "time": time }).to_string()
         } else {
             format!("time=\"{time}\" level={level} msg={message:?}")
         };
+        let Some(path) = &self.log else { return eprintln!("{line}") };
         // There is no better place to say that there is no place.
         let file = OpenOptions::new().create(true).append(true).open(path);
         let _ = file.and_then(|mut file| writeln!(file, "{line}"));
@@ -200,8 +204,7 @@ options: {options}"
             return;
         }
         for Timing { name, took } in timings {
-            let line = format!("{name}: {} µs", took.as_micros());
-            if self.log.is_some() { self.log("debug", &line) } else { eprintln!("{line}") }
+            self.log("debug", &format!("{name}: {} µs", took.as_micros()));
         }
     }
 }

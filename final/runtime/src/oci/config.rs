@@ -160,7 +160,8 @@ pub(crate) struct Hooks {
 pub(crate) struct Hook {
     pub(crate) path: PathBuf,
     pub(crate) args: Vec<String>,
-    pub(crate) env: Vec<String>,
+    /// `None` is the environment of the runtime.
+    pub(crate) env: Option<Vec<String>>,
     /// Seconds.
     pub(crate) timeout: Option<u64>,
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use cgroups::CgroupStage;
 use jiff::Timestamp;
-use namespaces::{Context, Failure, Launch, Namespace, Phase, Result, Running, Stage, Stdio, Step};
+use namespaces::{Context, Failure, Launch, Namespace, Phase, Process, Result, Running, Stage, Stdio, Step};
 use network::netlink::{self, Operation};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -47,6 +47,9 @@ pub(crate) fn start(command: &Command, options: &Options) -> Result<u8> {
         Status::Stopped => return Err(Failure::new(step, "it has ended before it was started").on(&record.id)),
         _ => return Err(Failure::new(step, "it was started already").on(&record.id)),
     }
+    if record.lacks_program {
+        return Err(translate::missing("process").hint("It can be deleted. Create it again with a program."));
+    }
     let gate = command.records.gate(&record.id)?;
     let flags = OFlags::WRONLY | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = match rustix::fs::open(&gate, flags, Mode::empty()) {
@@ -55,14 +58,24 @@ pub(crate) fn start(command: &Command, options: &Options) -> Result<u8> {
     }?;
     rustix::io::write(&opened, &[1]).during("open the gate", gate.display())?;
     std::fs::remove_file(&gate).during("remove the gate", gate.display())?;
-    hooks::run_all("poststart", &record.hooks.poststart, &record, Status::Running);
+    poststart(&record)?;
     Ok(0)
+}
+
+/// The poststart hooks. Where one fails the container is ended, as runc does; version 1.2 of the specification wanted a warning
+/// only, later ones want this.
+fn poststart(record: &Record) -> Result<()> {
+    hooks::run("poststart", &record.hooks.poststart, record, Status::Running)
+        .inspect_err(|_| drop(lifecycle::end(record)))
 }
 
 /// `run`: create, start, wait, delete; with `--detach` the first two.
 pub(crate) fn run(command: &Command, options: &Options) -> Result<u8> {
     let id = options.id()?;
     let mut wish = Wish::read(command, options, id)?;
+    if wish.config.process.is_none() {
+        return Err(translate::missing("process"));
+    }
     let detach = options.has("detach");
     let terminal = wish.plan.container.process.terminal;
     let socket = ConsoleSocket::of(options, terminal && detach)?;
@@ -73,7 +86,11 @@ pub(crate) fn run(command: &Command, options: &Options) -> Result<u8> {
     let console = if socket.is_none() { made.running.console.take() } else { None };
     let pidfd = made.running.pidfd.try_clone().step("duplicate the process's descriptor")?;
     let record = made.hand_over(options, socket.as_ref(), new, &wish.text)?;
-    hooks::run_all("poststart", &record.hooks.poststart, &record, Status::Running);
+    if let Err(failure) = poststart(&record) {
+        exit::reap(pidfd.as_fd());
+        lifecycle::clear(command, &record)?;
+        return Err(failure);
+    }
     let Some(foreground) = foreground else { return Ok(0) };
     foreground.wait(&pidfd, console)?;
     let (code, _) = exit::reap(pidfd.as_fd());
@@ -116,6 +133,7 @@ impl Wish {
             plan.cgroup = None;
         }
         plan.container.process.preserve_fds = preserved(options)?;
+        pass_sockets(&mut plan.container.process);
         Ok(Self { bundle, text, config, plan })
     }
 
@@ -127,7 +145,6 @@ impl Wish {
         if let Some(cgroup) = &self.plan.cgroup {
             stages.push(Box::new(CgroupStage::new(cgroup.clone())));
         }
-        stages.push(Box::new(HooksStage::new(&record)));
         let agent = AgentStage::of(self.config.linux.seccomp.as_ref(), &record, Status::Creating);
         stages.extend(agent.map(|agent| Box::new(agent) as Box<dyn Stage>));
         if container.namespaces.net == Namespace::New {
@@ -137,6 +154,8 @@ impl Wish {
         stages.extend(copied.map(|stage| Box::new(stage) as Box<dyn Stage>));
         // Not asked for by the specification, but done by everybody.
         stages.push(Box::new(WorkingDirectory(container.process.cwd.clone())));
+        // Last, because hooks are to find everything mounted.
+        stages.push(Box::new(HooksStage::new(&record)));
         let stdio = if container.process.terminal { Stdio::Terminal } else { Stdio::Inherit };
         let launch = Launch { stdio: Some(stdio), timings: command.debug, gate, ..Launch::default() };
         let running = namespaces::launch(container, &mut stages, launch)?;
@@ -155,6 +174,7 @@ impl Wish {
             created: Timestamp::now(),
             cgroup: self.plan.cgroup.as_ref().map(|cgroup| cgroup.path.clone()).unwrap_or_default(),
             rootfs: self.plan.container.root.path.clone(),
+            lacks_program: self.config.process.is_none(),
             own_pids: self.plan.container.namespaces.pid == Namespace::New,
             annotations: self.config.annotations.clone(),
             hooks: self.config.hooks.clone(),
@@ -221,6 +241,19 @@ fn read_text(path: &Path) -> Result<Vec<u8>> {
 pub(crate) fn preserved(options: &Options) -> Result<u32> {
     let Some(value) = options.value("preserve-fds") else { return Ok(0) };
     value.parse().map_err(|_| Failure::new("understand --preserve-fds", "it is a number").on(value))
+}
+
+/// Socket activation (sd_listen_fds(3)): whoever starts the runtime with `LISTEN_FDS` has sockets open from 3 on that are meant
+/// for the program, which is the first process of its own namespace. Others come after them.
+fn pass_sockets(process: &mut Process) {
+    let variable = |name: &str| std::env::var(name).ok();
+    let Some(count) = variable("LISTEN_FDS").and_then(|count| count.parse::<u32>().ok()).filter(|count| *count > 0)
+    else {
+        return;
+    };
+    process.preserve_fds = process.preserve_fds.saturating_add(count);
+    process.env.extend([format!("LISTEN_FDS={count}"), "LISTEN_PID=1".to_owned()]);
+    process.env.extend(variable("LISTEN_FDNAMES").map(|names| format!("LISTEN_FDNAMES={names}")));
 }
 
 /// Writes the process's number to the file of `--pid-file`, so that half a number is never found there.

@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::path::Path;
 
+use cgroups::{Hierarchies, Version};
 use namespaces::seccomp::table;
 use namespaces::{Context, Result, capabilities};
 use serde_json::{Value, json};
@@ -15,8 +16,15 @@ use super::record::OCI_VERSION;
 /// `spec`: writes `config.json`: a shell in namespaces of its own, with the rights of an ordinary container; with `--rootless`
 /// one that an ordinary user can run.
 pub(crate) fn spec(_: &Command, options: &Options) -> Result<u8> {
-    let text = include_str!("config.json");
-    let text = if options.has("rootless") { rootless(text)? } else { text.to_owned() };
+    let mut config: Value = serde_json::from_str(include_str!("config.json")).step("read the own config.json")?;
+    // As with docker: on version 1 a container sees its groups by their paths on the host.
+    if options.has("rootless") || Hierarchies::discover().is_ok_and(|trees| trees.version == Version::V1) {
+        without_namespace(&mut config, "cgroup");
+    }
+    if options.has("rootless") {
+        rootless(&mut config);
+    }
+    let text = serde_json::to_string_pretty(&config).step("write config.json")?;
     let path = Path::new(options.value("bundle").unwrap_or(".")).join("config.json");
     let mut file =
         std::fs::OpenOptions::new().write(true).create_new(true).open(&path).during("make", path.display())?;
@@ -26,15 +34,14 @@ pub(crate) fn spec(_: &Command, options: &Options) -> Result<u8> {
 
 /// The changes that an ordinary user needs: a user namespace in which he is root, the host's network, no cgroups and no
 /// mounts that only root can make.
-fn rootless(text: &str) -> Result<String> {
-    let mut config: Value = serde_json::from_str(text).step("read the own config.json")?;
+fn rootless(config: &mut Value) {
+    without_namespace(config, "network");
     let own = |id: u32| json!([{ "containerID": 0, "hostID": id, "size": 1 }]);
     if let Some(linux) = config.get_mut("linux").and_then(Value::as_object_mut) {
         linux.insert("uidMappings".to_owned(), own(rustix::process::geteuid().as_raw()));
         linux.insert("gidMappings".to_owned(), own(rustix::process::getegid().as_raw()));
         linux.remove("resources");
         if let Some(namespaces) = linux.get_mut("namespaces").and_then(Value::as_array_mut) {
-            namespaces.retain(|one| !matches!(one["type"].as_str(), Some("network" | "cgroup")));
             namespaces.push(json!({ "type": "user" }));
         }
     }
@@ -54,7 +61,12 @@ fn rootless(text: &str) -> Result<String> {
             }
         }
     }
-    serde_json::to_string_pretty(&config).step("write config.json")
+}
+
+fn without_namespace(config: &mut Value, kind: &str) {
+    if let Some(namespaces) = config.pointer_mut("/linux/namespaces").and_then(Value::as_array_mut) {
+        namespaces.retain(|one| one["type"] != kind);
+    }
 }
 
 /// `features`: prints what is supported (features.md of the runtime specification).

@@ -54,9 +54,9 @@ fn check(record: &Record, status: Status, options: &Options) -> Result<()> {
     let step = "run a process in the container";
     match status {
         Status::Stopped => Err(Failure::new(step, "container not running").on(&record.id)),
-        Status::Paused if !options.has("ignore-paused") => {
-            Err(Failure::new(step, "it is paused").on(&record.id).hint("Resume it first, or use --ignore-paused."))
-        }
+        Status::Paused if !options.has("ignore-paused") => Err(Failure::new(step, "cannot exec in a paused container")
+            .on(&record.id)
+            .hint("Resume it first, or use --ignore-paused.")),
         _ => Ok(()),
     }
 }
@@ -65,8 +65,8 @@ fn check(record: &Record, status: Status, options: &Options) -> Result<()> {
 fn group_of(record: &Record, options: &Options) -> Result<PathBuf> {
     let Some(inner) = options.value("cgroup") else { return Ok(record.cgroup.clone()) };
     if inner.contains(':') || inner.split('/').any(|part| part == "..") {
-        let cause = "it is no path of a group inside the container's";
-        return Err(Failure::new("join the group", cause).on(inner));
+        let cause = format!("{inner} is not a sub cgroup path");
+        return Err(Failure::new("join the group", cause).on(&record.id));
     }
     Ok(record.cgroup.join(inner.trim_start_matches('/')))
 }

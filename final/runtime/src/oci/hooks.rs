@@ -3,44 +3,57 @@
 //! ```text
 //!  create                                                      start                         delete
 //!  prestart, createRuntime ─▶ createContainer ─▶ (pivot) …     startContainer ─▶ poststart   poststop
-//!  on the host, namespaces    in the container's mounts,       in the container  on the host  on the host
-//!  exist, program waits       host's files still in view
+//!  on the host, all is        in the container's mounts,       in the container  on the host  on the host
+//!  mounted, program waits     host's files still in view
 //! ```
 //!
-//! Each gets the container's state as JSON on standard input.
+//! Each gets the container's state as JSON on standard input. What it prints is part of its failure, and otherwise nobody's:
+//! standard output belongs to the container's program.
 
-use std::io::Write;
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::fs::File;
+use std::io::{Read, Seek, Write};
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
 
 use namespaces::{Context, Failure, Phase, Result, Stage, Step};
 use rustix::event::{PollFd, PollFlags, Timespec};
+use rustix::fs::MemfdFlags;
 use rustix::process::{Pid, PidfdFlags};
 
 use super::config::{Hook, Hooks};
 use super::record::{Record, Status};
+use crate::sys;
 
 /// Runs `hooks` in order, until one fails.
 pub(crate) fn run(name: &str, hooks: &[Hook], record: &Record, status: Status) -> Result<()> {
-    hooks.iter().try_for_each(|hook| run_one(name, hook, record, status))
+    hooks.iter().try_for_each(|hook| run_one(name, hook, record, status, None))
 }
 
-/// Runs all of `hooks`. What fails is told on standard error and stops nothing: the container runs, or is gone.
+/// Runs the poststop hooks, all of them. What fails is told on standard error and stops nothing: the container is gone.
 pub(crate) fn run_all(name: &str, hooks: &[Hook], record: &Record, status: Status) {
-    for failure in hooks.iter().filter_map(|hook| run_one(name, hook, record, status).err()) {
+    for failure in hooks.iter().filter_map(|hook| run_one(name, hook, record, status, None).err()) {
         eprintln!("skiff-runtime: warning: {failure}");
     }
 }
 
-fn run_one(name: &str, hook: &Hook, record: &Record, status: Status) -> Result<()> {
+/// `cwd` is where it begins; `None` is where this process is.
+fn run_one(name: &str, hook: &Hook, record: &Record, status: Status, cwd: Option<&Path>) -> Result<()> {
     let step = format!("run the {name} hook");
     let state = serde_json::to_vec(&record.state(status)).step("write the state as JSON")?;
     let mut command = Command::new(&hook.path);
     if let Some((name, arguments)) = hook.args.split_first() {
         command.arg0(name).args(arguments);
     }
-    let variables = hook.env.iter().filter_map(|variable| variable.split_once('='));
-    command.env_clear().envs(variables).stdin(Stdio::piped());
+    if let Some(variables) = &hook.env {
+        command.env_clear().envs(variables.iter().filter_map(|variable| variable.split_once('=')));
+    }
+    if let Some(cwd) = cwd {
+        command.current_dir(cwd);
+    }
+    let (stdout, stderr) = (Printed::new()?, Printed::new()?);
+    command.stdin(Stdio::piped()).stdout(stdout.writer()?).stderr(stderr.writer()?);
+    sys::hold_no_signal(&mut command);
     let mut child = command.spawn().during(&step, hook.path.display())?;
     // A hook need not read its input, and may have ended without.
     let _ = child.stdin.take().map(|mut input| input.write_all(&state));
@@ -51,7 +64,43 @@ fn run_one(name: &str, hook: &Hook, record: &Record, status: Status) -> Result<(
         return Err(Failure::new(step, cause).on(hook.path.display()));
     }
     let status = child.wait().during(&step, hook.path.display())?;
-    if status.success() { Ok(()) } else { Err(Failure::new(step, status).on(hook.path.display())) }
+    if status.success() {
+        return Ok(());
+    }
+    let cause = format!("error running hook: {}, stdout: {}, stderr: {}", ending(status), stdout.text(), stderr.text());
+    Err(Failure::new(step, cause).on(hook.path.display()))
+}
+
+/// `exit status 1`, `signal: killed`: the words of runc, which are looked for in logs.
+fn ending(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exit status {code}"),
+        (None, Some(signal)) => format!("signal: {}", sys::signal_description(signal).to_lowercase()),
+        (None, None) => status.to_string(),
+    }
+}
+
+/// What a hook prints, in a file of memory: a pipe would be full at some moment, and somebody would have to read it.
+struct Printed(File);
+
+impl Printed {
+    fn new() -> Result<Self> {
+        let file = rustix::fs::memfd_create("hook", MemfdFlags::CLOEXEC).step("make a file for what a hook prints")?;
+        Ok(Self(file.into()))
+    }
+
+    fn writer(&self) -> Result<File> {
+        self.0.try_clone().step("make a file for what a hook prints")
+    }
+
+    /// The beginning of it, as one line. Empty when it cannot be read, which is no reason to hide the failure itself.
+    fn text(&self) -> String {
+        const MOST: u64 = 2048;
+        let mut bytes = Vec::new();
+        let mut file = &self.0;
+        let _ = file.rewind().and_then(|()| file.take(MOST).read_to_end(&mut bytes));
+        String::from_utf8_lossy(&bytes).trim().to_owned()
+    }
 }
 
 fn ended_in_time(child: &Child, timeout: Option<u64>) -> rustix::io::Result<bool> {
@@ -80,21 +129,32 @@ impl Stage for HooksStage {
         "hooks"
     }
 
-    /// The namespaces exist, and the child waits.
     fn attach(&mut self, pid: Pid) -> Result<()> {
         self.record.pid = pid.as_raw_nonzero().get();
+        Ok(())
+    }
+
+    /// "After the runtime environment has been created … but before pivot_root": a hook may enter the container's mount
+    /// namespace and put into its root what shall not be covered by a later mount, as those for graphics cards do.
+    fn mounted(&mut self) -> Result<()> {
         let Hooks { prestart, create_runtime, .. } = &self.record.hooks;
         run("prestart", prestart, &self.record, Status::Creating)?;
         run("createRuntime", create_runtime, &self.record, Status::Creating)
     }
 
     fn steps(&self) -> Vec<Step<'_>> {
-        let Hooks { create_container, start_container, .. } = &self.record.hooks;
+        let Hooks { prestart, create_runtime, create_container, start_container, .. } = &self.record.hooks;
         let mut steps = Vec::new();
+        if !prestart.is_empty() || !create_runtime.is_empty() {
+            let about = "Wait for the prestart and createRuntime hooks, which run on the host.";
+            steps.push(Step::new("await-runtime-hooks", Phase::Mounts, about, |child| child.call_host()));
+        }
         if !create_container.is_empty() {
             let about = "Run the createContainer hooks, in the container's namespaces and with the host's files.";
             steps.push(Step::new("run-create-hooks", Phase::Mounts, about, |_| {
-                run("createContainer", create_container, &self.in_child(), Status::Creating)
+                let (record, rootfs) = (self.in_child(), self.record.rootfs.as_path());
+                let run = |hook| run_one("createContainer", hook, &record, Status::Creating, Some(rootfs));
+                create_container.iter().try_for_each(run)
             }));
         }
         if !start_container.is_empty() {

@@ -64,8 +64,18 @@ fn send(pid: Pid, signo: i32) -> Result<()> {
 }
 
 /// `delete`: removes what is left of a container that has ended; with `--force`, ends it first.
+///
+/// `--regex PATTERN` instead of an id, crun's option, is for all whose ids match.
 pub(crate) fn delete(command: &Command, options: &Options) -> Result<u8> {
-    let (id, force) = (options.id()?, options.has("force"));
+    let force = options.has("force");
+    let Some(pattern) = options.value("regex") else { return delete_one(command, options.id()?, force) };
+    let pattern =
+        regex_lite::Regex::new(pattern).map_err(|error| Failure::new("understand --regex", error).on(pattern))?;
+    let matching = command.records.all()?.into_iter().filter(|record| pattern.is_match(&record.id));
+    matching.map(|record| delete_one(command, &record.id, force)).try_fold(0, |_, deleted| deleted)
+}
+
+fn delete_one(command: &Command, id: &str, force: bool) -> Result<u8> {
     let record = match command.records.load(id) {
         Err(failure) if force => return forget(command, id, failure),
         record => record?,
@@ -92,7 +102,7 @@ fn forget(command: &Command, id: &str, failure: Failure) -> Result<u8> {
 }
 
 /// Kills every process of the container and waits for the first one, which somebody else reaps.
-fn end(record: &Record) -> Result<()> {
+pub(crate) fn end(record: &Record) -> Result<()> {
     let step = "end the container";
     if let Some(process) = record.process()? {
         match sys::pidfd_send_signal(&process, libc::SIGKILL) {
@@ -120,24 +130,12 @@ fn ends_within(process: &OwnedFd, seconds: i64) -> bool {
 /// Removes the group and the record of a container that has ended, and tells the hooks.
 pub(crate) fn clear(command: &Command, record: &Record) -> Result<()> {
     if !record.cgroup.as_os_str().is_empty() {
-        remove_group(record)?;
+        Cgroup::destroy(&Hierarchies::discover()?, &record.cgroup)?;
     }
     let directory = command.records.directory(&record.id)?;
     std::fs::remove_dir_all(&directory).during("remove", directory.display())?;
     hooks::run_all("poststop", &record.hooks.poststop, record, Status::Stopped);
     Ok(())
-}
-
-fn remove_group(record: &Record) -> Result<()> {
-    let hierarchies = Hierarchies::discover()?;
-    if !record.own_pids {
-        // Processes that outlived the first one keep the group busy.
-        match Cgroup::open(&hierarchies, &record.cgroup) {
-            Err(failure) if failure.is(Errno::NOENT) => {}
-            group => group?.kill()?,
-        }
-    }
-    Cgroup::remove(&hierarchies, &record.cgroup)
 }
 
 /// `pause`: freezes every process.
@@ -232,11 +230,11 @@ fn word(status: Status) -> String {
     format!("{status:?}").to_lowercase()
 }
 
-/// `9`, `KILL` and `SIGKILL` are one.
+/// `9`, `KILL` and `SIGKILL` are one. 0 is no signal; sending it asks whether one could be sent.
 fn signal(name: &str) -> Result<i32> {
     let upper = name.to_ascii_uppercase();
     let full = if upper.starts_with("SIG") { upper } else { format!("SIG{upper}") };
-    let number = name.parse::<i32>().ok().filter(|number| (1..=64).contains(number));
+    let number = name.parse::<i32>().ok().filter(|number| (0..=64).contains(number));
     number
         .or_else(|| full.parse::<Signal>().ok().map(|signal| signal as i32))
         .ok_or_else(|| Failure::new("use the signal", "there is no such signal").on(name).hint("kill -l lists them."))

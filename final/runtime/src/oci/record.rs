@@ -44,6 +44,9 @@ pub(crate) struct Record {
     /// Its root directory on the host.
     #[serde(default)]
     pub(crate) rootfs: PathBuf,
+    /// Whether its config has no process: it can be created, not started.
+    #[serde(default)]
+    pub(crate) lacks_program: bool,
     /// Whether it has processes of its own numbers: they all end with the first one then.
     pub(crate) own_pids: bool,
     pub(crate) annotations: BTreeMap<String, String>,

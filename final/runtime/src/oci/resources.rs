@@ -20,6 +20,8 @@ pub(super) fn limits(resources: &Resources) -> Result<Limits> {
         cpu_quota: cpu.quota.filter(|quota| *quota != 0),
         cpu_period: cpu.period.filter(|period| *period != 0),
         cpu_burst: cpu.burst,
+        cpu_rt_runtime: cpu.realtime_runtime.filter(|runtime| *runtime != 0),
+        cpu_rt_period: cpu.realtime_period.filter(|period| *period != 0),
         cpu_idle: cpu.idle == Some(1),
         cpuset_cpus: cpu.cpus.clone().filter(|cpus| !cpus.is_empty()),
         cpuset_mems: cpu.mems.clone().filter(|mems| !mems.is_empty()),
@@ -34,13 +36,10 @@ pub(super) fn limits(resources: &Resources) -> Result<Limits> {
 }
 
 fn refuse_unknown(resources: &Resources) -> Result<()> {
-    let cpu = &resources.cpu;
     let network = resources.network.as_ref();
     let unknown = [
         (!resources.rdma.is_empty(), "rdma"),
         (network.is_some_and(|net| net.class_id.is_some() || !net.priorities.is_empty()), "network"),
-        (cpu.realtime_runtime.unwrap_or_default() != 0, "cpu.realtimeRuntime"),
-        (cpu.realtime_period.unwrap_or_default() != 0, "cpu.realtimePeriod"),
     ];
     match unknown.into_iter().find(|(used, _)| *used) {
         Some((_, name)) => Err(Failure::new("limit the container by", "this runtime has no such limit")

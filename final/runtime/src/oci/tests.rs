@@ -199,7 +199,7 @@ fn what_cannot_be_done_is_refused_by_name() {
     let all = [
         json!({ "ociVersion": "2.0.0" }),
         json!({ "root": null }),
-        json!({ "process": null }),
+        json!({ "process": { "args": [] } }),
         json!({ "process": { "cwd": "relative" } }),
         json!({ "process": { "scheduler": { "policy": "SCHED_LATER" } } }),
         json!({ "process": { "ioPriority": { "class": "IOPRIO_CLASS_BE", "priority": 8 } } }),

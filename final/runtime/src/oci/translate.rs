@@ -43,9 +43,13 @@ pub(crate) fn plan(config: &Config, bundle: &Path, id: &str) -> Result<Plan> {
     Ok(Plan { id: id.to_owned(), container, cgroup, ..Plan::default() })
 }
 
-/// The program of a container, with the filter of its container.
+/// The program of a container, with the filter of its container. A container can be created without one, and never started
+/// (config.md: "This property is REQUIRED when start is called").
 fn process(config: &Config) -> Result<Process> {
-    let wanted = config.process.as_ref().ok_or_else(|| missing("process"))?;
+    let Some(wanted) = &config.process else { return Ok(Process { cwd: "/".into(), ..Process::default() }) };
+    if wanted.args.is_empty() {
+        return Err(missing("process.args"));
+    }
     let filter = config.linux.seccomp.as_ref().map(seccomp::program).transpose()?;
     let personality = config.linux.personality.as_ref().map(scheduling::personality).transpose()?;
     Ok(Process { seccomp: filter, personality, ..program(wanted)? })
@@ -268,7 +272,7 @@ fn refuse(part: &str, unknown: &[(bool, &str)]) -> Result<()> {
     }
 }
 
-fn missing(what: &str) -> Failure {
+pub(crate) fn missing(what: &str) -> Failure {
     Failure::new("use config.json", "it is missing").on(what)
 }
 

@@ -40,10 +40,15 @@ pub(crate) fn update(command: &Command, options: &Options) -> Result<u8> {
         Some(path) => read(path)?,
         None => by_options(options)?,
     };
-    let limits = resources::limits(&wanted)?;
-    limits.validate()?;
+    let group = record.group()?;
     // Rules for devices are no limit that is raised or lowered; those of the container stay.
-    record.group()?.update(&Limits { devices: None, ..limits })?;
+    let mut limits = Limits { devices: None, ..resources::limits(&wanted)? };
+    if limits.memory.is_none() && limits.memory_swap.is_some_and(|swap| swap > 0) {
+        // Swap is counted together with memory, whose limit stays what it is.
+        limits.memory = group.stats()?.memory.limit;
+    }
+    limits.validate()?;
+    group.update(&limits)?;
     Ok(0)
 }
 
@@ -103,7 +108,7 @@ pub(crate) fn events(command: &Command, options: &Options) -> Result<u8> {
         say(line(&record, &group)?)?;
         // Woken early by a shortage of memory, which is an event of its own.
         if memory.next(&group, interval)?.is_some() {
-            say(json!({ "type": "oom", "id": record.id }))?;
+            say(format!("{{\"type\":\"oom\",\"id\":{}}}", id_as_json(&record)?))?;
         }
     }
     Ok(0)
@@ -133,8 +138,12 @@ fn running(record: &Record, command: &Command, step: &str) -> Result<()> {
 fn line(record: &Record, group: &Cgroup) -> Result<String> {
     // Not a `Value`, which would sort the keys: callers look for the type first.
     let data = serde_json::to_string(&usage(&group.stats()?)).step("write the statistics as JSON")?;
-    let id = serde_json::to_string(&record.id).step("write the statistics as JSON")?;
+    let id = id_as_json(record)?;
     Ok(format!("{{\"type\":\"stats\",\"id\":{id},\"data\":{data}}}"))
+}
+
+fn id_as_json(record: &Record) -> Result<String> {
+    serde_json::to_string(&record.id).step("write the id as JSON")
 }
 
 /// The numbers under runc's names.

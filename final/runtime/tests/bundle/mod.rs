@@ -24,6 +24,10 @@ impl Bundle {
         let mut config: Value = serde_json::from_slice(&std::fs::read(bundle.config()).unwrap()).unwrap();
         config["process"]["terminal"] = false.into();
         config["process"]["args"] = json!(args);
+        // `spec` gives this one where cgroups are of version 2; the tests mean the same everywhere.
+        let namespaces = config["linux"]["namespaces"].as_array_mut().unwrap();
+        namespaces.retain(|one| one["type"] != "cgroup");
+        namespaces.push(json!({ "type": "cgroup" }));
         merge(&mut config, patch);
         std::fs::write(bundle.config(), config.to_string()).unwrap();
         bundle
