@@ -106,6 +106,14 @@ impl Bundle {
         }
     }
 
+    pub(crate) fn until_it_says(&self, words: &str) {
+        let deadline = Instant::now() + Duration::from_mins(1);
+        while self.output() != words {
+            assert!(Instant::now() < deadline, "{}", self.output());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
     pub(crate) fn output(&self) -> String {
         std::fs::read_to_string(self.rootfs.join("output")).unwrap()
     }
