@@ -65,3 +65,37 @@ fn the_local_driver_mounts_what_it_is_told() {
     assert!(host.join("file").exists(), "removing the volume leaves what it was bound to");
     daemon.finish();
 }
+
+#[test]
+fn the_files_of_another_image_are_there_and_cannot_be_written() {
+    let daemon = Daemon::start();
+    // An image of two layers: an overlay. Busybox has one.
+    daemon.docker(&["create", "--name", "base", "busybox"]).ok();
+    daemon.docker(&["cp", "/etc/hostname", "base:/etc/of-the-site"]).ok();
+    daemon.docker(&["commit", "base", "site"]).ok();
+    daemon.docker(&["rm", "base"]).ok();
+    for (image, part) in [("site", "/of-the-site"), ("busybox", "/passwd")] {
+        let whole = format!("type=image,source={image},target=/whole");
+        let etc = format!("type=image,source={image},target=/part,image-subpath=etc");
+        let script =
+            format!("test -x /whole/bin/busybox && cmp /whole/etc{part} /part{part} && echo same; touch /part/x");
+        let ran = daemon.docker(&["run", "--rm", "--mount", &whole, "--mount", &etc, "busybox", "sh", "-c", &script]);
+        assert_eq!(ran.stdout, "same\n", "{ran}");
+        assert!(ran.stderr.contains("/part/x: Read-only file system"), "{ran}");
+    }
+    let mount = ["--mount", "type=image,source=site,target=/site"];
+    daemon.docker(&[&["create", "--name", "user"], &mount[..], &["busybox"]].concat()).ok();
+    let shown = "{{range .Mounts}}{{.Type}} {{.Name}} {{.Destination}} {{.RW}} {{.Driver}}{{end}}";
+    assert_eq!(daemon.docker(&["inspect", "-f", shown, "user"]).ok(), "image site /site false");
+    daemon.docker(&["rmi", "site"]).fails(1, "conflict");
+    daemon.docker(&["image", "prune", "-af"]).ok();
+    daemon.docker(&["cp", "user:/site/etc/of-the-site", "-"]).ok();
+    daemon.docker(&["rm", "user"]).ok();
+    daemon.docker(&["rmi", "site"]).ok();
+    let missing = ["run", "--rm", "--mount", "type=image,source=gone,target=/g", "busybox", "true"];
+    daemon.docker(&missing).fails(125, "No such image: gone");
+    let outside =
+        ["run", "--rm", "--mount", "type=image,source=busybox,target=/g,image-subpath=../x", "busybox", "true"];
+    daemon.docker(&outside).fails(125, "use the subpath");
+    daemon.finish();
+}

@@ -5,7 +5,7 @@
 //! 3. `fixtures.rs`: the images that tests run, built once and kept outside the repository.
 //! 4. `suite.rs`: runs every test and counts them.
 //! 5. `tidy/`: what lints cannot check: lengths, docs, arrows between crates, reading orders.
-//! 6. `bench/`: start latency beside other engines, in one run.
+//! 6. `bench/`: starts, pulls, loads and pushes beside other engines, in one run.
 //! 7. `learn/`: the exercises of the workshop.
 //! 8. `book.rs`: the book, built, replayed, and looked at in a browser.
 //! 9. `guest.rs`: the same tests on a machine with version 2 of cgroups.

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 use namespaces::mount::{Attributes, Source};
 use namespaces::{Failure, Mount, Propagation, Result};
 use serde::{Deserialize, Serialize};
+use unionfs::Digest;
 
 use crate::driver::{Owner, Supply};
 use crate::record::NewVolume;
@@ -50,6 +51,15 @@ pub enum Origin {
         #[serde(default, skip_serializing_if = "Owner::is_default")]
         owner: Owner,
     },
+    /// An image.
+    Image {
+        /// As it was asked for.
+        name: String,
+        /// Which it was then.
+        id: Digest,
+        /// The part of it that is mounted.
+        subpath: Option<PathBuf>,
+    },
     /// Memory.
     Memory {
         /// Take the permission bits from the directory that the image has there.
@@ -57,12 +67,16 @@ pub enum Origin {
     },
 }
 
-/// What to mount for `request`. The volume it names is made in `store` if there is none.
+/// What to mount for `request`, except for an image ([`crate::attach_image`]). The volume it names is made in `store` if there is none.
 pub fn attach(request: &VolumeMount, store: &Store) -> Result<Attachment> {
     match &request.kind {
         Kind::Bind(bind) => Ok(bind_attachment(request, bind)),
         Kind::Tmpfs(tmpfs) => Ok(tmpfs_attachment(request, tmpfs)),
         Kind::Volume(wanted) => volume_attachment(request, wanted, store),
+        Kind::Image(wanted) => {
+            let cause = "its layers are for the store of images to find";
+            Err(Failure::new("mount the image", cause).on(&wanted.image).hint("The whole engine has one: skiff run."))
+        }
     }
 }
 

@@ -7,16 +7,17 @@
 use namespaces::{Failure, Result};
 
 use crate::parse_tmpfs::octal_mode;
-use crate::request::{Bind, BindRecursion, Kind, NamedVolume, Tmpfs, VolumeMount, propagation_mode};
+use crate::request::{Bind, BindRecursion, ImageFiles, Kind, NamedVolume, Tmpfs, VolumeMount, propagation_mode};
 
 /// Reads docker's long notation: comma-separated fields, a field with a comma in it in double quotes.
 ///
 /// | for | keys |
 /// |---|---|
-/// | every type | `type` (`bind`, `volume`, `tmpfs`; default `volume`), `target` (`dst`, `destination`), `readonly` (`ro`), `consistency` |
+/// | every type | `type` (`bind`, `volume`, `tmpfs`, `image`; default `volume`), `target` (`dst`, `destination`), `readonly` (`ro`), `consistency` |
 /// | bind | `source` (`src`), `bind-propagation`, `bind-recursive`, `bind-nonrecursive`, `bind-create-src` |
 /// | volume | `source` (`src`), `volume-nocopy`, `volume-subpath`, `volume-driver`, `volume-label`, `volume-opt` |
 /// | tmpfs | `tmpfs-size`, `tmpfs-mode` |
+/// | image | `source` (`src`), `image-subpath` |
 ///
 /// ```
 /// let mount = volumes::parse_mount("type=tmpfs,target=/run,tmpfs-size=1m").unwrap();
@@ -45,6 +46,7 @@ struct Fields {
     bind: Bind,
     volume: NamedVolume,
     tmpfs: Tmpfs,
+    image_subpath: Option<String>,
     /// The first key of each type's own, to say which one does not fit.
     own_keys: Vec<String>,
 }
@@ -58,6 +60,7 @@ fn read(spec: &str) -> std::result::Result<VolumeMount, Wrong> {
         bind: Bind::new(""),
         volume: NamedVolume::new(None),
         tmpfs: Tmpfs::default(),
+        image_subpath: None,
         own_keys: Vec::new(),
     };
     for field in split_fields(spec)? {
@@ -71,7 +74,7 @@ fn read(spec: &str) -> std::result::Result<VolumeMount, Wrong> {
 impl Fields {
     /// One field. What is wrong with it is said as the end of a sentence that begins with the field.
     fn set(&mut self, key: &str, value: Option<&str>) -> std::result::Result<(), Wrong> {
-        let own = ["bind-", "volume-", "tmpfs-"].into_iter().any(|prefix| key.starts_with(prefix));
+        let own = ["bind-", "volume-", "tmpfs-", "image-"].into_iter().any(|prefix| key.starts_with(prefix));
         if own {
             self.own_keys.push(key.to_owned());
         }
@@ -86,6 +89,7 @@ impl Fields {
             key if key.starts_with("bind-") => self.set_bind(key, value)?,
             key if key.starts_with("volume-") => self.set_volume(key, value)?,
             key if key.starts_with("tmpfs-") => self.set_tmpfs(key, given?)?,
+            "image-subpath" => self.image_subpath = Some(given?.to_owned()),
             _ => return Err("is unknown".to_owned()),
         }
         Ok(())
@@ -158,7 +162,9 @@ impl Fields {
             ("volume", name) => Kind::Volume(NamedVolume { name, ..self.volume }),
             ("tmpfs", None) => Kind::Tmpfs(self.tmpfs),
             ("tmpfs", Some(_)) => return Err("the field \"source\" is not for type tmpfs".to_owned()),
-            (kind, _) => return Err(format!("the type {kind:?} is none of bind, volume and tmpfs")),
+            ("image", Some(image)) => Kind::Image(ImageFiles { image, subpath: self.image_subpath.map(Into::into) }),
+            ("image", None) => return Err("the field \"source\" is missing: which image?".to_owned()),
+            (kind, _) => return Err(format!("the type {kind:?} is none of bind, volume, tmpfs and image")),
         };
         VolumeMount::new(target, self.readonly, kind).map_err(|failure| failure.to_string())
     }
@@ -205,6 +211,7 @@ mod tests {
             "type=bind,source=/srv,target=/www,readonly=false,bind-recursive=disabled",
             "\"source=/a,b\",target=/d,type=bind",
             "type=tmpfs,destination=/run,tmpfs-size=64k,tmpfs-mode=1770",
+            "type=image,source=debian:12,target=/d,image-subpath=usr/share",
         ];
         let shown = specs.map(|spec| format!("{spec}\n  {:?}", parse_mount(spec).unwrap()));
         insta::assert_snapshot!(shown.join("\n"));
@@ -230,6 +237,8 @@ mod tests {
             "type=bind,source=/s,target=/d,bind-recursive=readonly",
             "source=data,target=/d,volume-subpath=../x",
             "target=/d,\"source=x",
+            "type=image,target=/d",
+            "type=image,source=debian,target=/d,image-subpath=/etc",
         ];
         let shown = specs.map(|spec| parse_mount(spec).unwrap_err().to_string());
         insta::assert_snapshot!(shown.join("\n"));

@@ -1,11 +1,11 @@
 //! What is wanted: [`VolumeMount`], one value for every way to write it.
 //!
-//! | | bind | volume | tmpfs |
-//! |---|---|---|---|
-//! | what is seen | a path of the host | a directory that the engine keeps | memory |
-//! | begins with | what is there | what the image has, if empty | nothing |
-//! | ends | never | when removed by name | with the container |
-//! | is for | sources, sockets, configuration | data of services | scratch files, secrets |
+//! | | bind | volume | tmpfs | image |
+//! |---|---|---|---|---|
+//! | what is seen | a path of the host | a directory that the engine keeps | memory | an image's files |
+//! | begins with | what is there | what the image has, if empty | nothing | what the image has |
+//! | ends | never | when removed by name | with the container | with the image |
+//! | is for | sources, sockets, configuration | data of services | scratch files, secrets | tools, models, sites |
 //!
 //! Requests come from the command line's flags, from `HostConfig.Binds`, and from `HostConfig.Mounts`, where they are
 //! values already. All end in [`VolumeMount::new`], so that what one way refuses, the others refuse too.
@@ -39,6 +39,8 @@ pub enum Kind {
     Volume(NamedVolume),
     /// Memory, gone with the container.
     Tmpfs(Tmpfs),
+    /// The files of an image, read-only.
+    Image(ImageFiles),
 }
 
 /// A file or directory of the host.
@@ -87,6 +89,15 @@ pub struct NamedVolume {
     pub labels: BTreeMap<String, String>,
     /// Driver options, if it has to be made.
     pub options: BTreeMap<String, String>,
+}
+
+/// The files of an image.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageFiles {
+    /// Name or id of the image, as it was asked for. It must be here: a mount pulls nothing.
+    pub image: String,
+    /// Part of it, relative to its top.
+    pub subpath: Option<PathBuf>,
 }
 
 /// Memory (tmpfs(5)). Programs, set-user-id bits and devices have no business there unless asked for.
@@ -146,6 +157,7 @@ impl VolumeMount {
         match &kind {
             Kind::Bind(bind) => check_bind(bind, readonly)?,
             Kind::Volume(volume) => check_volume(volume)?,
+            Kind::Image(image) => check_subpath(image.subpath.as_deref())?,
             Kind::Tmpfs(_) => {}
         }
         Ok(Self { target, readonly, kind })
@@ -192,21 +204,29 @@ fn check_bind(bind: &Bind, readonly: bool) -> Result<()> {
     Ok(())
 }
 
-/// What only concerns volumes. A subpath is checked here for its form; where it leads is seen when it is mounted.
+/// What only concerns volumes.
 fn check_volume(volume: &NamedVolume) -> Result<()> {
     if let Some(name) = &volume.name {
         validate_name(name)?;
     }
-    let Some(subpath) = &volume.subpath else { return Ok(()) };
-    let refused = |cause| Failure::new("use the subpath", cause).on(format!("{:?}", subpath.display().to_string()));
+    check_subpath(volume.subpath.as_deref())?;
+    match (&volume.name, &volume.subpath) {
+        (None, Some(subpath)) => Err(Failure::new("use the subpath", "a new volume has no directories yet")
+            .on(format!("{:?}", subpath.display().to_string()))
+            .hint("Name the volume that has this directory.")),
+        _ => Ok(()),
+    }
+}
+
+/// The form of a subpath; where it leads is seen when it is mounted.
+fn check_subpath(subpath: Option<&Path>) -> Result<()> {
+    let Some(subpath) = subpath else { return Ok(()) };
     let inside = subpath.components().all(|component| matches!(component, Component::Normal(_) | Component::CurDir));
-    if !inside || subpath.as_os_str().is_empty() {
-        return Err(refused("it must be relative to the top of the volume, without \"..\""));
+    if inside && !subpath.as_os_str().is_empty() {
+        return Ok(());
     }
-    if volume.name.is_none() {
-        return Err(refused("a new volume has no directories yet").hint("Name the volume that has this directory."));
-    }
-    Ok(())
+    Err(Failure::new("use the subpath", "it must be relative to the top of the volume or image, without \"..\"")
+        .on(format!("{:?}", subpath.display().to_string())))
 }
 
 /// One of docker's six propagation modes, and whether it is recursive.

@@ -27,6 +27,7 @@ use rustix::process::Pid;
 
 use crate::attachment::{Attachment, Origin};
 use crate::copy_up::copy_up;
+use crate::image_files::with_overlay;
 use crate::propagation;
 
 /// Mounts volumes, binds and memory into the container.
@@ -126,6 +127,9 @@ impl Attachment {
             Origin::Volume { name, .. } => {
                 gone("find the data of the volume").on(path.display()).hint(format!("Make the volume {name} again."))
             }
+            Origin::Image { name, .. } => {
+                gone("find the layer of the image").on(path.display()).hint(format!("Pull {name} again."))
+            }
             _ => gone("find the source of the bind mount at")
                 .on(format!("{} on the host: {}", self.mount.target.display(), path.display()))
                 .hint("Make it first, or use -v, which makes a missing directory."),
@@ -140,8 +144,12 @@ impl Attachment {
     /// Child side: what the origin needs first, then the mount itself.
     fn put(&self, mapped: Option<&OwnedFd>, root: &Root) -> Result<()> {
         match (&self.origin, &self.mount.source) {
-            (Origin::Volume { subpath: Some(subpath), .. }, Source::Bind { path, .. }) => {
-                self.mount_subpath(root, path, subpath)
+            (
+                Origin::Volume { subpath: Some(subpath), .. } | Origin::Image { subpath: Some(subpath), .. },
+                Source::Bind { path, recursive },
+            ) => self.mount_subpath(root, &Root::open(path)?, subpath, *recursive),
+            (Origin::Image { subpath: Some(subpath), .. }, Source::New { options, .. }) => {
+                with_overlay(options, root, |image| self.mount_subpath(root, image, subpath, false))
             }
             (Origin::Volume { name, subpath: Some(_), .. }, _) => {
                 let cause = "what it mounts can only be mounted as a whole";
@@ -164,16 +172,20 @@ impl Attachment {
     }
 
     // ANCHOR: subpath
-    /// The part is found inside the volume and held by a descriptor: a link in the volume cannot lead out of it
+    /// The part is found inside the volume or image and held by a descriptor: a link in it cannot lead out of it
     /// (CVE-2017-1002101), and a container that has the volume mounted cannot swap it meanwhile.
-    fn mount_subpath(&self, root: &Root, data: &Path, subpath: &Path) -> Result<()> {
-        let step = "find the subpath of the volume";
-        let part = Root::open(data)?.resolve(subpath).map_err(|failure| {
-            let hint = "It must exist inside the volume; links are followed inside it only.";
-            Failure { step: step.to_owned(), ..failure }.on(data.join(subpath).display()).hint(hint)
+    fn mount_subpath(&self, root: &Root, whole: &Root, subpath: &Path, recursive: bool) -> Result<()> {
+        let part = whole.resolve(subpath).map_err(|failure| {
+            let (kind, top) = match (&self.origin, &self.mount.source) {
+                (Origin::Image { name, .. }, _) => ("image", Path::new(name)),
+                (_, Source::Bind { path, .. }) => ("volume", path.as_path()),
+                _ => ("volume", self.mount.target.as_path()),
+            };
+            let hint = format!("It must exist inside the {kind}; links are followed inside it only.");
+            let step = format!("find the subpath of the {kind}");
+            Failure { step, ..failure }.on(top.join(subpath).display()).hint(hint)
         })?;
         let path = PathBuf::from(format!("/proc/self/fd/{}", part.as_raw_fd()));
-        let Source::Bind { recursive, .. } = self.mount.source else { return Ok(()) };
         Mount { source: Source::Bind { path, recursive }, ..self.mount.clone() }.apply(root)
     }
     // ANCHOR_END: subpath

@@ -3,12 +3,17 @@
 //! A single figure says as much about the machine as about the engine, so every figure stands beside another engine's that
 //! was measured in the same minutes: the contestants take turns, and the ratios are taken turn by turn.
 //!
+//! - `room.rs`: the namespaces in which everybody runs, and daemons in them.
 //! - `paired.rs`: the contestants, their turns, the table.
+//! - `peers.rs`: the race of `start`: dockerd, podman, crun and runc from Debian packages, and our own daemon, each with roots
+//!   of its own.
 //! - `steps.rs`: where our own time goes, from the log of a daemon that tells.
-//! - `peers.rs`: dockerd, podman, crun and runc from Debian packages, and our own daemon, each with roots of its own.
+//! - `images/`: the races of `pull`, `load` and `push`.
 
+mod images;
 mod paired;
 mod peers;
+mod room;
 mod steps;
 
 use anyhow::Result;
@@ -26,12 +31,21 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 30)]
         runs: usize,
     },
+    /// An image from a registry to files that can be run, beside docker, podman, and skopeo with tar.
+    Pull(images::Options),
+    /// An image from an archive of `docker save`, beside docker and podman.
+    Load(images::Options),
+    /// An image to a registry that has nothing of it, beside docker and podman.
+    Push(images::Options),
 }
 
 /// Runs one benchmark and prints its table.
 pub(crate) fn run(what: &Bench) -> Result<()> {
     match what {
         Bench::Start { runs } => start(*runs),
+        Bench::Pull(options) => images::race(images::Move::Pull, options),
+        Bench::Load(options) => images::race(images::Move::Load, options),
+        Bench::Push(options) => images::race(images::Move::Push, options),
     }
 }
 

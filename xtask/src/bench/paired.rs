@@ -1,10 +1,12 @@
 //! Contestants take turns, so that a slow minute of the machine is slow for all of them.
 
 use std::fmt::Write as _;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
+
+use super::room::command;
 
 /// Between two runs: long enough for the kernel's grace periods to end, as they would have between a user's commands.
 const PAUSE: Duration = Duration::from_millis(40);
@@ -22,18 +24,23 @@ impl Contestant {
         Self { name: name.to_owned(), words, times: Vec::new() }
     }
 
-    fn turn(&mut self) -> Result<Duration> {
-        let (program, arguments) = self.words.split_first().context("a contestant without a command")?;
-        let mut command = Command::new(program);
-        command.args(arguments).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        let begin = Instant::now();
-        let output = command.spawn()?.wait_with_output()?;
-        let took = begin.elapsed();
-        if !output.status.success() {
-            bail!("{}: {}: {}", self.name, output.status, String::from_utf8_lossy(&output.stderr).trim());
-        }
-        Ok(took)
+    /// Notes a time that somebody else has taken.
+    pub(crate) fn note(&mut self, took: Duration) {
+        self.times.push(took);
     }
+}
+
+/// How long the program of `words` takes; it must succeed.
+pub(crate) fn timed(words: &[String]) -> Result<Duration> {
+    let mut command = command(words)?;
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+    let begin = Instant::now();
+    let output = command.spawn()?.wait_with_output()?;
+    let took = begin.elapsed();
+    if !output.status.success() {
+        bail!("{}: {}: {}", words.join(" "), output.status, String::from_utf8_lossy(&output.stderr).trim());
+    }
+    Ok(took)
 }
 
 /// A finished race.
@@ -47,7 +54,7 @@ impl<'a> Race<'a> {
         for turn in 0..runs + 2 {
             for contestant in contestants.iter_mut() {
                 std::thread::sleep(PAUSE);
-                let took = contestant.turn()?;
+                let took = timed(&contestant.words)?;
                 if turn >= 2 {
                     contestant.times.push(took);
                 }
@@ -56,9 +63,15 @@ impl<'a> Race<'a> {
         Ok(Self { contestants })
     }
 
+    /// A race whose times were noted.
+    pub(crate) fn noted(contestants: &'a [Contestant]) -> Self {
+        Self { contestants }
+    }
+
     /// A line per contestant: minimum, median, and the median of the turn-by-turn ratios to `base`.
     pub(crate) fn table(&self, base: &str) -> String {
-        let mut text = format!("{:<34}{:>10}{:>10}{:>12}\n", "milliseconds", "minimum", "median", "× crun");
+        let word = base.split(' ').next().unwrap_or(base);
+        let mut text = format!("{:<34}{:>10}{:>10}{:>12}\n", "milliseconds", "minimum", "median", format!("× {word}"));
         for contestant in self.contestants {
             let times: Vec<f64> = contestant.times.iter().map(milliseconds).collect();
             let least = times.iter().copied().fold(f64::INFINITY, f64::min);

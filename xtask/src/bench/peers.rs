@@ -1,15 +1,12 @@
 //! The engines of the race: each with roots of its own, in one network namespace, ended when the race is over.
 
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::process::Command;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result};
 
+use super::room::{Daemon, Room, command};
 use crate::{fixtures, packages, release, shell};
-
-/// In a mount namespace of its own without the cgroup v2 tree of a hybrid machine; on other machines the tree stays.
-const WITHOUT_HYBRID: &str = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"";
 
 /// The daemon that races.
 const SKIFF: &str = "skiff";
@@ -18,11 +15,10 @@ const TELLING: &str = "telling";
 
 /// The engines, running.
 pub(crate) struct Peers {
-    directory: tempfile::TempDir,
     binaries: PathBuf,
-    /// Holds the network and mount namespaces that everybody runs in.
-    keeper: Child,
-    daemons: Vec<Child>,
+    /// Ended before the room is left.
+    daemons: Vec<Daemon>,
+    room: Room,
     with_podman: bool,
 }
 
@@ -34,14 +30,7 @@ impl Peers {
         }
         let busybox = fixtures::build()?.join("busybox.tar");
         let binaries = release::build()?;
-        let directory = tempfile::Builder::new().prefix("skiff-bench-").tempdir()?;
-        let mut keeper = Command::new("unshare");
-        keeper.args(["--net", "--mount", "--propagation", "private", "sh", "-c", WITHOUT_HYBRID, "sh"]);
-        keeper.args(["sh", "-c", "ip link set lo up; echo ready; exec sleep infinity"]).stdout(Stdio::piped());
-        let mut keeper = keeper.spawn().context("cannot start unshare")?;
-        let mut ready = [0; 1];
-        std::io::Read::read_exact(&mut keeper.stdout.take().context("no pipe")?, &mut ready)?;
-        let mut peers = Self { directory, binaries, keeper, daemons: Vec::new(), with_podman: true };
+        let mut peers = Self { binaries, daemons: Vec::new(), room: Room::open()?, with_podman: true };
         peers.bundle(&busybox)?;
         peers.start_docker(&busybox)?;
         peers.start_skiff(SKIFF, &[], &busybox)?;
@@ -52,15 +41,15 @@ impl Peers {
 
     /// `crun run` or `runc run` of the bare bundle.
     pub(crate) fn oci(&self, runtime: &str) -> Vec<String> {
-        let bundle = self.path("bundle");
-        self.inside(&[runtime, "run", "--bundle", &bundle, &format!("skiff-bench-{runtime}")])
+        let bundle = self.room.path("bundle");
+        self.room.inside(&[runtime, "run", "--bundle", &bundle, &format!("skiff-bench-{runtime}")])
     }
 
     /// Our own runtime on the same bundle.
     pub(crate) fn skiff_runtime(&self) -> Vec<String> {
-        let (program, bundle) = (self.binaries.join("skiff-runtime"), self.path("bundle"));
-        let root = self.path("skiff-runtime");
-        self.inside(&[&program.to_string_lossy(), "--root", &root, "run", "--bundle", &bundle, "skiff-bench-own"])
+        let (program, bundle) = (self.binaries.join("skiff-runtime"), self.room.path("bundle"));
+        let root = self.room.path("skiff-runtime");
+        self.room.inside(&[&program.to_string_lossy(), "--root", &root, "run", "--bundle", &bundle, "skiff-bench-own"])
     }
 
     /// `skiff run --rm` on a network.
@@ -79,7 +68,7 @@ impl Peers {
 
     /// What that daemon has logged.
     pub(crate) fn told(&self) -> Result<String> {
-        Ok(std::fs::read_to_string(self.path(&format!("{TELLING}.sock.log")))?)
+        Ok(std::fs::read_to_string(self.room.path(&format!("{TELLING}.log")))?)
     }
 
     /// `docker run --rm` on its default network.
@@ -96,36 +85,25 @@ impl Peers {
         self.with_podman.then_some(words)
     }
 
-    fn path(&self, name: &str) -> String {
-        self.directory.path().join(name).to_string_lossy().into_owned()
-    }
-
-    /// The words in the namespaces of the race.
-    fn inside(&self, words: &[&str]) -> Vec<String> {
-        let keeper = self.keeper.id().to_string();
-        let enter = ["nsenter", "--net", "--mount", "--target", &keeper, "--"];
-        enter.iter().chain(words).map(|&word| word.to_owned()).collect()
-    }
-
     // Clients need not enter the namespaces, since they talk over a socket in the file system. They do it all the same,
     // because the bare runtimes must, and it costs about a millisecond.
     fn skiff_client(&self, name: &str) -> Vec<String> {
         let program = self.binaries.join("skiff").to_string_lossy().into_owned();
-        self.inside(&[&program, "-H", &format!("unix://{}", self.path(&format!("{name}.sock")))])
+        self.room.inside(&[&program, "-H", &format!("unix://{}", self.room.path(&format!("{name}.sock")))])
     }
 
     fn docker_client(&self) -> Vec<String> {
-        self.inside(&["docker", "-H", &format!("unix://{}", self.path("docker.sock"))])
+        self.room.inside(&["docker", "-H", &format!("unix://{}", self.room.path("docker.sock"))])
     }
 
     fn podman_client(&self) -> Vec<String> {
-        let (root, run) = (self.path("podman"), self.path("podman-run"));
-        let config = format!("CONTAINERS_CONF={}", self.path("containers.conf"));
-        self.inside(&["env", &config, "podman", "--root", &root, "--runroot", &run])
+        let (root, run) = (self.room.path("podman"), self.room.path("podman-run"));
+        let config = format!("CONTAINERS_CONF={}", self.room.path("containers.conf"));
+        self.room.inside(&["env", &config, "podman", "--root", &root, "--runroot", &run])
     }
 
     fn bundle(&self, busybox: &Path) -> Result<()> {
-        let bundle = self.directory.path().join("bundle");
+        let bundle = PathBuf::from(self.room.path("bundle"));
         std::fs::create_dir_all(bundle.join("rootfs"))?;
         shell::run(Command::new("tar").arg("-C").arg(bundle.join("rootfs")).arg("-xf").arg(busybox))?;
         shell::run(Command::new("runc").args(["spec", "--bundle"]).arg(&bundle))?;
@@ -139,22 +117,23 @@ impl Peers {
     }
 
     fn start_docker(&mut self, busybox: &Path) -> Result<()> {
-        let (data, exec, pid) = (self.path("docker-data"), self.path("docker-exec"), self.path("docker.pid"));
-        let socket = format!("unix://{}", self.path("docker.sock"));
+        let (data, exec, pid) =
+            (self.room.path("docker-data"), self.room.path("docker-exec"), self.room.path("docker.pid"));
+        let socket = format!("unix://{}", self.room.path("docker.sock"));
         let words = ["dockerd", "--data-root", &data, "--exec-root", &exec, "--pidfile", &pid, "--host", &socket];
-        self.daemon(&self.inside(&words), "docker.sock")?;
+        self.daemons.push(self.room.daemon("docker", &words, || self.room.listens("docker.sock"))?);
         let words = self.docker_client();
         shell::output(command(&words)?.arg("import").arg(busybox).arg("busybox:latest")).map(drop)
     }
 
     fn start_skiff(&mut self, name: &str, flags: &[&str], busybox: &Path) -> Result<()> {
         let program = self.binaries.join("skiffd").to_string_lossy().into_owned();
-        let [data, exec, pid] = ["data", "exec", "pid"].map(|part| self.path(&format!("{name}-{part}")));
+        let [data, exec, pid] = ["data", "exec", "pid"].map(|part| self.room.path(&format!("{name}-{part}")));
         let socket = format!("{name}.sock");
-        let host = format!("unix://{}", self.path(&socket));
+        let host = format!("unix://{}", self.room.path(&socket));
         let mut words = vec![&*program, "--data-root", &data, "--exec-root", &exec, "--pidfile", &pid, "--host", &host];
         words.extend(flags);
-        self.daemon(&self.inside(&words), &socket)?;
+        self.daemons.push(self.room.daemon(name, &words, || self.room.listens(&socket))?);
         let words = self.skiff_client(name);
         shell::output(command(&words)?.arg("import").arg(busybox).arg("busybox:latest")).map(drop)
     }
@@ -163,7 +142,7 @@ impl Peers {
     fn prepare_podman(&mut self, busybox: &Path) {
         // Hard limits cannot be raised on every machine.
         let limits = "[containers]\ndefault_ulimits = [\"nofile=1024:2048\", \"nproc=4096:4096\"]\n";
-        let written = std::fs::write(self.path("containers.conf"), limits);
+        let written = std::fs::write(self.room.path("containers.conf"), limits);
         let import = command(&self.podman_client()).and_then(|mut each| {
             shell::output(each.args(["import", "-q"]).arg(busybox).arg("localhost/busybox:latest"))
         });
@@ -176,41 +155,4 @@ impl Peers {
             self.with_podman = false;
         }
     }
-
-    /// Starts a daemon and waits for its socket.
-    fn daemon(&mut self, words: &[String], socket: &str) -> Result<()> {
-        let log = std::fs::File::create(self.path(&format!("{socket}.log")))?;
-        let mut command = command(words)?;
-        self.daemons.push(command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn()?);
-        let end = Instant::now() + Duration::from_secs(30);
-        while std::os::unix::net::UnixStream::connect(self.path(socket)).is_err() {
-            if Instant::now() > end {
-                bail!(
-                    "{} does not answer: {}",
-                    words.join(" "),
-                    std::fs::read_to_string(self.path(&format!("{socket}.log")))?
-                );
-            }
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Ok(())
-    }
-}
-
-impl Drop for Peers {
-    fn drop(&mut self) {
-        for daemon in self.daemons.iter_mut().rev() {
-            let _ended = Command::new("kill").arg(daemon.id().to_string()).status();
-            let _reaped = daemon.wait();
-        }
-        let _ended = self.keeper.kill();
-        let _reaped = self.keeper.wait();
-    }
-}
-
-fn command(words: &[String]) -> Result<Command> {
-    let (program, arguments) = words.split_first().context("a command without words")?;
-    let mut command = Command::new(program);
-    command.args(arguments);
-    Ok(command)
 }

@@ -11,7 +11,8 @@ use namespaces::Context;
 
 use super::container::{ASKED, Container};
 use super::record::{Asked, Mounted, State};
-use super::request::{check, defaults, merge, mounts};
+use super::request::mounts::{self, Sources};
+use super::request::{check, defaults, merge};
 use super::{Containers, blocking, names};
 use crate::error::{Error, Kind, Result};
 use crate::networks::Wishes;
@@ -85,7 +86,13 @@ impl Containers {
         self.check_links(&asked)?;
         let others = self.volumes_from(&asked.host)?;
         let wanted = mounts::wanted(&asked.config, &asked.host, &others)?;
-        asked.mounts = mounts::resolve(wanted, &others, store)?;
+        let image = |name: &str| {
+            let images = &self.shared.images;
+            // A client that is told 404 pulls the container's own image, which is here.
+            let found = images.find(name).map_err(|error| Error { kind: Kind::Invalid, ..error })?;
+            Ok((found.id, images.lowers(&found)))
+        };
+        asked.mounts = mounts::resolve(wanted, &others, &Sources { volumes: store, image: &image })?;
         let mounted = asked.mounts.clone();
         let container = Container::new(&self.shared.config, asked, State::default());
         let written = write(&container);

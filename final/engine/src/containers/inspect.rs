@@ -133,10 +133,13 @@ pub(super) fn show_mount(mounted: &Mounted) -> MountPoint {
         Source::Bind { path, .. } | Source::MappedBind { path, .. } => path.display().to_string(),
         Source::New { .. } | Source::Cgroup => String::new(),
     };
+    // Docker names a driver only for volumes.
+    let driver = mounted.volume().is_some().then(|| "local".to_owned());
     let (typ, name) = match &mounted.attachment.origin {
         Origin::Host { .. } => (MountPointTypeEnum::BIND, None),
         Origin::Volume { name, .. } => (MountPointTypeEnum::VOLUME, Some(name.clone())),
         Origin::Memory { .. } => (MountPointTypeEnum::TMPFS, None),
+        Origin::Image { name, .. } => (MountPointTypeEnum::IMAGE, Some(name.clone())),
     };
     let recursive = if mount.attributes.recursive_propagation { "r" } else { "" };
     let travel = match mount.attributes.propagation {
@@ -147,7 +150,7 @@ pub(super) fn show_mount(mounted: &Mounted) -> MountPoint {
     let propagation = if typ == MountPointTypeEnum::BIND { format!("{recursive}{travel}") } else { String::new() };
     MountPoint {
         typ: Some(typ),
-        driver: name.is_some().then(|| "local".to_owned()),
+        driver,
         name,
         source: Some(source),
         destination: Some(mount.target.display().to_string()),

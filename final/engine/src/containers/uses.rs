@@ -2,14 +2,19 @@
 
 use images::Digest;
 
-use super::record::Status;
+use super::record::{Mounted, Status};
 use super::{Containers, names};
 
 impl Containers {
-    /// The images of all containers, each with its container's short id.
+    /// The images of all containers and those mounted into them, each with its container's short id.
     pub(crate) fn images_in_use(&self) -> Vec<(Digest, String)> {
-        let all = self.index().all();
-        all.iter().map(|container| (container.asked().image, names::short(&container.id).to_owned())).collect()
+        let mut used = Vec::new();
+        for container in self.index().all() {
+            let (asked, id) = (container.asked(), names::short(&container.id));
+            let mounted = asked.mounts.iter().filter_map(Mounted::image);
+            used.extend([asked.image].into_iter().chain(mounted).map(|image| (image, id.to_owned())));
+        }
+        used
     }
 
     /// The volumes of all containers, by name, each with its container's id.

@@ -16,8 +16,9 @@ use super::{Facts, Shared, plan};
 use crate::config::Config;
 use crate::containers::container::Places;
 use crate::containers::record::Mounted;
-use crate::containers::request::mounts;
+use crate::containers::request::mounts::{self, Sources};
 use crate::containers::testing;
+use crate::error::Error;
 
 const ID: &str = "c0ffee0123456789c0ffee0123456789c0ffee0123456789c0ffee0123456789";
 
@@ -27,7 +28,8 @@ fn planned(config: ContainerConfig, host: HostConfig, change: impl FnOnce(&mut F
     let directory = tempfile::tempdir().unwrap();
     let store = volumes::Store::open(directory.path()).unwrap();
     let wanted = mounts::wanted(&asked.config, &asked.host, &[]).unwrap();
-    asked.mounts = mounts::resolve(wanted, &[], &store).unwrap();
+    let none = |name: &str| Err(Error::not_found(format!("No such image: {name}")));
+    asked.mounts = mounts::resolve(wanted, &[], &Sources { volumes: &store, image: &none }).unwrap();
     let places = Places::of(&Config::default(), ID);
     let mut facts = Facts {
         asked: &asked,

@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use bollard_stubs::models::{
     ContainerConfig, HostConfig, Mount, MountBindOptionsPropagationEnum as Travel, MountTypeEnum,
 };
+use images::Digest;
 use namespaces::Propagation;
 use volumes::{
-    Bind, BindRecursion, Kind, NamedVolume, Store, Tmpfs, VolumeMount, attach, parse_tmpfs_options, parse_volume,
+    Bind, BindRecursion, ImageFiles, Kind, NamedVolume, Store, Tmpfs, VolumeMount, attach, attach_image,
+    parse_tmpfs_options, parse_volume,
 };
 
 use crate::containers::record::Mounted;
@@ -18,6 +20,17 @@ use crate::error::{Error, Result};
 pub(crate) struct Wanted {
     mount: VolumeMount,
     mode: String,
+}
+
+/// An image's id and its layers, the top one first, by its name.
+pub(crate) type FindImage<'a> = dyn Fn(&str) -> Result<(Digest, Vec<PathBuf>)> + 'a;
+
+/// Where what is mounted comes from.
+pub(crate) struct Sources<'a> {
+    /// The volumes.
+    pub(crate) volumes: &'a Store,
+    /// The images.
+    pub(crate) image: &'a FindImage<'a>,
 }
 
 /// All mounts that a request asks for, `others` being those of the containers in `VolumesFrom`. What is asked for itself
@@ -60,13 +73,13 @@ pub(crate) fn wanted(config: &ContainerConfig, host: &HostConfig, others: &[Moun
 /// # Errors
 /// `bind source path does not exist`; what the store says. Volumes that were made stay: a named one is what was asked for, an
 /// anonymous one is in the returned list of [`Mounted::anonymous`] only on success, so it is removed here.
-pub(crate) fn resolve(wanted: Vec<Wanted>, others: &[Mounted], store: &Store) -> Result<Vec<Mounted>> {
+pub(crate) fn resolve(wanted: Vec<Wanted>, others: &[Mounted], sources: &Sources<'_>) -> Result<Vec<Mounted>> {
     let mut mounted: Vec<Mounted> = Vec::new();
     for each in wanted {
-        match one(&each, store) {
+        match one(&each, sources) {
             Ok(one) => mounted.push(one),
             Err(error) => {
-                forget(&mounted, store);
+                forget(&mounted, sources.volumes);
                 return Err(error);
             }
         }
@@ -99,11 +112,19 @@ impl Mounted {
             _ => None,
         }
     }
+
+    /// The image whose files it is, if it is one.
+    pub(crate) fn image(&self) -> Option<Digest> {
+        match &self.attachment.origin {
+            volumes::Origin::Image { id, .. } => Some(*id),
+            _ => None,
+        }
+    }
 }
 
-fn one(wanted: &Wanted, store: &Store) -> Result<Mounted> {
+fn one(wanted: &Wanted, sources: &Sources<'_>) -> Result<Mounted> {
     let mut anonymous = false;
-    match &wanted.mount.kind {
+    let attachment = match &wanted.mount.kind {
         Kind::Bind(bind) if !bind.create_host_path && !bind.source.exists() => {
             let source = bind.source.display();
             return Err(Error::invalid(format!(
@@ -111,10 +132,15 @@ fn one(wanted: &Wanted, store: &Store) -> Result<Mounted> {
             ))
             .hint("Make it first, or use -v, which makes a missing directory."));
         }
-        Kind::Volume(volume) => anonymous = volume.name.is_none(),
-        _ => {}
-    }
-    let attachment = attach(&wanted.mount, store).map_err(Error::refusal)?;
+        Kind::Image(files) => {
+            let (id, lowers) = (sources.image)(&files.image)?;
+            attach_image(&wanted.mount.target, files, id, lowers)
+        }
+        kind => {
+            anonymous = matches!(kind, Kind::Volume(NamedVolume { name: None, .. }));
+            attach(&wanted.mount, sources.volumes).map_err(Error::refusal)?
+        }
+    };
     Ok(Mounted { attachment, mode: wanted.mode.clone(), anonymous })
 }
 
@@ -139,13 +165,17 @@ fn from_mount(mount: &Mount) -> Result<VolumeMount> {
     let target = mount.target.as_deref().unwrap_or_default();
     let source = mount.source.as_deref().unwrap_or_default();
     let kind = match mount.typ.unwrap_or(MountTypeEnum::EMPTY) {
-        MountTypeEnum::BIND if source.is_empty() => {
-            return Err(Error::invalid("invalid mount config for type \"bind\": field Source must not be empty")
-                .hint(format!("Say which path of the host to bind at {target:?} in the container.")));
+        typ @ (MountTypeEnum::BIND | MountTypeEnum::IMAGE) if source.is_empty() => {
+            let kind = if typ == MountTypeEnum::BIND { "path of the host" } else { "image" };
+            return Err(Error::invalid(format!(
+                "invalid mount config for type \"{typ}\": field Source must not be empty"
+            ))
+            .hint(format!("Say which {kind} to mount at {target:?} in the container.")));
         }
         MountTypeEnum::BIND => Kind::Bind(bind(mount, source)),
         MountTypeEnum::VOLUME => Kind::Volume(volume(mount, source)),
         MountTypeEnum::TMPFS => Kind::Tmpfs(tmpfs(mount)),
+        MountTypeEnum::IMAGE => Kind::Image(image(mount, source)),
         MountTypeEnum::EMPTY => return Err(Error::invalid("invalid mount config: mount type unknown: \"\"")),
         other => {
             let name = format!("{other:?}").to_lowercase();
@@ -193,6 +223,12 @@ fn volume(mount: &Mount, source: &str) -> NamedVolume {
     volume
 }
 
+fn image(mount: &Mount, source: &str) -> ImageFiles {
+    let subpath = mount.image_options.as_ref().and_then(|options| options.subpath.as_deref());
+    let subpath = subpath.filter(|path| !path.is_empty()).map(PathBuf::from);
+    ImageFiles { image: source.to_owned(), subpath }
+}
+
 fn tmpfs(mount: &Mount) -> Tmpfs {
     let options = mount.tmpfs_options.clone().unwrap_or_default();
     let mut tmpfs = Tmpfs {
@@ -216,9 +252,17 @@ fn tmpfs(mount: &Mount) -> Tmpfs {
 mod tests {
     use std::collections::HashMap;
 
-    use bollard_stubs::models::{MountBindOptions, MountTmpfsOptions, MountVolumeOptions};
+    use bollard_stubs::models::{MountBindOptions, MountImageOptions, MountTmpfsOptions, MountVolumeOptions};
 
     use super::*;
+
+    fn sources(volumes: &Store) -> Sources<'_> {
+        let image = &|name: &str| match name {
+            "site" => Ok((Digest::of(b"site"), vec!["/layers/top".into(), "/layers/base".into()])),
+            name => Err(Error::not_found(format!("No such image: {name}"))),
+        };
+        Sources { volumes, image }
+    }
 
     fn host() -> HostConfig {
         let mount = |typ, source: &str, target: &str| Mount {
@@ -235,12 +279,14 @@ mod tests {
             mode: Some(0o700),
             options: Some(vec![vec!["exec".into()]]),
         };
+        let www = MountImageOptions { subpath: Some("srv/www".into()) };
         HostConfig {
             binds: Some(vec!["/:/host:ro".into(), "data:/data".into()]),
             mounts: Some(vec![
                 Mount { bind_options: Some(rslave), read_only: Some(true), ..mount(MountTypeEnum::BIND, "/tmp", "/t") },
                 Mount { volume_options: Some(part), ..mount(MountTypeEnum::VOLUME, "vol", "/v/w") },
                 Mount { tmpfs_options: Some(small), ..mount(MountTypeEnum::TMPFS, "", "/run") },
+                Mount { image_options: Some(www), ..mount(MountTypeEnum::IMAGE, "site", "/www") },
             ]),
             tmpfs: Some([("/scratch".into(), "size=64k".into())].into()),
             ..HostConfig::default()
@@ -258,7 +304,7 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
         let wanted = wanted(&config(&["/data", "/image"]), &host(), &[]).unwrap();
-        let mounted = resolve(wanted, &[], &store).unwrap();
+        let mounted = resolve(wanted, &[], &sources(&store)).unwrap();
         let anonymous = mounted.iter().find(|mounted| mounted.anonymous).unwrap();
         let name = anonymous.volume().unwrap().to_owned();
         assert_eq!(anonymous.attachment.mount.target, Path::new("/image"));
@@ -275,9 +321,10 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let store = Store::open(directory.path()).unwrap();
         let theirs =
-            resolve(wanted(&config(&["/a", "/b"]), &HostConfig::default(), &[]).unwrap(), &[], &store).unwrap();
+            resolve(wanted(&config(&["/a", "/b"]), &HostConfig::default(), &[]).unwrap(), &[], &sources(&store))
+                .unwrap();
         let own = HostConfig { binds: Some(vec!["mine:/a".into()]), ..HostConfig::default() };
-        let mounted = resolve(wanted(&config(&["/b"]), &own, &theirs).unwrap(), &theirs, &store).unwrap();
+        let mounted = resolve(wanted(&config(&["/b"]), &own, &theirs).unwrap(), &theirs, &sources(&store)).unwrap();
         let shown: Vec<_> =
             mounted.iter().map(|mounted| (mounted.volume() == Some("mine"), mounted.anonymous)).collect();
         assert_eq!(shown, [(true, false), (false, false)]);
@@ -289,7 +336,7 @@ mod tests {
         let store = Store::open(directory.path()).unwrap();
         let refuse = |host: HostConfig| {
             let wanted = wanted(&config(&["/image"]), &host, &[]);
-            wanted.and_then(|wanted| resolve(wanted, &[], &store)).unwrap_err().message
+            wanted.and_then(|wanted| resolve(wanted, &[], &sources(&store))).unwrap_err().message
         };
         let binds = |specs: &[&str]| HostConfig {
             binds: Some(specs.iter().map(|&spec| spec.to_owned()).collect()),
