@@ -23,6 +23,8 @@ pub(crate) const PEERS: &[Package] = &[
     ("iproute2", "/usr/sbin/ip"),
     ("nftables", "/usr/sbin/nft"),
     ("skopeo", "/usr/bin/skopeo"),
+    ("umoci", "/usr/bin/umoci"),
+    ("docker.io", "/usr/sbin/dockerd"),
     ("docker-registry", "/usr/bin/docker-registry"),
     ("crun", "/usr/bin/crun"),
     ("runc", "/usr/sbin/runc"),
