@@ -72,6 +72,17 @@ impl Display for Image {
     }
 }
 
+/// A container of an image. While it is there the image cannot simply go.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct User {
+    /// The image's id.
+    pub image: Digest,
+    /// The container's short id, for messages.
+    pub container: String,
+    /// Whether a process of it lives. Then not even force removes the image.
+    pub running: bool,
+}
+
 /// What [`crate::Store::remove`] did, in docker's order: each becomes one line of `docker rmi`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Removed {

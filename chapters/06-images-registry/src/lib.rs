@@ -47,7 +47,7 @@ pub use check::Checked;
 pub use compression::{Compression, decompress};
 pub use config::{Healthcheck, History, ImageConfig, RootFs, RunConfig};
 pub use error::{Error, Kind, Result};
-pub use image::{Event, Image, Import, Progress, Removed};
+pub use image::{Event, Image, Import, Progress, Removed, User};
 pub use platform::Platform;
 pub use reference::Reference;
 pub use registry::{

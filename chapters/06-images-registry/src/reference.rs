@@ -157,10 +157,6 @@ impl FromStr for Reference {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let malformed = || invalid("invalid reference format");
-        if text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte)) {
-            let words = format!("invalid repository name ({text}), cannot specify 64-byte hexadecimal strings");
-            return Err(invalid(&words));
-        }
         let (domain, rest) = match text.split_once('/') {
             Some((first, rest)) if is_domain_like(first) => (first, rest),
             _ => (DOCKER_IO, text),
@@ -176,6 +172,13 @@ impl FromStr for Reference {
         };
         let library = domain == DOCKER_IO && !path.contains('/');
         let path = if library { format!("{LIBRARY}{path}") } else { path.to_owned() };
+        // Nobody could tell it from an id, in whichever form it was written.
+        if let Some(id) =
+            path.strip_prefix(LIBRARY).filter(|name| domain == DOCKER_IO && Digest::from_hex(name).is_ok())
+        {
+            let words = format!("invalid repository name ({id}), cannot specify 64-byte hexadecimal strings");
+            return Err(invalid(&words));
+        }
         if path.bytes().any(|byte| byte.is_ascii_uppercase()) {
             return Err(invalid(&format!("invalid reference format: repository name ({path}) must be lowercase")));
         }

@@ -8,8 +8,10 @@
 //! | a name, and the image has others        | only the name goes                                              |
 //! | its last name                           | the name goes, then the image, then layers nobody else has      |
 //! | its last name, and a container uses it  | refused; with force the image is hidden and its layers stay     |
+//! | the same, and the container runs        | refused; with force the name goes, and the image has none       |
 //! | an id, and all names are of one repository | all names go, and the image                                  |
 //! | an id, and names are of several         | refused; with force as above                                    |
+//! | an id, and a container runs             | refused, also with force                                        |
 //!
 //! A name with a digest is not counted as a name of its own: it goes with the last tag of its repository.
 
@@ -22,7 +24,7 @@ use namespaces::Context as _;
 use unionfs::Digest;
 
 use crate::error::{Error, Kind, Result};
-use crate::image::Removed;
+use crate::image::{Removed, User};
 use crate::reference::Reference;
 use crate::store::{Known, Store, find};
 
@@ -38,17 +40,17 @@ struct Plan {
 impl Store {
     /// What `docker rmi NAME` does: takes the name away, and with the last name the image and its unshared layers.
     ///
-    /// `used` is the images of containers, with the container's short id: such an image is kept unless `force`, and its
-    /// layers in any case.
+    /// `used` is all containers: an image of one is kept unless `force`, and its layers in any case.
     /// Refusals are in docker's words, with the container that is in the way. What was untagged and deleted comes back
     /// in the order in which it went: names, the image, its layers from the top down. The files go when the list on the
     /// disk no longer has the image; if the process dies in between, [`Store::sweep`] finds them.
-    pub fn remove(&self, name: &str, force: bool, used: &[(Digest, String)]) -> Result<Vec<Removed>> {
+    pub fn remove(&self, name: &str, force: bool, used: &[User]) -> Result<Vec<Removed>> {
         let (mut removed, gone) = self.change(|known| {
             let (id, plan) = {
                 let image = find(known, name)?;
-                let container = used.iter().find(|(id, _)| *id == image.id).map(|(_, container)| container.as_str());
-                (image.id, plan(image, name, force, container)?)
+                // One that runs is the strongest reason.
+                let holder = used.iter().filter(|user| user.image == image.id).max_by_key(|user| user.running);
+                (image.id, plan(image, name, force, holder)?)
             };
             let mut removed = Vec::new();
             for image in known.iter_mut().filter(|image| image.id == id) {
@@ -67,7 +69,7 @@ impl Store {
 
     /// Removes the layers of images that were removed while a container used them, as soon as `used` (as for
     /// [`Store::remove`]) no longer names them. To be called when a container has been removed.
-    pub fn collect(&self, used: &[(Digest, String)]) -> Result<()> {
+    pub fn collect(&self, used: &[User]) -> Result<()> {
         if !self.read().iter().any(|known| known.entry.hidden) {
             return Ok(());
         }
@@ -161,8 +163,8 @@ fn older(path: &Path, age: Duration) -> Option<u64> {
 }
 
 /// Takes those out of the list that are hidden and that no container uses any more.
-fn take_hidden(known: &mut Vec<Known>, used: &[(Digest, String)]) -> Vec<Known> {
-    let is_used = |known: &Known| used.iter().any(|(id, _)| *id == known.id);
+fn take_hidden(known: &mut Vec<Known>, used: &[User]) -> Vec<Known> {
+    let is_used = |known: &Known| used.iter().any(|user| user.image == known.id);
     known.extract_if(.., |known| known.entry.hidden && !is_used(known)).collect()
 }
 
@@ -171,19 +173,20 @@ fn needed(known: &[Known]) -> HashSet<Digest> {
     known.iter().flat_map(Known::reach).collect()
 }
 
-/// Decides, by docker's rules. `user` is a container of this image.
+/// Decides, by docker's rules. `user` is a container of this image, one that runs if there is one.
 /// Pure, so that the rules can be read, and tested, without a store.
-fn plan(image: &Known, asked: &str, force: bool, user: Option<&str>) -> Result<Plan> {
+fn plan(image: &Known, asked: &str, force: bool, user: Option<&User>) -> Result<Plan> {
     let names: Vec<_> = image.entry.names.iter().cloned().collect();
     let by_name = asked.parse::<Reference>().ok().map(Reference::or_latest).and_then(|reference| {
         let wanted = reference.digest().map_or_else(|| reference.clone(), |digest| reference.with_digest(digest));
         names.iter().find(|name| **name == wanted)
     });
     let Some(name) = by_name else { return plan_by_id(image, names, force, user) };
-    if let (Some(container), true, false) = (user, is_single(&names), force) {
+    if let (Some(user), true, false) = (user, is_single(&names), force) {
         let words = format!(
-            "conflict: unable to remove repository reference \"{asked}\" (must force) - container {container} is using its \
+            "conflict: unable to remove repository reference \"{asked}\" (must force) - container {} is using its \
              referenced image {}",
+            user.container,
             image.id.short()
         );
         return Err(Error::worded(Kind::Conflict, words).with_hint("Remove the container first: skiff rm NAME."));
@@ -195,20 +198,25 @@ fn plan(image: &Known, asked: &str, force: bool, user: Option<&str>) -> Result<P
         let digests = names.iter().filter(|other| other.digest().is_some() && other.same_repository(name)).cloned();
         untag = [untag, digests.collect()].concat();
     }
-    let delete = untag.len() == names.len();
+    let delete = untag.len() == names.len() && !user.is_some_and(|user| user.running);
     Ok(Plan { untag, delete })
 }
 
 /// An id means the image itself; that is clear only when all its names are of one repository.
-fn plan_by_id(image: &Known, names: Vec<Reference>, force: bool, user: Option<&str>) -> Result<Plan> {
-    let conflict = |why: String| {
-        let words = format!("conflict: unable to delete {} (must be forced) - {why}", image.id.short());
+fn plan_by_id(image: &Known, names: Vec<Reference>, force: bool, user: Option<&User>) -> Result<Plan> {
+    let conflict = |how: &str, why: String| {
+        let words = format!("conflict: unable to delete {} ({how} be forced) - {why}", image.id.short());
         Err(Error::worded(Kind::Conflict, words))
     };
     match user {
-        Some(container) if !force => conflict(format!("image is being used by container {container}")),
+        Some(User { container, running: true, .. }) => {
+            conflict("cannot", format!("image is being used by running container {container}"))
+        }
+        Some(User { container, .. }) if !force => {
+            conflict("must", format!("image is being used by stopped container {container}"))
+        }
         _ if !force && !names.is_empty() && !is_single(&names) => {
-            conflict("image is referenced in multiple repositories".to_owned())
+            conflict("must", "image is referenced in multiple repositories".to_owned())
         }
         _ => Ok(Plan { untag: names, delete: true }),
     }
@@ -223,7 +231,7 @@ fn is_single(names: &[Reference]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Digest, Known, Plan, Reference, plan};
+    use super::{Digest, Known, Plan, Reference, User, plan};
     use crate::index::Entry;
     use crate::manifest::{Descriptor, Manifest};
 
@@ -243,7 +251,12 @@ mod tests {
 
     /// What goes, with `*` when the image goes as well; or the refusal.
     fn decide(names: &[&str], asked: &str, force: bool, user: Option<&str>) -> String {
-        match plan(&image(names), asked, force, user) {
+        let user = user.map(|state| User {
+            image: Digest::of(b"image"),
+            container: "c0ffee".to_owned(),
+            running: state == "running",
+        });
+        match plan(&image(names), asked, force, user.as_ref()) {
             Ok(Plan { untag, delete }) => {
                 let names: Vec<_> =
                     untag.iter().map(|name| name.familiar().split("@sha").next().unwrap().to_owned()).collect();
@@ -259,17 +272,22 @@ mod tests {
         let pulled = ["a:1", "a@DIGEST"];
         let said = [
             decide(&["a:1"], "a:1", false, None),
-            decide(&["a:1", "b:1"], "a:1", false, Some("c0ffee")),
+            decide(&["a:1", "b:1"], "a:1", false, Some("stopped")),
             decide(&pulled, "a:1", false, None),
             decide(&["a:1", "a:2", "a@DIGEST"], "a:1", false, None),
             decide(&["a:1", "b:1", "a@DIGEST"], "a:1", false, None),
-            decide(&pulled, "a:1", false, Some("c0ffee")),
-            decide(&pulled, "a:1", true, Some("c0ffee")),
+            decide(&pulled, "a:1", false, Some("stopped")),
+            decide(&pulled, "a:1", true, Some("stopped")),
             decide(&pulled, &id, false, None),
             decide(&["a:1", "b:1"], &id, false, None),
             decide(&["a:1", "b:1"], &id, true, None),
             decide(&[], &id, false, None),
-            decide(&[], &id, false, Some("c0ffee")),
+            decide(&[], &id, false, Some("stopped")),
+            decide(&["a:1"], "a:1", false, Some("running")),
+            decide(&["a:1"], "a:1", true, Some("running")),
+            decide(&["a:1", "b:1"], "a:1", false, Some("running")),
+            decide(&["a:1", "b:1"], &id, true, Some("running")),
+            decide(&["a:1"], &id, true, Some("stopped")),
         ];
         insta::assert_snapshot!(said.join("\n"), @r#"
         a:1 *
@@ -283,7 +301,12 @@ mod tests {
         conflict: unable to delete 6105d6cc76af (must be forced) - image is referenced in multiple repositories
         a:1 b:1 *
          *
-        conflict: unable to delete 6105d6cc76af (must be forced) - image is being used by container c0ffee
+        conflict: unable to delete 6105d6cc76af (must be forced) - image is being used by stopped container c0ffee
+        conflict: unable to remove repository reference "a:1" (must force) - container c0ffee is using its referenced image 6105d6cc76af
+        a:1
+        a:1
+        conflict: unable to delete 6105d6cc76af (cannot be forced) - image is being used by running container c0ffee
+        a:1 *
         "#);
     }
 }

@@ -126,12 +126,12 @@ impl Engine {
         Ok(usage)
     }
 
-    /// Fills in how many containers each image has.
+    /// Fills in how many containers each image has, and how much of it others have too.
     fn count_users(&self, mut images: Vec<ImageSummary>) -> Vec<ImageSummary> {
-        let used = self.images_in_use();
+        let (used, shared) = (self.images_in_use(), self.images.shared_sizes());
         for image in &mut images {
-            image.containers = as_count(used.iter().filter(|(id, _)| id.to_string() == image.id).count());
-            image.shared_size = 0;
+            image.containers = as_count(used.iter().filter(|user| user.image.to_string() == image.id).count());
+            image.shared_size = shared.get(&image.id).copied().unwrap_or_default();
         }
         images
     }

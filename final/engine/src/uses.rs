@@ -1,6 +1,6 @@
 //! Who uses what: the containers' records, asked by those who remove images, volumes and networks.
 
-use ::images::Digest;
+use ::images::User;
 use bollard_stubs::models::ContainerSummary;
 
 use crate::containers::ListOptions;
@@ -17,7 +17,7 @@ pub(crate) struct Counts {
 
 impl Engine {
     /// The images of all containers, each with its container's short id.
-    pub(crate) fn images_in_use(&self) -> Vec<(Digest, String)> {
+    pub(crate) fn images_in_use(&self) -> Vec<User> {
         self.containers.images_in_use()
     }
 

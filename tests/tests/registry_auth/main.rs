@@ -49,12 +49,38 @@ fn round_trip(daemon: &Daemon, sender: &str, registry: &str, skopeo: &[&str]) {
     daemon.skiff(&["rmi", &name]).ok();
 }
 
+/// A Debian goes to the registry and comes back: to skopeo, to docker through skiffd, to skiff. All have the same image.
+fn whole_debian(daemon: &Daemon, registry: &str, skopeo: &[&str]) {
+    let name = format!("{registry}/team/debian:12");
+    let tar = skiff_tests::debian_tar().display().to_string();
+    daemon.skiff(&["import", "--change", "CMD [\"bash\"]", &tar, &name]).ok();
+    let id = daemon.skiff(&["inspect", "--format", "{{.Id}}", &name]).ok().to_owned();
+    let pushed = daemon.docker(&["push", &name]);
+    let digest =
+        pushed.ok().lines().last().unwrap().split(' ').find(|word| word.starts_with("sha256:")).unwrap().to_owned();
+
+    let layout = format!("dir:{}", daemon.directory().join("pulled-by-skopeo").display());
+    let options: Vec<String> = skopeo.iter().map(|word| word.replace("--", "--src-")).collect();
+    let options: Vec<&str> = options.iter().map(String::as_str).collect();
+    let remote = format!("docker://{name}");
+    daemon.on_host(&[&["skopeo", "copy", "--quiet"], &options[..], &[&remote, &layout]].concat()).ok();
+    assert_eq!(daemon.on_host(&["skopeo", "inspect", "--format", "{{.Digest}}", &layout]).ok(), digest);
+    for client in ["docker", "skiff"] {
+        daemon.skiff(&["rmi", &name]).ok();
+        let pulled = run(&mut daemon.command(client, &["pull", &name]), b"");
+        assert!(pulled.ok().contains(&format!("Digest: {digest}")), "{pulled}");
+        assert_eq!(daemon.skiff(&["inspect", "--format", "{{.Id}}", &name]).ok(), id);
+    }
+    let ran = daemon.docker(&["run", "--rm", "--network", "none", &name, "cat", "/etc/debian_version"]);
+    assert!(ran.ok().starts_with("12."), "{ran}");
+    daemon.skiff(&["rmi", &name]).ok();
+}
+
 #[test]
 fn passwords_over_https() {
     let certificates = parts::Certificates::new();
     let daemon = daemon(&certificates);
-    let registry =
-        Served::start(&daemon, &certificates.registry(), &Served::htpasswd(), ADDRESS, true).trusted(&certificates);
+    let registry = Served::start(&daemon, &certificates.registry(), &Served::htpasswd()).trusted(&certificates);
     let address = &registry.address;
     let name = format!("{address}/team/app:v1");
 
@@ -79,6 +105,12 @@ fn passwords_over_https() {
         assert!(removed.ok().contains("Removing login credentials for"), "{removed}");
         daemon.skiff(&["pull", &format!("{address}/team/{client}:v1")]).fails(1, "pull access denied");
     }
+    login(&daemon, "docker", address, PASSWORD).ok();
+    whole_debian(
+        &daemon,
+        address,
+        &["--creds", &format!("{USER}:{PASSWORD}"), "--cert-dir", &certificates.authority()],
+    );
     // The password is in no log, however the request ended.
     assert!(!daemon.log().contains(PASSWORD));
     drop(registry);
@@ -89,9 +121,72 @@ fn passwords_over_https() {
 fn a_registry_that_nobody_vouches_for_is_refused() {
     let (ours, others) = (parts::Certificates::new(), parts::Certificates::new());
     let daemon = daemon(&others);
-    let registry = Served::start(&daemon, &ours.registry(), "", ADDRESS, true);
+    let registry = Served::start(&daemon, &ours.registry(), "");
     let name = format!("{}/app", registry.address);
     daemon.skiff(&["pull", &name]).fails(1, "certificate").fails(1, "hint: ");
+    drop(registry);
+    daemon.finish();
+}
+
+/// A registry that lets in only who shows a certificate: docker's `client.cert` and `client.key`, beside the authority's.
+#[test]
+fn a_certificate_of_our_own() {
+    let certificates = parts::Certificates::new();
+    let daemon = daemon(&certificates);
+    let registry = Served::start(&daemon, &certificates.mutual(), "").trusted(&certificates);
+    let name = format!("{}/team/app:v1", registry.address);
+    daemon.skiff(&["tag", "busybox:latest", &name]).ok();
+    daemon.skiff(&["push", &name]).fails(1, "received fatal alert").fails(1, "client.cert");
+    certificates.introduce(&registry.address);
+    for client in ["skiff", "docker"] {
+        run(&mut daemon.command(client, &["push", &name]), b"").ok();
+        daemon.skiff(&["rmi", &name]).ok();
+        run(&mut daemon.command(client, &["pull", &name]), b"").ok();
+    }
+    drop(registry);
+    daemon.finish();
+}
+
+/// A program that keeps the passwords, named in docker's configuration: ours asks it as docker does.
+#[test]
+fn a_credential_helper_keeps_the_password() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let certificates = parts::Certificates::new();
+    let daemon = daemon(&certificates);
+    let registry = Served::start(&daemon, &certificates.registry(), &Served::htpasswd()).trusted(&certificates);
+    let (address, kept) = (&registry.address, certificates.path("kept"));
+    let helper = certificates.path("bin/docker-credential-drawer");
+    fs::create_dir_all(helper.parent().unwrap()).unwrap();
+    let script = format!(
+        "#!/bin/sh\ncd {}\necho $1 >> asked\ncase $1 in\nstore) cat > kept;;\nerase) rm -f kept;;\n\
+         get) if [ -e kept ]; then cat kept; else echo credentials not found in native keychain; exit 1; fi;;\nesac\n",
+        certificates.directory().display()
+    );
+    fs::write(&helper, script).unwrap();
+    fs::set_permissions(&helper, fs::Permissions::from_mode(0o755)).unwrap();
+    let client = daemon.directory().join("client");
+    fs::create_dir_all(&client).unwrap();
+    fs::write(client.join("config.json"), r#"{"credsStore":"drawer"}"#).unwrap();
+    let path = format!("{}:{}", helper.parent().unwrap().display(), std::env::var("PATH").unwrap());
+    let ran = |client: &str, words: &[&str], input: &str| {
+        run(daemon.command(client, words).env("PATH", &path), input.as_bytes())
+    };
+    let name = format!("{address}/team/app:v1");
+    daemon.skiff(&["tag", "busybox:latest", &name]).ok();
+    for (client, other) in [("skiff", "docker"), ("docker", "skiff")] {
+        ran(client, &["push", &name], "").fails(1, "denied");
+        ran(client, &["login", "--username", USER, "--password-stdin", address], PASSWORD).ok();
+        let secret = fs::read_to_string(&kept).unwrap();
+        assert!(secret.contains(PASSWORD) && secret.contains(address.as_str()), "{secret}");
+        ran(other, &["push", &name], "").ok();
+        ran(other, &["pull", &name], "").ok();
+        ran(other, &["logout", address], "").ok();
+        assert!(!kept.exists(), "the helper was not asked to forget");
+    }
+    let config = fs::read_to_string(daemon.directory().join("client/config.json")).unwrap();
+    assert!(!config.contains(PASSWORD) && config.contains("drawer"), "{config}");
+    // A helper that is missing is told, and nobody's name is used in its place (CVE-2021-41092).
+    run(&mut daemon.command("skiff", &["push", &name]), b"").fails(1, "docker-credential-drawer");
     drop(registry);
     daemon.finish();
 }
@@ -101,18 +196,19 @@ fn tokens_by_scope() {
     let certificates = parts::Certificates::new();
     let daemon = daemon(&certificates);
     let service = tokens::Service::start(&daemon, &certificates);
-    let registry = Served::start(&daemon, "", &service.registry(), "127.0.0.1", false);
+    let registry = Served::start(&daemon, &certificates.registry(), &service.registry());
+    let registry = registry.trusted(&certificates);
     let address = &registry.address;
 
     daemon.skiff(&["tag", "busybox:latest", &format!("{address}/team/app:v1")]).ok();
     daemon.skiff(&["push", &format!("{address}/team/app:v1")]).fails(1, "denied");
-    login(&daemon, "skiff", address, "wrong").fails(1, "Get \"http://127.0.0.1:");
+    login(&daemon, "skiff", address, "wrong").fails(1, &format!("Get \"https://{ADDRESS}:"));
     // The service gives out a refresh token, and the password is kept nowhere.
     login(&daemon, "skiff", address, PASSWORD).ok();
     let kept = fs::read_to_string(daemon.directory().join("client/config.json")).unwrap();
     assert!(kept.contains("identitytoken") && !kept.contains(PASSWORD), "{kept}");
     let credentials = format!("{USER}:{PASSWORD}");
-    let skopeo = ["--creds", &credentials, "--tls-verify=false"];
+    let skopeo = ["--creds", &credentials, "--cert-dir", &certificates.authority()];
     round_trip(&daemon, "skiff", address, &skopeo);
     round_trip(&daemon, "docker", address, &skopeo);
 
@@ -138,6 +234,7 @@ fn tokens_by_scope() {
     assert!(pulled.ok().contains("v2: Pulling from team/all") && pulled.stdout.contains("v3: "), "{pulled}");
     let seen = daemon.skiff(&["manifest", "inspect", &format!("{address}/team/all:v2")]);
     assert!(seen.ok().contains("application/vnd.oci.image.manifest.v1+json"), "{seen}");
+    whole_debian(&daemon, address, &skopeo);
     drop((registry, service));
     daemon.finish();
 }

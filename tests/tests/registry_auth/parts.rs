@@ -4,8 +4,12 @@ use std::fs;
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use skiff_tests::Daemon;
 
 /// An address of the daemon's network namespace that is not loopback, where plain HTTP is not allowed.
@@ -46,6 +50,13 @@ impl Certificates {
         self.0.path()
     }
 
+    /// The same certificate for a server in this process.
+    pub(crate) fn server(&self) -> Arc<ServerConfig> {
+        let certificate = CertificateDer::from_pem_file(self.path("registry.crt")).unwrap();
+        let key = PrivateKeyDer::from_pem_file(self.path("registry.key")).unwrap();
+        Arc::new(ServerConfig::builder().with_no_client_auth().with_single_cert(vec![certificate], key).unwrap())
+    }
+
     /// A directory with only the authority's certificate: what skopeo wants.
     pub(crate) fn authority(&self) -> String {
         self.path("authority").display().to_string()
@@ -56,6 +67,25 @@ impl Certificates {
         let directory = self.path(address);
         fs::create_dir_all(&directory).unwrap();
         fs::copy(self.path("authority/ca.crt"), directory.join("ca.crt")).unwrap();
+    }
+
+    /// Gives the daemon a certificate to show to the registry at this address.
+    pub(crate) fn introduce(&self, address: &str) {
+        for (from, to) in [("registry.crt", "client.cert"), ("registry.key", "client.key")] {
+            fs::copy(self.path(from), self.path(address).join(to)).unwrap();
+        }
+    }
+
+    /// The registry's side when it wants to see a certificate of who asks.
+    pub(crate) fn mutual(&self) -> String {
+        let (cert, key, authority) =
+            (self.path("registry.crt"), self.path("registry.key"), self.path("authority/ca.crt"));
+        format!(
+            "  tls: {{certificate: {}, key: {}, clientcas: [{}]}}\n",
+            cert.display(),
+            key.display(),
+            authority.display()
+        )
     }
 
     /// The registry's side: lines of its configuration.
@@ -85,11 +115,11 @@ impl Served {
     }
 
     /// Starts it with these lines for its HTTP server and for its authentication.
-    pub(crate) fn start(daemon: &Daemon, http: &str, auth: &str, host: &str, secure: bool) -> Self {
+    pub(crate) fn start(daemon: &Daemon, http: &str, auth: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // Free outside, and nobody else is inside.
         let port = TcpListener::bind("127.0.0.1:0").and_then(|socket| socket.local_addr()).unwrap().port();
-        let address = format!("{host}:{port}");
+        let address = format!("{ADDRESS}:{port}");
         let place = directory.path().display().to_string();
         let text = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: DIRECTORY/data}}}}\nhttp:\n  \
@@ -103,17 +133,18 @@ impl Served {
         let log = fs::File::create(directory.path().join("log")).unwrap();
         let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().unwrap();
         let mut served = Self { child, directory, address };
-        served.wait(daemon, if secure { "https" } else { "http" });
+        served.wait(daemon);
         served
     }
 
-    fn wait(&mut self, daemon: &Daemon, scheme: &str) {
+    /// Whoever listens may want a certificate before anything else, so nothing is asked here.
+    fn wait(&mut self, daemon: &Daemon) {
         let end = Instant::now() + Duration::from_mins(1);
-        let url = format!("{scheme}://{}/v2/", self.address);
-        while daemon.on_host(&["curl", "-sk", "-o", "/dev/null", &url]).code != 0 {
+        let connect = format!("</dev/tcp/{}", self.address.replace(':', "/"));
+        while daemon.on_host(&["bash", "-c", &connect]).code != 0 {
             let log = fs::read_to_string(self.directory.path().join("log")).unwrap_or_default();
             assert!(self.child.try_wait().unwrap().is_none(), "docker-registry has ended:\n{log}");
-            assert!(Instant::now() < end, "docker-registry does not answer on {url}:\n{log}");
+            assert!(Instant::now() < end, "docker-registry does not listen on {}:\n{log}", self.address);
             std::thread::sleep(Duration::from_millis(20));
         }
     }

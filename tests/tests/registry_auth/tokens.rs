@@ -1,5 +1,6 @@
 //! A token service ("Token Authentication Specification" of the distribution project): whoever shows the password or a
-//! refresh token gets what they ask for, nobody gets nothing. Tokens are JSON web tokens signed with RS256.
+//! refresh token gets what they ask for, nobody gets nothing. Tokens are JSON web tokens signed with RS256. It is spoken to over
+//! HTTPS, and its certificate is the registry's: the same authority vouches for both.
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
@@ -10,9 +11,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use nix::sched::{CloneFlags, setns};
+use rustls::{ServerConnection, StreamOwned};
 use skiff_tests::Daemon;
 
-use crate::parts::{Certificates, PASSWORD, USER};
+use crate::parts::{ADDRESS, Certificates, PASSWORD, USER};
 
 /// The refresh token that every login gets.
 const REFRESH: &str = "a-token-for-later";
@@ -26,23 +28,25 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Starts it on loopback of the daemon's network namespace.
+    /// Starts it in the daemon's network namespace, at the registry's address.
     pub(crate) fn start(daemon: &Daemon, certificates: &Certificates) -> Self {
         let namespace = fs::File::open(format!("/proc/{}/ns/net", daemon.pid())).unwrap();
         let listener = std::thread::spawn(move || {
             setns(&namespace, CloneFlags::CLONE_NEWNET).unwrap();
-            TcpListener::bind("127.0.0.1:0").unwrap()
+            TcpListener::bind((ADDRESS, 0)).unwrap()
         });
         let listener = listener.join().unwrap();
         let asked: Arc<Mutex<Vec<String>>> = Arc::default();
         let authority = certificates.path("authority/ca.crt");
         let (key, certificate) = (certificates.path("ca.key"), der(&authority));
+        let tls = certificates.server();
         let service =
             Self { address: listener.local_addr().unwrap().to_string(), authority, asked: Arc::clone(&asked) };
         std::thread::spawn(move || {
             for connection in listener.incoming().flatten() {
+                let session = ServerConnection::new(Arc::clone(&tls)).unwrap();
                 // A client that goes away has its reasons; the next one is served all the same.
-                let _ = answer(&connection, &asked, &key, &certificate);
+                let _ = answer(StreamOwned::new(session, connection), &asked, &key, &certificate);
             }
         });
         service
@@ -52,7 +56,7 @@ impl Service {
     pub(crate) fn registry(&self) -> String {
         let (address, bundle) = (&self.address, self.authority.display());
         format!(
-            "auth:\n  token: {{realm: \"http://{address}/token\", service: {SERVICE}, issuer: the test, \
+            "auth:\n  token: {{realm: \"https://{address}/token\", service: {SERVICE}, issuer: the test, \
              rootcertbundle: {bundle}}}\n"
         )
     }
@@ -64,7 +68,12 @@ impl Service {
 }
 
 /// One request, one answer.
-fn answer(connection: &TcpStream, asked: &Mutex<Vec<String>>, key: &PathBuf, certificate: &str) -> Option<()> {
+fn answer(
+    connection: StreamOwned<ServerConnection, TcpStream>,
+    asked: &Mutex<Vec<String>>,
+    key: &PathBuf,
+    certificate: &str,
+) -> Option<()> {
     let mut reader = BufReader::new(connection);
     let mut lines = Vec::new();
     loop {
@@ -106,7 +115,10 @@ fn answer(connection: &TcpStream, asked: &Mutex<Vec<String>>, key: &PathBuf, cer
         (401, r#"{"errors":[{"code":"UNAUTHORIZED","message":"incorrect username or password"}]}"#.to_owned())
     };
     let head = format!("HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", text.len());
-    (&*connection).write_all((head + &text).as_bytes()).ok()
+    let mut connection = reader.into_inner();
+    connection.write_all((head + &text).as_bytes()).ok()?;
+    connection.conn.send_close_notify();
+    connection.flush().ok()
 }
 
 /// A token that is good for `scopes`.

@@ -307,6 +307,41 @@ fn broken_archives_are_refused_in_words() {
     ");
 }
 
+/// CVE-2025-58183: the pieces of a sparse file are counted before they are kept, in each of the forms that they come in.
+#[test]
+fn maps_of_sparse_files_are_bounded() {
+    let place = Place::new();
+    let lines: Vec<u8> = (0..400_000).flat_map(|at| format!("{at}\n0\n").into_bytes()).collect();
+    let version =
+        [record("GNU.sparse.major", b"1"), record("GNU.sparse.minor", b"0"), record("GNU.sparse.realsize", b"9")];
+    let counted = [b"400000\n".to_vec(), lines].concat();
+    let claimed = b"18446744073709551615\n0\n0\n".to_vec();
+    let map: Vec<u8> = (0..400_000).flat_map(|at| format!("{at},0,").into_bytes()).collect();
+    let in_header = extended(&[record("GNU.sparse.map", &map), record("GNU.sparse.size", b"9")]);
+    // GNU's old form: each block says that another follows.
+    let mut old = member(b'S', b"old", b"", 0o644, b"");
+    old[482] = 1;
+    let sum: u32 = old[..148].iter().chain(&[b' '; 8]).chain(&old[156..512]).map(|byte| u32::from(*byte)).sum();
+    old[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    let mut block = [b'0'; 512];
+    block[504] = 1;
+    let endless = [old, block.repeat(20_000)].concat();
+    let archives = [
+        archive(&[extended(&version), member(b'0', b"x", b"", 0o644, &counted)]),
+        archive(&[extended(&version), member(b'0', b"x", b"", 0o644, &claimed)]),
+        archive(&[in_header, file("x", "")]),
+        endless,
+    ];
+    let said = archives
+        .map(|bytes| apply_layer(bytes.as_slice(), &Root::open(&place.layer()).unwrap()).unwrap_err().to_string());
+    insta::assert_snapshot!(said.join("\n"), @r"
+    cannot read the archive: a sparse file has more than 65536 pieces
+    cannot read the map of a sparse file: failed to fill whole buffer
+    cannot read the archive: the header of a member has more than 1048576 bytes
+    cannot read the archive: a sparse file has more than 65536 pieces
+    ");
+}
+
 #[test]
 fn a_tree_too_deep_to_remove_is_refused() {
     let place = Place::new();

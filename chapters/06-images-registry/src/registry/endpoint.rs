@@ -106,6 +106,10 @@ pub(super) fn unreachable(host: &str, error: &ureq::Error) -> Error {
     };
     let hint = match error {
         _ if is_lookup(error) => "Is the name right, and does the machine's name service work?",
+        // An alert of TLS: it has seen no certificate of ours, or one that it does not know.
+        _ if why.contains("fatal alert") && why.contains("Certificate") => {
+            "The registry wants to know who asks: put your certificate and its key into /etc/skiff/certs.d/HOST:PORT/client.cert and client.key."
+        }
         ureq::Error::Rustls(_) | ureq::Error::Tls(_) => {
             "If it is a registry of your own, put the certificate that vouches for it into /etc/skiff/certs.d/HOST:PORT/ca.crt."
         }

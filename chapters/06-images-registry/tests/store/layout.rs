@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 
-use images::{Kind, Reference, Removed, Store};
+use images::{Kind, Reference, Removed, Store, User};
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, unshare};
 
@@ -89,7 +89,7 @@ fn the_layers_of_a_container_outlive_its_image() {
     let place = Place::new();
     let store = place.store();
     let image = make(&store, "one");
-    let used = [(image.id, "c0ffee".to_owned())];
+    let used = [User { image: image.id, container: "c0ffee".to_owned(), running: false }];
     let conflict = store.remove("one", false, &used).unwrap_err();
     assert_eq!(conflict.kind(), Kind::Conflict);
     store.remove("one", true, &used).unwrap();

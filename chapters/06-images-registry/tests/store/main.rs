@@ -4,6 +4,7 @@
 //! - `layout.rs`: the store itself: names, removal, crashes, two processes, a full disk.
 //! - `archives.rs`: load, import, save; skopeo as the judge.
 //! - `registry.rs`: pull from docker-registry; `kinds.rs`: what is for other machines, no image, or very old.
+//! - `fuzz.rs`: archives, manifests and references, damaged at random.
 //! - `program.rs`: the chapter's binary.
 //! - `fake.rs`, `stranger.rs`: pull from a registry that misbehaves; `faults.rs`: over a line that breaks.
 
@@ -19,6 +20,7 @@ mod archives;
 mod fake;
 mod faults;
 mod fixture;
+mod fuzz;
 mod kinds;
 mod layout;
 mod program;

@@ -155,6 +155,20 @@ fn the_token_is_fetched_and_stays_at_home() {
     assert!(fake.requests().iter().all(|request| !format!("{request:?}").contains("bWU6c2VjcmV0")));
 }
 
+/// CVE-2020-15157: a layer's descriptor can name addresses to fetch it from. They are the image's word, and nobody asks there.
+#[test]
+fn a_layer_is_never_fetched_from_elsewhere() {
+    let elsewhere = Fake::start(|_| Answer::ok(b"x"));
+    let mut served = Served::new();
+    let manifest = &mut served.files.get_mut("/v2/app/manifests/latest").unwrap().0;
+    let mut document: serde_json::Value = serde_json::from_slice(manifest).unwrap();
+    document["layers"][0]["urls"] = serde_json::json!([format!("http://{}/layer", elsewhere.address)]);
+    *manifest = serde_json::to_vec(&document).unwrap();
+    let fake = Fake::start(move |request| served.answer(request));
+    pull_from(&fake, Some(&Credentials::new("me", "secret"))).1.unwrap();
+    assert!(elsewhere.requests().is_empty(), "{:?}", elsewhere.requests());
+}
+
 #[test]
 fn what_strangers_say() {
     let served = Served::new();

@@ -1,18 +1,20 @@
 //! What the records of all containers say together, for those who remove images, volumes and networks.
 
-use images::Digest;
+use images::User;
 
 use super::record::{Mounted, Status};
 use super::{Containers, names};
 
 impl Containers {
-    /// The images of all containers and those mounted into them, each with its container's short id.
-    pub(crate) fn images_in_use(&self) -> Vec<(Digest, String)> {
+    /// All containers as users of their images, and of those that are mounted into them.
+    pub(crate) fn images_in_use(&self) -> Vec<User> {
         let mut used = Vec::new();
         for container in self.index().all() {
             let (asked, id) = (container.asked(), names::short(&container.id));
+            let running = matches!(container.status(), Status::Running | Status::Paused | Status::Restarting);
             let mounted = asked.mounts.iter().filter_map(Mounted::image);
-            used.extend([asked.image].into_iter().chain(mounted).map(|image| (image, id.to_owned())));
+            let images = [asked.image].into_iter().chain(mounted);
+            used.extend(images.map(|image| User { image, container: id.to_owned(), running }));
         }
         used
     }

@@ -24,7 +24,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::images::{Digest, Image, RegistryOptions, Store};
+use ::images::{Digest, Image, RegistryOptions, Store, User};
 use bollard_stubs::models::EventMessageTypeEnum;
 
 pub use self::check::Check;
@@ -89,17 +89,32 @@ impl Images {
         Ok(i64::try_from(bytes).unwrap_or(i64::MAX))
     }
 
+    /// Bytes of each image, by its id, that are in layers which another image has as well.
+    pub(crate) fn shared_sizes(&self) -> HashMap<String, i64> {
+        let images = self.store.list();
+        let mut users: HashMap<Digest, usize> = HashMap::new();
+        for layer in images.iter().flat_map(|image| &image.layers) {
+            *users.entry(*layer).or_default() += 1;
+        }
+        let bytes = |layer: &Digest| self.store.layers().get(layer).map_or(0, |layer| layer.size);
+        let shared = |image: &Image| {
+            let common = image.layers.iter().filter(|layer| users.get(layer).is_some_and(|users| *users > 1));
+            view::size(common.map(bytes).sum())
+        };
+        images.iter().map(|image| (image.id.to_string(), shared(image))).collect()
+    }
+
     /// Puts right what a crash has left: images that were removed while a container used them go when `used` no longer names
     /// them, and blobs and layers of pulls that never came to their end go after a day, in which the same pull would have
     /// found them again.
-    pub(crate) fn tidy(&self, used: &[(Digest, String)]) -> Result<()> {
+    pub(crate) fn tidy(&self, used: &[User]) -> Result<()> {
         self.store.collect(used)?;
         self.store.sweep(DAY)?;
         Ok(())
     }
 
     /// To be called when a container has been removed: the layers of an image that was only kept for it go now.
-    pub(crate) fn collect(&self, used: &[(Digest, String)]) -> Result<()> {
+    pub(crate) fn collect(&self, used: &[User]) -> Result<()> {
         Ok(self.store.collect(used)?)
     }
 

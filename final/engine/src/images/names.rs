@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::images::Removed;
+use ::images::{Removed, User};
 use bollard_stubs::models::{ImageDeleteResponseItem, ImagePruneResponse};
 
 use super::Images;
@@ -46,7 +46,7 @@ impl Engine {
         let used = self.images_in_use();
         let unused = |image: &::images::Image| {
             (all || is_dangling(image))
-                && !used.iter().any(|(id, _)| *id == image.id)
+                && !used.iter().any(|user| user.image == image.id)
                 && filters.labels(&labels(image))
                 && until.is_none_or(|until| created(image) < until)
         };
@@ -70,12 +70,7 @@ impl Engine {
 }
 
 impl Images {
-    fn remove(
-        &self,
-        name: &str,
-        force: bool,
-        used: &[(::images::Digest, String)],
-    ) -> Result<Vec<ImageDeleteResponseItem>> {
+    fn remove(&self, name: &str, force: bool, used: &[User]) -> Result<Vec<ImageDeleteResponseItem>> {
         let lines = self.store.remove(name, force, used)?.into_iter().map(|removed| match removed {
             Removed::Untagged(name) => {
                 self.tell("untag", &name.familiar(), &name.familiar());

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use ::images::{Digest, Image, ImageConfig, Reference, RunConfig};
+use ::images::{Image, ImageConfig, Reference, RunConfig, User};
 use bollard_stubs::models::{
     self, DriverData, HealthConfig, HistoryResponseItem, ImageInspect, ImageInspectMetadata, ImageInspectRootFs,
     ImageSummary,
@@ -61,8 +61,8 @@ impl Engine {
 }
 
 /// The containers of an image, among those of all images.
-fn users(image: &Image, used: &[(Digest, String)]) -> Vec<String> {
-    used.iter().filter(|(id, _)| *id == image.id).map(|(_, container)| container.clone()).collect()
+fn users(image: &Image, used: &[User]) -> Vec<String> {
+    used.iter().filter(|user| user.image == image.id).map(|user| user.container.clone()).collect()
 }
 
 /// Whether no name leads to it.
