@@ -265,7 +265,7 @@ fn references_and_platforms() {
     let parts =
         "[a-zA-Z0-9]{0,3}|[.:/@_-]{1,2}|localhost|docker\\.io|library/|:5000|\\[::1\\]|sha256:|[a-f0-9]{64}|\\PC";
     let strategy = proptest::collection::vec(parts, 0..9).prop_map(|parts| parts.concat());
-    runner(5000, 500_000)
+    runner(5000, 100_000)
         .run(&strategy, |text| {
             if let Ok(reference) = text.parse::<Reference>() {
                 for form in [reference.to_string(), reference.familiar()] {
