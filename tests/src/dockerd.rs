@@ -21,7 +21,8 @@ impl Dockerd {
         let directory = tempfile::Builder::new().prefix("skiff-dockerd-").tempdir().expect("a temporary directory");
         let path = |name: &str| directory.path().join(name);
         let mut command = Command::new("unshare");
-        command.args(["--net", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh", "dockerd"]);
+        // What it mounts (the root of a container, the file that its network namespace is bound to) ends with it.
+        command.args(["--net", "--mount", "sh", "-c", "ip link set lo up && exec \"$@\"", "sh", "dockerd"]);
         command.arg("--host").arg(format!("unix://{}", path("docker.sock").display()));
         command.arg("--data-root").arg(path("data")).arg("--exec-root").arg(path("exec"));
         command.arg("--pidfile").arg(path("pid")).args(arguments);

@@ -11,6 +11,8 @@ pub(crate) enum Client {
     Docker(String),
     /// Ours.
     Skiff,
+    /// Ours, talking to the daemon that was recorded.
+    SkiffOnDockerd,
 }
 
 /// The answers that a client may give instead of the recorded ones.
@@ -24,11 +26,12 @@ pub(crate) struct Expected {
 impl Expected {
     /// What is known about `client`.
     pub(crate) fn of(client: &Client) -> Self {
-        let (own, version) = match client {
-            Client::Skiff => ("console skiff".to_owned(), crate::RECORDED_WITH),
-            Client::Docker(version) => ("console docker".to_owned(), version.as_str()),
+        let (blocks, version) = match client {
+            Client::Skiff => (["console", "console skiff"].as_slice(), crate::RECORDED_WITH),
+            Client::SkiffOnDockerd => (["console skiff", "console skiff dockerd"].as_slice(), crate::RECORDED_WITH),
+            Client::Docker(version) => (["console", "console docker"].as_slice(), version.as_str()),
         };
-        let differences = differences().into_iter().filter(|(block, _)| *block == "console" || *block == own);
+        let differences = differences().into_iter().filter(|(block, _)| blocks.contains(&block.as_str()));
         let mut others: Vec<Entry> = differences.map(|(_, entry)| entry).collect();
         let unknown = version != crate::RECORDED_WITH;
         if unknown && Script::exists(&client_file(version)) {

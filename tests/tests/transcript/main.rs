@@ -10,6 +10,7 @@
 //!
 //! `TRANSCRIPTS=overwrite cargo test -p skiff-tests --test transcript` records again: with docker 28 as the client it writes
 //! the answers; with another version it writes what that client prints otherwise, to `client-VERSION.txt`.
+//! `TRANSCRIPTS=dockerd` plays them through `skiff` on a dockerd.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 #![allow(clippy::format_collect, clippy::format_push_string, reason = "short texts; what they say counts")]
@@ -49,6 +50,17 @@ fn skiff_prints_what_docker_prints() {
     }
 }
 
+/// Our command line is one for any daemon. Only with `TRANSCRIPTS=dockerd`, because it needs a real one, and a minute.
+#[test]
+fn skiff_prints_what_docker_prints_on_a_dockerd() {
+    if std::env::var("TRANSCRIPTS").is_ok_and(|mode| mode == "dockerd") {
+        let dockerd = Dockerd::start(&player::docker_on_path(), &[]);
+        let player = Player::new(binary("skiff"), &dockerd.socket(), dockerd.directory());
+        let wrong = wrong(&player, &Expected::of(&Client::SkiffOnDockerd));
+        assert!(wrong.is_empty(), "{wrong}");
+    }
+}
+
 #[test]
 fn every_difference_is_one() {
     let entries: Vec<Entry> = Script::all().into_iter().flat_map(|script| script.entries).collect();
@@ -68,6 +80,13 @@ fn compare(program: PathBuf, client: &Client) {
     daemon.skiff(&["rmi", "hello"]).ok();
     let expected = Expected::of(client);
     let player = Player::new(program, &daemon.socket(), daemon.directory());
+    let wrong = wrong(&player, &expected);
+    assert!(wrong.is_empty(), "{wrong}\n--- log of skiffd\n{}", daemon.log());
+    daemon.finish();
+}
+
+/// Plays the sessions, those with `TRANSCRIPT` in their names, and tells what is not as expected.
+fn wrong(player: &Player, expected: &Expected) -> String {
     let mut wrong = String::new();
     let only = std::env::var("TRANSCRIPT").unwrap_or_default();
     for script in Script::all().into_iter().filter(|script| script.name.contains(&only)) {
@@ -78,8 +97,7 @@ fn compare(program: PathBuf, client: &Client) {
             }
         }
     }
-    assert!(wrong.is_empty(), "{wrong}\n--- log of skiffd\n{}", daemon.log());
-    daemon.finish();
+    wrong
 }
 
 /// Plays all sessions on a real dockerd and writes down what it answers.

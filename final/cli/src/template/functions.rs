@@ -97,6 +97,9 @@ fn index(arguments: &[Value]) -> Result<Value, Fault> {
     for step in steps {
         value = match (&value, step) {
             (Value::Map(_), key) => value.member(&key.to_string()).cloned().unwrap_or_else(|| "".into()),
+            (Value::Nothing(_), step) if step.as_integer().is_some() => {
+                return Err(Fault::new("error calling index: index of untyped nil"));
+            }
             (Value::Nothing(_), _) => Value::Text(String::new()),
             (Value::List(list), step) => {
                 let element = step.as_integer().and_then(|place| list.get(usize::try_from(place).ok()?));

@@ -66,6 +66,7 @@ pub(crate) async fn create(
         )));
     }
     Reference::parse(image)?;
+    check_version(client, body).await?;
     let request = || {
         let request = Request::post("/containers/create").maybe("name", identity.name.as_ref());
         request.maybe("platform", identity.platform.as_ref()).json(body)
@@ -98,6 +99,22 @@ pub(crate) async fn create(
         std::fs::write(file, &created.id).during("write the container's id to", file.display())?;
     }
     Ok(Made { id: created.id, pulled, took })
+}
+
+/// Docker's refusal of what an older daemon would pass over in silence.
+async fn check_version(client: &Client, body: &ContainerCreateBody) -> Result<()> {
+    let networks = body.networking_config.iter().flat_map(|config| config.endpoints_config.iter().flatten());
+    if !networks.into_iter().any(|(_, endpoint)| endpoint.mac_address.is_some()) {
+        return Ok(());
+    }
+    client.negotiate().await?;
+    let (major, minor) = client.version();
+    if (major, minor) < (1, 44) {
+        return Err(Error::new(format!(
+            "\"specify mac-address per network\" requires API version 1.44, but the Docker daemon API version is {major}.{minor}"
+        )));
+    }
+    Ok(())
 }
 
 /// 404 can also be about a network or another container.

@@ -42,7 +42,9 @@ impl Execute for Push {
             reference = reference.or_latest();
         }
         let request = Request::post(format!("{}/push", path(&reference.name))).maybe("tag", reference.tag.as_ref());
-        let request = request.header("X-Registry-Auth", client.logins.header(reference.domain())?);
+        // Older daemons refuse a push without the header: who is nobody says so, with an empty object.
+        let login = client.logins.header(reference.domain())?.unwrap_or_else(|| "e30=".to_owned());
+        let request = request.header("X-Registry-Auth", Some(login));
         let to = if self.quiet { To::Nowhere } else { To::Output };
         progress::show(Lines::new(client.stream(request).await?), to).await?;
         if self.quiet {

@@ -2,7 +2,7 @@
 
 use bollard_stubs::models::{ConfigReference, Ipam, IpamConfig, NetworkCreateRequest};
 use clap::Args;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
@@ -74,12 +74,23 @@ struct Created {
     warning: Option<String>,
 }
 
+/// The request, and what daemons before version 1.44 must be told: that a name is taken once only.
+#[derive(Debug, Serialize)]
+struct Body {
+    #[serde(flatten)]
+    request: NetworkCreateRequest,
+    #[serde(rename = "CheckDuplicate")]
+    check_duplicate: bool,
+}
+
 impl Execute for Create {
     const USAGE: &'static str = "[OPTIONS] NETWORK";
     const ABOUT: &'static str = "Make a network";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
-        let created: Created = client.json(Request::post("/networks/create").json(&self.body()?)?).await?;
+        let created: Created = client
+            .json(Request::post("/networks/create").json(&Body { request: self.body()?, check_duplicate: true })?)
+            .await?;
         if let Some(warning) = created.warning.filter(|warning| !warning.is_empty()) {
             output::notice(format!("WARNING: {warning}"));
         }

@@ -1,5 +1,7 @@
 //! `volume create`: a place for files that outlives containers.
 
+use std::collections::HashMap;
+
 use bollard_stubs::models::VolumeCreateOptions;
 use clap::Args;
 use serde::Deserialize;
@@ -43,8 +45,8 @@ impl Execute for Create {
         let body = VolumeCreateOptions {
             name: self.name.or(self.old_name),
             driver: Some(self.driver),
-            driver_opts: Some(self.options.into_iter().collect()),
-            labels: Some(key_value::map(&self.labels)),
+            driver_opts: Some(self.options.into_iter().collect()).filter(|options: &HashMap<_, _>| !options.is_empty()),
+            labels: Some(key_value::map(&self.labels)).filter(|labels| !labels.is_empty()),
             ..VolumeCreateOptions::default()
         };
         let created: Created = client.json(Request::post("/volumes/create").json(&body)?).await?;

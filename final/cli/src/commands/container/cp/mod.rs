@@ -138,7 +138,6 @@ impl Cp {
             let (upload, packing) = local::pack(source, landing.name)?;
             (upload, Some(packing), landing.directory)
         };
-        client.negotiate().await?;
         let request = Request::put(format!("{}/archive", path(name)))
             .query("path", &directory)
             .query("noOverwriteDirNonDir", "true")
@@ -162,6 +161,8 @@ impl Cp {
 
 /// What is at a path of a container.
 async fn stat(client: &Client, name: &str, at: &str) -> Result<Stat> {
+    // A refusal without a body cannot say under which version to ask instead.
+    client.negotiate().await?;
     let response = client.response(Request::head(format!("{}/archive", path(name))).query("path", at)).await?;
     read_stat(response.headers())
 }
