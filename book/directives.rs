@@ -91,8 +91,9 @@ fn exercises(repository: &Path, place: &str) -> Result<String> {
     let row = |exercise: Exercise| {
         let stars = "★".repeat(exercise.stars);
         let root = if exercise.root { ", as root" } else { "" };
+        let stop = if exercise.title.ends_with('?') { "" } else { "." };
         format!(
-            "| `{}` | {stars} | {} min | {}. The grader looks at {}{root}. |\n",
+            "| `{}` | {stars} | {} min | {}{stop} The grader looks at {}{root}. |\n",
             exercise.id, exercise.minutes, exercise.title, exercise.looks_at
         )
     };
