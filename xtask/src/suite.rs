@@ -45,7 +45,10 @@ pub(crate) fn run(filter: Option<&str>) -> Result<()> {
         let guest = guest::run(&["--workspace"], None)?;
         report.passed += guest.passed;
         failed.extend(guest.failed.iter().map(|name| format!("{name} (in the guest)")));
-        workshop = learn::verify(&[]).and_then(|()| book::check(None)).and_then(|()| book::browse(None));
+        workshop = learn::verify(&[])
+            .and_then(|()| learn::rehearse("cg-unit"))
+            .and_then(|()| book::check(None))
+            .and_then(|()| book::browse(None));
     }
     for name in first.iter().filter(|name| !report.failed.contains(name)) {
         println!("unsteady, passed when run alone: {name}");

@@ -19,7 +19,7 @@ pub(crate) fn run(desk: &mut Desk, what: &Learn) -> Result<()> {
         Learn::Check { id } => {
             let exercise = desk.exercise(id.as_deref())?;
             let verdict = check(desk, &exercise)?;
-            print!("{}", said(&exercise, &verdict));
+            print!("{}", said(desk, &exercise, &verdict));
             if verdict != Verdict::Passed {
                 bail!("{} is not there yet; `cargo xtask learn hint` helps", exercise.id);
             }
@@ -31,9 +31,12 @@ pub(crate) fn run(desk: &mut Desk, what: &Learn) -> Result<()> {
             let kept = desk.restore(&exercise)?;
             println!("{} is as it was.", exercise.source().display());
             tell_kept(kept.as_deref());
-            desk.note(&exercise.id, |progress| *progress = super::desk::Progress::default())?;
+            desk.note(&exercise.id, |progress| progress.started = false)?;
+            if desk.progress(&exercise.id).passed {
+                println!("That you have passed it stays noted.");
+            }
         }
-        Learn::Watch { .. } | Learn::Export { .. } | Learn::Verify { .. } => {}
+        Learn::Watch { .. } | Learn::Export { .. } | Learn::Rehearse { .. } | Learn::Verify { .. } => {}
     }
     Ok(())
 }
@@ -70,12 +73,14 @@ fn status(desk: &Desk) {
     println!("{passed} of {all} passed, {} %", passed * 100 / all.max(1));
 }
 
-fn start(desk: &mut Desk, id: &str) -> Result<()> {
+pub(crate) fn start(desk: &mut Desk, id: &str) -> Result<()> {
     let exercise = desk.exercise(Some(id))?;
     let kept = desk.punch(&exercise)?;
     desk.note(id, |progress| {
         progress.started = true;
-        progress.passed = false;
+        // What was passed stays passed; but a pass with the solution in hand may be done better.
+        progress.passed &= !progress.gave_up;
+        progress.gave_up = false;
     })?;
     tell_kept(kept.as_deref());
     println!("{}: {}", exercise.id, exercise.title);
@@ -86,7 +91,7 @@ fn start(desk: &mut Desk, id: &str) -> Result<()> {
     Ok(())
 }
 
-/// Runs the graded test and notes a success.
+/// Runs the graded test and notes a success, if it is the learner's: where no hole was made, the reference is judged.
 pub(crate) fn check(desk: &mut Desk, exercise: &Exercise) -> Result<Verdict> {
     if exercise.root && !is_root()? {
         bail!(
@@ -94,21 +99,29 @@ pub(crate) fn check(desk: &mut Desk, exercise: &Exercise) -> Result<Verdict> {
             exercise.id
         );
     }
+    let _alone = desk.alone()?;
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     // The cargo that runs us has told us about our own package; the tests are not to take that for theirs.
     cargo.current_dir(&desk.root).env_remove("CARGO_MANIFEST_DIR").env("INSTA_UPDATE", "no").env("NO_COLOR", "1");
+    cargo.envs(desk.target.as_ref().map(|target| ("CARGO_TARGET_DIR", target)));
     let output = cargo.args(["--color", "never"]).args(exercise.cargo_test()).output()?;
     let text = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
     let verdict = grade::grade(exercise, &text);
-    if verdict == Verdict::Passed {
+    if verdict == Verdict::Passed && desk.progress(&exercise.id).started {
         desk.note(&exercise.id, |progress| progress.passed = true)?;
     }
     Ok(verdict)
 }
 
 /// The verdict under the exercise's name.
-pub(crate) fn said(exercise: &Exercise, verdict: &Verdict) -> String {
+pub(crate) fn said(desk: &Desk, exercise: &Exercise, verdict: &Verdict) -> String {
     match verdict {
+        Verdict::Passed if !desk.progress(&exercise.id).started => {
+            let id = &exercise.id;
+            format!(
+                "{id}: passes, with the reference. `cargo xtask learn start {id}` takes it out, for you to write.\n"
+            )
+        }
         Verdict::Passed => {
             format!("{}: passed. `cargo xtask learn solution` shows the reference beside yours.\n", exercise.id)
         }

@@ -3,6 +3,8 @@
 //! ```text
 //! .learn/
 //!   state.json        progress
+//!   lock              held for the moment in which the progress is changed
+//!   check.lock        held while a check runs
 //!   reference/ID      the reference solution, taken out when the exercise was started
 //!   kept/ID-N         what the learner had written, each time something else took its place
 //! ```
@@ -10,6 +12,7 @@
 //! Nothing that somebody wrote is thrown away: before a region gets other content, what is in it is kept and named.
 
 use std::collections::BTreeMap;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context as _, Result};
@@ -24,6 +27,8 @@ pub(crate) struct Desk {
     pub(crate) root: PathBuf,
     /// Every exercise of it.
     pub(crate) exercises: Vec<Exercise>,
+    /// Where cargo compiles, if not where it would.
+    pub(crate) target: Option<PathBuf>,
     state: State,
 }
 
@@ -38,7 +43,7 @@ struct State {
 /// How far one exercise has come.
 #[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Progress {
-    /// The hole is, or was, in the source.
+    /// The hole is in the source, or what the learner has put in its place.
     pub(crate) started: bool,
     /// How many hints were shown.
     pub(crate) hints: usize,
@@ -51,11 +56,12 @@ pub(crate) struct Progress {
 impl Desk {
     /// Reads the exercises and the progress.
     pub(crate) fn open(root: &Path) -> Result<Self> {
-        let state = match std::fs::read(root.join(".learn/state.json")) {
-            Ok(text) => serde_json::from_slice(&text).context("cannot read .learn/state.json")?,
-            Err(_) => State::default(),
-        };
-        Ok(Self { root: root.to_owned(), exercises: exercise::load(root)?, state })
+        Ok(Self { root: root.to_owned(), exercises: exercise::load(root)?, target: None, state: State::read(root)? })
+    }
+
+    /// Waits until no other check runs in this checkout; none begins until the file is dropped.
+    pub(crate) fn alone(&self) -> Result<File> {
+        lock(&self.root.join(".learn/check.lock"), "another check")
     }
 
     /// The exercise of this id, or the one that was started last.
@@ -70,8 +76,10 @@ impl Desk {
         self.state.progress.get(id).cloned().unwrap_or_default()
     }
 
-    /// Changes the progress and writes it down.
+    /// Changes the progress and writes it down. What another terminal has written meanwhile (`watch` runs for hours) stays.
     pub(crate) fn note(&mut self, id: &str, change: impl FnOnce(&mut Progress)) -> Result<()> {
+        let _lock = lock(&self.root.join(".learn/lock"), "another command")?;
+        self.state = State::read(&self.root)?;
         change(self.state.progress.entry(id.to_owned()).or_default());
         self.state.current = Some(id.to_owned());
         let text = serde_json::to_vec_pretty(&self.state)?;
@@ -146,6 +154,28 @@ impl Desk {
     }
 }
 
+impl State {
+    /// As it was written last; of a learner who has not begun, nothing.
+    fn read(root: &Path) -> Result<Self> {
+        match std::fs::read(root.join(".learn/state.json")) {
+            Ok(text) => serde_json::from_slice(&text).context("cannot read .learn/state.json"),
+            Err(_) => Ok(Self::default()),
+        }
+    }
+}
+
+/// Takes the lock of this file, and says whom it waits for if it has to.
+pub(crate) fn lock(path: &Path, who: &str) -> Result<File> {
+    let directory = path.parent().context("a file is in a directory")?;
+    std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
+    let file = File::create(path).with_context(|| format!("cannot open {}", path.display()))?;
+    if file.try_lock().is_err() {
+        println!("Waiting: {who} is at work …");
+        file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+    }
+    Ok(file)
+}
+
 /// Writes a file whole or not at all, and the directories above it.
 fn write(path: &Path, content: &[u8]) -> Result<()> {
     let directory = path.parent().context("a file is in a directory")?;
@@ -200,6 +230,16 @@ wrong = []
         desk.replace(&exercise, "3").unwrap();
         assert_eq!(desk.restore(&exercise).unwrap().unwrap(), Path::new(".learn/kept/two-2"));
         assert_eq!(std::fs::read_to_string(root.path().join("chapters/demo/src/lib.rs")).unwrap(), SOURCE);
+    }
+
+    #[test]
+    fn what_another_terminal_notes_is_not_lost() {
+        let root = checkout();
+        let (mut watching, mut other) = (Desk::open(root.path()).unwrap(), Desk::open(root.path()).unwrap());
+        other.note("two", |progress| progress.hints = 1).unwrap();
+        watching.note("two", |progress| progress.passed = true).unwrap();
+        let expected = Progress { hints: 1, passed: true, ..Progress::default() };
+        assert_eq!(Desk::open(root.path()).unwrap().progress("two"), expected);
     }
 
     #[test]

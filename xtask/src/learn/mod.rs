@@ -10,6 +10,7 @@
 //! 5. `commands.rs`, `watch.rs`: what the learner types.
 //! 6. `copy.rs`: a copy of the checkout, to try things in and for classes.
 //! 7. `verify.rs`, `mutants.rs`: the proof that every hole is a good one.
+//! 8. `rehearse.rs`: a learner that is a program.
 
 mod commands;
 mod copy;
@@ -18,6 +19,7 @@ mod exercise;
 mod grade;
 mod mutants;
 mod region;
+mod rehearse;
 mod table;
 mod verify;
 mod watch;
@@ -35,7 +37,8 @@ use desk::Desk;
 pub(crate) enum Learn {
     /// The exercises, with stars and minutes.
     List,
-    /// Take a piece out of the source. What was written there before is kept.
+    /// Take a piece out of the source. What was written there before is kept. To start again what you have passed
+    /// does not take the pass away.
     Start {
         /// The exercise.
         id: String,
@@ -58,7 +61,7 @@ pub(crate) enum Learn {
         #[arg(long)]
         give_up: bool,
     },
-    /// Put the reference back. What you wrote is kept.
+    /// Put the reference back. What you wrote is kept, and so is the note that you have passed it.
     Reset {
         /// The exercise; the one started last if left out.
         id: Option<String>,
@@ -78,6 +81,17 @@ pub(crate) enum Learn {
         /// The directory to make.
         directory: PathBuf,
     },
+    /// Do exercises as a learner does, from a clean clone: start, fail, read a hint, be wrong, be right, run the engine.
+    Rehearse {
+        /// Only these exercises; without any, all of them.
+        ids: Vec<String>,
+        /// Only the first exercise of each crate.
+        #[arg(long)]
+        short: bool,
+        /// Do not build and run the engine after each crate's exercises.
+        #[arg(long)]
+        without_engine: bool,
+    },
     /// Prove that every hole is a good one. Works in a copy.
     Verify {
         /// Only these exercises.
@@ -90,11 +104,17 @@ pub(crate) fn verify(ids: &[String]) -> Result<()> {
     verify::run(&shell::root(), ids)
 }
 
+/// A learner's way through one exercise, for all tests of the repository in one command.
+pub(crate) fn rehearse(id: &str) -> Result<()> {
+    rehearse::run(&shell::root(), &[id.to_owned()], false, false)
+}
+
 /// Does it, in this checkout.
 pub(crate) fn run(what: Learn) -> Result<()> {
     let root = shell::root();
     match what {
         Learn::Verify { ids } => verify(&ids),
+        Learn::Rehearse { ids, short, without_engine } => rehearse::run(&root, &ids, short, !without_engine),
         Learn::Export { directory } => copy::export(&root, &directory),
         Learn::Watch { id, manual } => watch::run(&mut Desk::open(&root)?, id.as_deref(), manual),
         what => commands::run(&mut Desk::open(&root)?, &what),

@@ -19,7 +19,7 @@ use cargo_metadata::diagnostic::DiagnosticLevel;
 use super::exercise::{self, Exercise};
 use super::grade::{self, Verdict};
 use super::table::{self, Row};
-use super::{copy, mutants, region};
+use super::{copy, desk, mutants, region};
 use crate::shell;
 
 /// A test that takes longer than this hangs: a wrong answer may well do that.
@@ -33,6 +33,7 @@ pub(crate) fn run(root: &Path, ids: &[String]) -> Result<()> {
     let target = target(root);
     let tree = target.join("learn/tree");
     std::fs::create_dir_all(&tree)?;
+    let _lock = desk::lock(&target.join("learn/lock"), "another proof")?;
     let begun = Instant::now();
     let files = copy::refresh(root, &tree)?;
     let exercises = exercise::load(&tree)?;
@@ -274,6 +275,7 @@ fn cargo(tree: &Path, target: &Path, arguments: &[&str]) -> Result<(Vec<Message>
     Ok((messages, output.status.success()))
 }
 
-fn target(root: &Path) -> PathBuf {
+/// Where cargo compiles.
+pub(super) fn target(root: &Path) -> PathBuf {
     std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root.join("target"), PathBuf::from)
 }

@@ -25,7 +25,7 @@ pub(crate) fn run(desk: &mut Desk, id: Option<&str>, manual: bool) -> Result<()>
         let saved = saved(desk, &exercise);
         if saved != seen {
             println!("Checking {} …", exercise.id);
-            print!("{}", commands::said(&exercise, &commands::check(desk, &exercise)?));
+            print!("{}", checked(desk, &exercise)?);
             prompt(manual);
             seen = saved;
         }
@@ -52,6 +52,11 @@ pub(crate) fn run(desk: &mut Desk, id: Option<&str>, manual: bool) -> Result<()>
             prompt(manual);
         }
     }
+}
+
+fn checked(desk: &mut Desk, exercise: &Exercise) -> Result<String> {
+    let verdict = commands::check(desk, exercise)?;
+    Ok(commands::said(desk, exercise, &verdict))
 }
 
 fn prompt(manual: bool) {
