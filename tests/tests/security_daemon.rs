@@ -162,3 +162,29 @@ fn nobody_else_reaches_data_and_sockets() {
     daemon.docker(&["rm", "-f", "up"]).ok();
     daemon.finish();
 }
+
+/// CVE-2020-14370: variables of one container were in the next, because both were made of one default. CVE-2019-13509: they
+/// were in the log.
+#[test]
+fn what_one_container_is_given_no_other_has_nor_the_log() {
+    const SECRET: &str = "correct-horse-battery";
+    let daemon = Daemon::bare(&["--log-level", "debug"]);
+    let tar = skiff_tests::busybox_tar().display().to_string();
+    daemon.docker(&["import", "--change", "CMD [\"sh\"]", &tar, "busybox:latest"]).ok();
+    let given = format!("TOKEN={SECRET}");
+    let given = ["-e", &given, "--label", &given, "busybox"];
+    let ran = daemon.docker(&[["run", "--rm"].as_slice(), &given, &["sh", "-c", "echo $TOKEN"]].concat());
+    assert_eq!(ran.ok(), SECRET);
+    daemon.docker(&[["create", "--name", "first"].as_slice(), &given, &["true"]].concat()).ok();
+    daemon.docker(&["run", "-d", "--name", "second", "busybox", "sleep", "1000"]).ok();
+    let entered = daemon.docker(&["exec", "-e", &given[1], "second", "sh", "-c", "echo $TOKEN"]);
+    assert_eq!(entered.ok(), SECRET);
+    for words in [["exec", "second", "env"].as_slice(), &["inspect", "second"], &["run", "--rm", "busybox", "env"]] {
+        assert!(!daemon.docker(words).ok().contains(SECRET), "{words:?}");
+    }
+    let log = daemon.log();
+    assert!(!log.is_empty(), "there is a log");
+    assert!(!log.contains(SECRET), "{log}");
+    daemon.docker(&["rm", "-f", "first", "second"]).ok();
+    daemon.finish();
+}

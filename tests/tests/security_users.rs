@@ -139,3 +139,39 @@ fn no_capability_is_inheritable_or_ambient() {
     daemon.skiff(&["rm", "-f", "box"]).ok();
     daemon.finish();
 }
+
+/// CVE-2014-8989: a file with the mode 0604 is for all but its group. Who may leave his groups is not kept out any more, and in
+/// a user namespace of his own everybody was root, who may. So the kernel takes the map of an ordinary user's groups only
+/// when setgroups(2) has been given up for good.
+#[test]
+fn an_ordinary_user_keeps_the_groups_that_he_is_kept_out_by() {
+    const USER: &str = "4242";
+    const KEPT_OUT: u32 = 4243;
+    let script = "cat /proc/self/setgroups; cat /forbidden || echo kept out; \
+                  chroot --userspec=0:0 --groups=0 / cat /forbidden || echo still kept out";
+    let bundle = Bundle::new(script);
+    let directory = bundle.directory();
+    let forbidden = bundle.rootfs("forbidden");
+    run(Command::new("cp").arg(skiff_tests::binary("skiff-runtime")).arg(directory.join("runtime")), b"").ok();
+    run(Command::new("chown").args(["-R", USER]).arg(directory), b"").ok();
+    let as_user = |words: &[&str]| {
+        let mut command = Command::new("setpriv");
+        command.args(["--reuid", USER, "--regid", USER, "--groups", &KEPT_OUT.to_string()]).args(words);
+        run(command.env("XDG_RUNTIME_DIR", directory).current_dir(directory), b"")
+    };
+    if as_user(&["unshare", "--user", "true"]).code != 0 {
+        return eprintln!("this machine lets no ordinary user make a user namespace: not tried");
+    }
+    fs::remove_file(directory.join("config.json")).unwrap();
+    as_user(&["./runtime", "spec", "--rootless"]).ok();
+    let text = fs::read(directory.join("config.json")).unwrap();
+    let mut config: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    config["process"]["terminal"] = false.into();
+    config["process"]["args"] = serde_json::json!(["sh", "-c", script]);
+    fs::write(directory.join("config.json"), config.to_string()).unwrap();
+    fs::write(&forbidden, "read\n").unwrap();
+    std::os::unix::fs::chown(&forbidden, Some(0), Some(KEPT_OUT)).unwrap();
+    fs::set_permissions(&forbidden, std::os::unix::fs::PermissionsExt::from_mode(0o604)).unwrap();
+    let ran = as_user(&["./runtime", "run", "ordinary"]);
+    assert_eq!(ran.stdout, "deny\nkept out\nstill kept out\n", "{}", ran.stderr);
+}

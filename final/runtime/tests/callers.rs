@@ -213,3 +213,39 @@ fn a_container_without_a_program_can_be_created_and_not_started() {
     bundle.ok(&["delete", "--force", "ID"]);
     assert_eq!(bundle.left(), [""; 0]);
 }
+
+/// Rootless Podman calls the runtime as root of a user namespace, where `/run` and the cgroups are still the host's.
+#[test]
+fn root_of_an_ordinary_users_namespace_is_an_ordinary_user() {
+    let bundle = Bundle::shell("disguise", "echo up");
+    patch(&bundle, json!({ "linux": { "cgroupsPath": null } }));
+    let (runtime, own) = (bundle.rootfs.join("runtime"), bundle.rootfs.join("own"));
+    fs::copy(rootfs::runtime(), &runtime).unwrap();
+    fs::create_dir(&own).unwrap();
+    // Without a network namespace of its own a new sysfs cannot be mounted, and without the cgroups none of theirs either.
+    let mut config: Value = serde_json::from_slice(&fs::read(bundle.config()).unwrap()).unwrap();
+    config["mounts"].as_array_mut().unwrap().retain(|mount| mount["destination"] == "/proc");
+    config["linux"].as_object_mut().unwrap().remove("resources");
+    fs::write(bundle.config(), config.to_string()).unwrap();
+    assert!(Command::new("chown").args(["-R", "4242:4242", bundle.path()]).status().unwrap().success());
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--reuid",
+        "4242",
+        "--regid",
+        "4242",
+        "--clear-groups",
+        "unshare",
+        "--user",
+        "--map-root-user",
+        "--mount",
+    ]);
+    command.arg(runtime).args(["run", "--bundle", bundle.path(), &bundle.id]);
+    let output = command.env("XDG_RUNTIME_DIR", &own).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    if said.contains("unshare failed") {
+        return eprintln!("this machine lets no ordinary user make a user namespace: not tried");
+    }
+    assert_eq!(String::from_utf8_lossy(&output.stdout), "up\n", "{said}");
+    assert!(own.join("skiff-runtime").exists(), "where its user's records are");
+}

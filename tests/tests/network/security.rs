@@ -59,3 +59,19 @@ fn rules_that_others_flush_come_back_and_catch_only_what_is_for_the_host() {
     daemon.docker(&["network", "rm", "net"]).ok();
     daemon.finish();
 }
+
+/// CVE-2021-20199: what came through a published port seemed to come from 127.0.0.1, and a program that trusts its own machine
+/// trusted the world.
+#[test]
+fn a_published_port_shows_who_has_come() {
+    let daemon = Daemon::start();
+    let world = outside(&daemon);
+    sleeper(&daemon, "web", &["-p", "8080:80"]);
+    let server = Place::of_container(&daemon, "web").listen(80);
+    let port = "192.0.2.1:8080".parse().expect("an address");
+    assert_eq!(world.reaches(port, &server, PATIENCE), Some(crate::bench::OUTSIDE[0].parse().expect("an address")));
+    let local = Place::of_host(&daemon).reaches("127.0.0.1:8080".parse().expect("an address"), &server, PATIENCE);
+    assert!(local.is_some_and(|seen| !seen.is_loopback()), "{local:?}");
+    daemon.docker(&["rm", "-f", "web"]).ok();
+    daemon.finish();
+}

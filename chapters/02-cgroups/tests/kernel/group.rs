@@ -75,3 +75,10 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 pub(crate) fn rounds(few: u32, many: u32) -> u32 {
     if std::env::var_os("SKIFF_SOAK").is_some() { many } else { few }
 }
+
+/// The version 2 tree, which a hybrid machine has beside the others and most machines have alone. `None` where there is none.
+pub(crate) fn version_2_tree() -> Option<Hierarchies> {
+    let table = std::fs::read_to_string("/proc/self/mountinfo").unwrap();
+    let unified = table.lines().find(|line| line.contains(" - cgroup2 "))?;
+    Some(Hierarchies::parse(unified.as_bytes()).unwrap())
+}

@@ -117,8 +117,16 @@ pub fn main(line: &[String]) -> u8 {
 
 /// Where records are without `--root`: an ordinary user's are below the directory that his session has given him.
 fn default_root() -> PathBuf {
-    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| !rustix::process::geteuid().is_root());
+    let own = std::env::var_os("XDG_RUNTIME_DIR").filter(|_| is_ordinary_user());
     own.map_or_else(|| PathBuf::from("/run"), PathBuf::from).join("skiff-runtime")
+}
+
+/// Whether this is an ordinary user, if only in disguise: rootless Podman calls the runtime as root of a user namespace of its
+/// user's, whose rights end there. The map of the host's own namespace is everything onto itself.
+pub(crate) fn is_ordinary_user() -> bool {
+    let everything = ["0", "0", "4294967295"];
+    let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    !rustix::process::geteuid().is_root() || (!map.is_empty() && map.split_whitespace().ne(everything))
 }
 
 /// Docker and its client look for errors in the words of the language that they are written in, where the text of an errno

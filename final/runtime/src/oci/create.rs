@@ -11,7 +11,7 @@ use network::netlink::{self, Operation};
 use rustix::fs::{CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::command::Command;
+use super::command::{Command, is_ordinary_user};
 use super::config::Config;
 use super::console::ConsoleSocket;
 use super::copy_up::CopyUpStage;
@@ -129,7 +129,7 @@ impl Wish {
         let mut plan = translate::plan(&config, &bundle, id)?;
         // An ordinary user may make no groups, unless somebody has given him one; without limits none is needed.
         let unlimited = plan.cgroup.as_ref().is_some_and(|cgroup| cgroup.limits == translate::no_limits());
-        if command.without_groups || (unlimited && !rustix::process::geteuid().is_root()) {
+        if command.without_groups || (unlimited && is_ordinary_user()) {
             plan.cgroup = None;
         }
         plan.container.process.preserve_fds = preserved(options)?;
