@@ -177,7 +177,7 @@ fn what_one_container_is_given_no_other_has_nor_the_log() {
     assert_eq!(ran.ok(), SECRET);
     daemon.docker(&[["create", "--name", "first"].as_slice(), &given, &["true"]].concat()).ok();
     daemon.docker(&["run", "-d", "--name", "second", "busybox", "sleep", "1000"]).ok();
-    let entered = daemon.docker(&["exec", "-e", &given[1], "second", "sh", "-c", "echo $TOKEN"]);
+    let entered = daemon.docker(&["exec", "-e", given[1], "second", "sh", "-c", "echo $TOKEN"]);
     assert_eq!(entered.ok(), SECRET);
     for words in [["exec", "second", "env"].as_slice(), &["inspect", "second"], &["run", "--rm", "busybox", "env"]] {
         assert!(!daemon.docker(words).ok().contains(SECRET), "{words:?}");
