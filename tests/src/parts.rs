@@ -53,10 +53,15 @@ pub struct Registry {
 impl Registry {
     /// Starts it in the network namespace of the process `pid`.
     pub fn start(pid: u32) -> Self {
-        let directory = tempfile::tempdir().expect("a temporary directory");
         let port =
             TcpListener::bind("127.0.0.1:0").and_then(|listener| listener.local_addr()).expect("a free port").port();
-        let address = format!("127.0.0.1:{port}");
+        Self::at(pid, &format!("127.0.0.1:{port}"))
+    }
+
+    /// The same at an address that is known to be free there.
+    pub fn at(pid: u32, address: &str) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let address = address.to_owned();
         let config = directory.path().join("registry.yml");
         let text = format!(
             "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}, delete: {{enabled: true}}}}\nhttp: {{addr: {address}}}\n",

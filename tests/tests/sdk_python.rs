@@ -21,3 +21,8 @@ fn script(name: &str) {
 fn containers_and_execs() {
     script("containers");
 }
+
+#[test]
+fn what_older_clients_ask_for() {
+    script("older");
+}

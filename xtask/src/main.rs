@@ -9,7 +9,8 @@
 //! 7. `learn/`: the exercises of the workshop.
 //! 8. `book.rs`: the book, built, replayed, and looked at in a browser.
 //! 9. `guest.rs`: the same tests on a machine with version 2 of cgroups.
-//! 10. `ci.rs`: all of the above in the order that fails soonest.
+//! 10. `suites/`: other people's test suites against `skiffd`, fetched when they are asked for.
+//! 11. `ci.rs`: all of the above in the order that fails soonest.
 
 mod bench;
 mod book;
@@ -21,6 +22,7 @@ mod packages;
 mod release;
 mod shell;
 mod suite;
+mod suites;
 mod tidy;
 
 use std::process::ExitCode;
@@ -85,6 +87,11 @@ enum Tool {
         #[command(subcommand)]
         what: learn::Learn,
     },
+    /// Run a test suite of somebody else against `skiffd`; without a name, say which there are.
+    Suites {
+        /// Its name: `docker-py`.
+        name: Option<String>,
+    },
     /// Measure, beside the peers, in one run.
     Bench {
         /// What to measure.
@@ -125,6 +132,7 @@ fn run(tool: Tool) -> Result<()> {
         }
         Tool::Ci => ci::run(),
         Tool::Learn { what } => learn::run(what),
+        Tool::Suites { name } => suites::run(name.as_deref()),
         Tool::Bench { what } => bench::run(&what),
     }
 }

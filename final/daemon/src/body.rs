@@ -1,6 +1,7 @@
 //! The JSON body of a request, read leniently where clients differ and precisely where they err.
 //!
-//! Lenient: the content type does not matter (curl sends none), `Cmd` and `Entrypoint` may be one string instead of a list.
+//! Lenient: the content type does not matter (curl sends none), `Cmd` and `Entrypoint` may be one string instead of a list,
+//! and a field may begin with a small letter (docker-py sends `detachKeys`; Go, and so docker, takes one for the other).
 //! Precise: a value of the wrong type is refused with its path, `HostConfig.Memory`, instead of a line and a column.
 
 use axum::body::{Body, Bytes};
@@ -60,6 +61,9 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     let mut value: Value =
         serde_json::from_slice(bytes).map_err(|error| Error::invalid(format!("invalid JSON: {error}")))?;
     if let Value::Object(fields) = &mut value {
+        for (name, value) in fields.clone() {
+            fields.entry(capitalised(&name)).or_insert(value);
+        }
         for name in ["Cmd", "Entrypoint", "Shell"] {
             if let Some(text @ Value::String(_)) = fields.get_mut(name) {
                 *text = Value::Array(vec![text.take()]);
@@ -68,6 +72,12 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
     }
     serde_path_to_error::deserialize(value)
         .map_err(|error| Error::invalid(format!("invalid JSON: {}: {}", error.path(), error.inner())))
+}
+
+/// `detachKeys` is `DetachKeys`.
+fn capitalised(name: &str) -> String {
+    let mut letters = name.chars();
+    letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
 }
 
 #[cfg(test)]
@@ -86,6 +96,12 @@ mod tests {
         assert_eq!((body.cmd.unwrap(), body.entrypoint.unwrap().len()), (vec!["ls".to_owned()], 2));
         let exec: ExecConfig = parse(br#"{"Cmd":"id"}"#).unwrap();
         assert_eq!(exec.cmd.unwrap(), ["id"]);
+    }
+
+    #[test]
+    fn a_field_may_begin_with_a_small_letter_and_the_capital_one_wins() {
+        let exec: ExecConfig = parse(br#"{"Cmd":["id"],"detachKeys":"ctrl-p","user":"a","User":"b"}"#).unwrap();
+        assert_eq!((exec.detach_keys.as_deref(), exec.user.as_deref()), (Some("ctrl-p"), Some("b")));
     }
 
     #[test]

@@ -12,13 +12,14 @@
 //! 4. `table.rs`: the one table of routes.
 //! 5. `routes/`: the handlers, one file per resource.
 //! 6. `params.rs`, `body.rs`, `reply.rs`: query, JSON in, JSON out; `transfer.rs`: archives in and out.
-//! 7. `hijack.rs`, `websocket.rs`, `detach.rs`: connections that stop being HTTP: attach and exec.
+//! 7. `hijack.rs`, `frames.rs`, `websocket.rs`, `detach.rs`: connections that stop being HTTP: attach and exec.
 
 mod address;
 mod body;
 mod config_file;
 mod detach;
 mod flags;
+mod frames;
 mod hijack;
 mod listener;
 mod lock;

@@ -251,6 +251,7 @@ fn beyond_the_specification() -> Router<Engine> {
     Router::new()
         .route("/build/cancel", post(absent::build))
         .route("/grpc", post(absent::session))
+        .route("/containers/{id}/{alias}", delete(containers::unlink))
         .route("/containers/{id}/checkpoints", get(absent::checkpoints).post(absent::checkpoints))
         .route("/containers/{id}/checkpoints/{checkpoint}", delete(absent::checkpoints))
 }

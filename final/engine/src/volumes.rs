@@ -85,6 +85,9 @@ impl Engine {
             labels: map(options.labels),
             options: map(options.driver_opts),
         };
+        if !matches!(wanted.driver.as_str(), "" | "local") {
+            return Err(no_such_driver(&wanted.driver));
+        }
         self.blocking(move |engine| {
             let new = wanted.name.as_deref().is_none_or(|name| !matches!(engine.volumes.store.get(name), Ok(Some(_))));
             let volume = engine.volumes.store.create(&wanted).map_err(refusal)?;
@@ -170,7 +173,13 @@ impl Engine {
     }
 }
 
-/// A name, driver or option that cannot be is the client's error; a volume with other options is in the way.
+/// Docker's words, which clients compare, for a driver that would be a plugin.
+fn no_such_driver(name: &str) -> Error {
+    Error::not_found(format!("error looking up volume plugin {name}: plugin \"{name}\" not found"))
+        .hint("The one driver here is local: Docker's plugins are not supported.")
+}
+
+/// A name or option that cannot be is the client's error; a volume with other options is in the way.
 fn refusal(failure: Failure) -> Error {
     let kind = match failure.errno {
         None => Kind::Invalid,

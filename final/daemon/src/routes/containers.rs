@@ -5,9 +5,9 @@ use std::convert::Infallible;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use futures_util::{StreamExt as _, stream};
-use skiff_engine::Engine;
 use skiff_engine::containers::{Condition, ListOptions, Update};
 use skiff_engine::models::ContainerCreateBody;
+use skiff_engine::{Engine, Error};
 
 use crate::body::Asked;
 use crate::params::Params;
@@ -93,6 +93,19 @@ pub(crate) async fn update(
     Asked(update): Asked<Update>,
 ) -> Reply {
     Ok(json(&engine.containers.update(&id, update).await?))
+}
+
+/// `rm --link NAME/ALIAS`: the link goes, both containers stay.
+pub(crate) async fn unlink(
+    State(engine): State<Engine>,
+    Path((id, alias)): Path<(String, String)>,
+    params: Params,
+) -> Reply {
+    if !params.flag("link") {
+        return Err(Error::not_found(format!("No such container: {id}/{alias}")).into());
+    }
+    engine.containers.unlink(&id, &alias).await?;
+    Ok(nothing())
 }
 
 /// The head of the answer goes out at once and the body when the condition is met: `docker run` waits first and starts when

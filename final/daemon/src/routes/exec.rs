@@ -11,10 +11,10 @@ use skiff_engine::models::{ExecConfig, ExecStartConfig};
 
 use crate::body::{Asked, collect, parse};
 use crate::detach::Detach;
-use crate::hijack;
 use crate::params::Params;
 use crate::reply::{self, Reply, created};
 use crate::versions::Version;
+use crate::{frames, hijack};
 
 pub(crate) async fn create(
     State(engine): State<Engine>,
@@ -44,11 +44,14 @@ pub(crate) async fn start(
         exec.run(options).await?;
         return Ok(StatusCode::OK.into_response());
     }
-    let kind = hijack::content_type(exec.tty(), version);
+    // Which shape the stream has is said by the start, as in docker; whether there is a terminal, by the exec.
+    let framed = exec.tty() && options.tty != Some(true);
+    let kind = hijack::content_type(exec.tty() && !framed, version);
     let detach = exec.tty().then(|| Detach::parse(&keys)).transpose()?;
     let stream = async move {
         let attached = exec.run(options).await.inspect_err(|error| tracing::error!("{}", error.message));
-        attached.ok().flatten().map(|attached| attached.stream)
+        let stream = attached.ok().flatten().map(|attached| attached.stream)?;
+        if framed { frames::framed(stream).ok() } else { Some(stream) }
     };
     Ok(hijack::join(Request::from_parts(parts, Body::empty()), stream, kind, detach))
 }

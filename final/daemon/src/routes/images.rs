@@ -95,11 +95,13 @@ pub(crate) async fn create(
     progress(pull).await
 }
 
-/// `POST /images/load`: a tar archive of `docker save`, or of an OCI layout.
+/// `POST /images/load`: a tar archive of `docker save`, or of an OCI layout. What is wrong with it is said in the stream, as
+/// docker does: docker-py looks for it there.
 pub(crate) async fn load(State(engine): State<Engine>, params: Params, request: Request) -> Reply {
     let platform = one_platform(&params)?.map(str::to_owned);
     let (reader, received) = transfer::reader(request.into_body());
-    uploaded(engine.load_images(reader, platform), received).await
+    let steps = engine.load_images(reader, platform);
+    uploaded(steps.map(|step| Ok(step.unwrap_or_else(|error| Progress::failed(&error)))), received).await
 }
 
 /// [`progress`] of something that is read from the request: it ends when the request has.

@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt;
 use std::sync::Arc;
 
-use bollard_stubs::models::{ContainerCreateBody, ContainerCreateResponse, HostConfig};
+use bollard_stubs::models::{ContainerConfig, ContainerCreateBody, ContainerCreateResponse, HostConfig};
 use images::Image;
 use jiff::Timestamp;
 use namespaces::Context;
@@ -63,10 +63,11 @@ impl Containers {
         let networks = body.networking_config.take().and_then(|config| config.endpoints_config).unwrap_or_default();
         let mut config = merge::with_image(merge::config_of(body), &image.config)?;
         defaults::fill_host(&mut host, &self.shared.config.defaults);
-        let warnings = check::check(&config, &host)?;
+        let mut warnings = check::check(&config, &host)?;
         defaults::fill_hostname(&mut config, &host, id);
         // Whether there are such networks is looked at when the container starts, as docker does: they may come until then.
-        let networks = with_mode(networks, &host);
+        let mut networks = with_mode(networks, &host);
+        warnings.extend(move_address(&mut config, &host, &mut networks)?);
         let asked = Asked {
             id: id.to_owned(),
             name: String::new(),
@@ -128,6 +129,22 @@ fn with_mode(mut networks: Wishes, host: &HostConfig) -> Wishes {
         networks.entry(mode).or_default();
     }
     networks
+}
+
+/// The MAC address that clients from before 1.44 give for the whole container is that of its first network.
+fn move_address(config: &mut ContainerConfig, host: &HostConfig, networks: &mut Wishes) -> Result<Option<String>> {
+    let Some(address) = config.mac_address.clone().filter(|address| !address.is_empty()) else { return Ok(None) };
+    let mode = host.network_mode.as_deref().unwrap_or_default();
+    let Some(wish) = networks.get_mut(mode).filter(|_| !matches!(mode, "host" | "none")) else {
+        return Err(Error::invalid(format!("conflicting options: mac-address and the network mode ({mode})")));
+    };
+    let given = wish.mac_address.get_or_insert_with(|| address.clone());
+    if *given != address {
+        return Err(Error::invalid(
+            "the container-wide MAC address must match the endpoint-specific MAC address for the main network, or be left out",
+        ));
+    }
+    Ok(Some("The container-wide MacAddress is deprecated: it belongs to a network in NetworkingConfig.".to_owned()))
 }
 
 fn write(container: &Container) -> Result<()> {

@@ -6,9 +6,9 @@
 
 use std::net::IpAddr;
 
-use super::Containers;
 use super::names::short;
 use super::record::Asked;
+use super::{Containers, whole};
 use crate::error::{Error, Kind, Result};
 
 /// `NAME`, `NAME:ALIAS`: both, the second the same as the first unless it is given.
@@ -35,6 +35,23 @@ impl Containers {
             self.find(parse(link)?.0).map_err(|error| Error { kind: Kind::Invalid, ..error })?;
         }
         Ok(())
+    }
+
+    /// Takes a link away from a container. What it has in `/etc/hosts` while it runs goes with its next start.
+    ///
+    /// # Errors
+    /// 404 when it has no link of that name.
+    pub async fn unlink(&self, name: &str, alias: &str) -> Result<()> {
+        let (container, alias) = (self.find(name)?, alias.to_owned());
+        whole(async move {
+            let _turn = container.turn.lock().await;
+            let is_it = |link: &String| parse(link).is_ok_and(|(_, known)| known == alias);
+            if !container.asked().host.links.iter().flatten().any(is_it) {
+                return Err(Error::not_found(format!("Cannot get parent {} for name: {alias}", container.name())));
+            }
+            container.ask(|asked| asked.host.links.iter_mut().for_each(|links| links.retain(|link| !is_it(link))))
+        })
+        .await
     }
 
     /// Addresses and names of the containers that `asked` links to.

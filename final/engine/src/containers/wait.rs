@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 /// What is waited for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Condition {
-    /// Nothing runs, now or later.
+    /// Nothing runs, or the program ends, even when a restart policy starts it again.
     #[default]
     NotRunning,
     /// The program ends, once more than so far.
@@ -35,7 +35,7 @@ impl Condition {
     fn is_met(self, life: &Life, exits_before: u64) -> bool {
         life.gone
             || match self {
-                Self::NotRunning => !life.state.status.is_going(),
+                Self::NotRunning => !life.state.status.is_going() || life.exits > exits_before,
                 Self::NextExit => life.exits > exits_before,
                 Self::Removed => false,
             }

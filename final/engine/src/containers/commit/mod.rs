@@ -24,7 +24,7 @@ use super::changes::is_ours;
 use super::container::Container;
 use super::record::Status;
 use super::{Containers, blocking, whole};
-use crate::error::{Error, Result};
+use crate::error::{Error, Kind, Result};
 
 /// What `POST /commit` asks for.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -60,10 +60,7 @@ impl Containers {
             if container.watch().borrow().removing {
                 return Err(super::marked_for_removal(&container));
             }
-            let frozen = options.pause && container.status() == Status::Running;
-            if frozen {
-                this.with_cgroup(&container, Cgroup::freeze).await?;
-            }
+            let frozen = options.pause && container.status() == Status::Running && this.stand_still(&container).await?;
             let packed = this.pack(&container).await;
             if frozen {
                 this.thaw(&container).await?;
@@ -77,6 +74,15 @@ impl Containers {
             Ok(image)
         })
         .await
+    }
+
+    /// Freezes a container. `false` when its program has just ended, and nothing changes any more anyway.
+    async fn stand_still(&self, container: &Arc<Container>) -> Result<bool> {
+        match self.with_cgroup(container, Cgroup::freeze).await {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind == Kind::Conflict => Ok(false),
+            Err(error) => Err(error),
+        }
     }
 
     /// The writable layer as an archive in a file without a name; `None` when nothing has changed.
