@@ -218,6 +218,9 @@ fn gives_boolean(argument: &OsString) -> bool {
 }
 
 #[cfg(test)]
+mod docker;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -193,5 +193,6 @@ pub(crate) static LEAVES: &[Leaf] = &[
     leaf::<system::inspect::Inspect>("", "", "inspect"),
     leaf::<system::version::Version>("", "", "version"),
     leaf::<system::completion::Completion>("", "", "completion"),
+    leaf::<system::man::Man>("", "", "man"),
     leaf::<system::doctor::Doctor>("", "", "doctor"),
 ];

@@ -85,8 +85,12 @@ fn apply(store: &Store, context: &mut Context, docker: Option<&str>, description
     if let Some(description) = description {
         description.clone_into(&mut context.metadata.description);
     }
-    for setting in docker.iter().flat_map(|text| text.split(',')).filter(|setting| !setting.is_empty()) {
-        let (key, value) = setting.split_once('=').ok_or_else(|| bad(setting))?;
+    let settings = docker.iter().flat_map(|text| text.split(',')).filter(|setting| !setting.is_empty());
+    let mut settings: Vec<(&str, &str)> =
+        settings.map(|setting| setting.split_once('=').ok_or_else(|| bad(setting))).collect::<Result<_>>()?;
+    // The address makes the place that the others are kept in.
+    settings.sort_by_key(|(key, _)| !matches!(*key, "host" | "from"));
+    for (key, value) in settings {
         match key {
             "host" => {
                 Endpoint::parse(value)?;
@@ -102,7 +106,7 @@ fn apply(store: &Store, context: &mut Context, docker: Option<&str>, description
                     address.skip_tls_verify = crate::grammar::boolean(value).map_err(Error::new)?;
                 }
             }
-            _ => return Err(bad(setting)),
+            _ => return Err(bad(&format!("{key}={value}"))),
         }
     }
     Ok(())

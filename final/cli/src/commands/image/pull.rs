@@ -20,6 +20,9 @@ pub(crate) struct Pull {
     /// Say nothing on the way
     #[arg(short, long)]
     quiet: bool,
+    /// Accepted for docker's sake: there are no signatures of that kind any more
+    #[arg(long, hide = true)]
+    disable_content_trust: bool,
     #[arg(hide = true, value_name = "NAME")]
     image: String,
 }

@@ -7,11 +7,18 @@ use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::Result;
 use crate::output;
+use crate::output::labels;
 use crate::output::listing::{self, Field, Row};
 
 /// The flags and arguments.
 #[derive(Debug, Args)]
 pub(crate) struct Search {
+    /// Only such, as is-official=true or stars=NUMBER
+    #[arg(short, long = "filter", value_name = "FILTER", value_parser = labels::filter)]
+    filters: Vec<(String, String)>,
+    /// Print whole descriptions
+    #[arg(long)]
+    no_trunc: bool,
     /// How many at most
     #[arg(long, value_name = "NUMBER")]
     limit: Option<u32>,
@@ -41,11 +48,13 @@ impl Execute for Search {
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let request = Request::get("/images/search").query("term", &self.term);
+        let request = request.maybe("filters", labels::filters(&self.filters));
         let found: Vec<Found> = client.json(request.maybe("limit", self.limit.map(|limit| limit.to_string()))).await?;
+        let description = |text: &str| if self.no_trunc { text.to_owned() } else { shorten(text) };
         let row = |found: &Found| {
             Row::new([
                 ("Name", found.name.clone()),
-                ("Description", found.description.chars().take(45).collect()),
+                ("Description", description(&found.description)),
                 ("StarCount", found.star_count.to_string()),
                 ("IsOfficial", if found.is_official { "[OK]".to_owned() } else { String::new() }),
             ])
@@ -55,4 +64,12 @@ impl Execute for Search {
         output::print(listing::render(self.format.as_deref(), FIELDS, &table, &rows)?)?;
         Ok(DONE)
     }
+}
+
+/// The first 44 characters and a sign that there are more, as docker has it.
+fn shorten(text: &str) -> String {
+    if text.chars().count() <= 45 {
+        return text.to_owned();
+    }
+    text.chars().take(44).chain(['…']).collect()
 }

@@ -9,6 +9,7 @@ pub(super) mod events;
 pub(super) mod info;
 pub(super) mod inspect;
 mod kernel;
+pub(super) mod man;
 pub(super) mod prune;
 pub(super) mod version;
 
