@@ -42,9 +42,14 @@ fn apply(config: &mut RunConfig, change: &str) -> Result<()> {
         "CMD" => config.cmd = Some(command(rest)),
         "ENTRYPOINT" => config.entrypoint = Some(command(rest)),
         "ENV" => {
+            // All of one instruction see the values from before it.
+            let before = config.env.clone();
             for (name, value) in pairs(rest)? {
-                config.env.retain(|old| old.split('=').next() != Some(&name));
-                config.env.push(format!("{name}={value}"));
+                let variable = format!("{name}={}", expand(&value, &before));
+                match config.env.iter_mut().find(|old| old.split('=').next() == Some(&name)) {
+                    Some(old) => *old = variable,
+                    None => config.env.push(variable),
+                }
             }
         }
         "LABEL" => config.labels.extend(pairs(rest)?),
@@ -63,6 +68,26 @@ fn apply(config: &mut RunConfig, change: &str) -> Result<()> {
         _ => return Err(refuse(format!("{upper} is not a valid change command"))),
     }
     Ok(())
+}
+
+/// `$NAME` and `${NAME}` become what the variable is so far, and nothing if there is none.
+fn expand(text: &str, env: &[String]) -> String {
+    let value = |name: &str| {
+        let found = env.iter().find_map(|variable| variable.split_once('=').filter(|(known, _)| *known == name));
+        found.map_or("", |(_, value)| value)
+    };
+    let mut expanded = String::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('$') {
+        expanded.push_str(before);
+        let (name, left) = match after.strip_prefix('{').and_then(|braced| braced.split_once('}')) {
+            Some(braced) => braced,
+            None => after.split_at(after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len())),
+        };
+        expanded.push_str(if name.is_empty() { "$" } else { value(name) });
+        rest = left;
+    }
+    expanded + rest
 }
 
 /// `["a", "b"]` is the program and its arguments; anything else is a line for the shell.
@@ -149,11 +174,17 @@ mod tests {
         .unwrap();
         assert_eq!(config.cmd.unwrap(), ["sh", "-l"]);
         assert_eq!(config.entrypoint.unwrap(), ["/bin/sh", "-c", "exec app"]);
-        assert_eq!(config.env, ["A=b c", "D=e f", "PATH=/usr/bin", "old=a form"]);
+        assert_eq!(config.env, ["PATH=/usr/bin", "A=b c", "D=e f", "old=a form"]);
         assert!(
             config.exposed_ports.keys().eq(["53/udp", "80/tcp"]) && config.volumes.keys().eq(["/data", "/more space"])
         );
         assert_eq!((config.labels.len(), config.working_dir.as_str()), (2, "/srv"));
+    }
+
+    #[test]
+    fn a_variable_may_be_made_of_others() {
+        let config = change(&["ENV PATH=/usr/bin:$PATH A=${PATH}x", "ENV B=$A.$NONE-$ C=$"]).unwrap();
+        assert_eq!(config.env, ["PATH=/usr/bin:/bin", "A=/binx", "B=/binx.-$", "C=$"]);
     }
 
     #[test]

@@ -1,11 +1,13 @@
 //! The JSON body of a request, read leniently where clients differ and precisely where they err.
 //!
-//! Lenient: the content type does not matter (curl sends none), `Cmd` and `Entrypoint` may be one string instead of a list,
-//! and a field may begin with a small letter (docker-py sends `detachKeys`; Go, and so docker, takes one for the other).
-//! Precise: a value of the wrong type is refused with its path, `HostConfig.Memory`, instead of a line and a column.
+//! Lenient: `Cmd` and `Entrypoint` may be one string instead of a list, and a field may begin with a small letter (docker-py
+//! sends `detachKeys`; Go, and so docker, takes one for the other). Precise: what does not say that it is JSON is refused as
+//! docker refuses it, and a value of the wrong type with its path, `HostConfig.Memory`, instead of a line and a column.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
+use axum::http::HeaderMap;
+use axum::http::header::{CONTENT_TYPE, TRANSFER_ENCODING};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -28,10 +30,7 @@ impl<S: Sync, T: DeserializeOwned> FromRequest<S> for Asked<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Refused> {
-        let bytes = collect(request.into_body()).await?;
-        if bytes.is_empty() {
-            return Err(Error::invalid("invalid JSON: got EOF while reading request body").into());
-        }
+        let bytes = read(request).await?.ok_or_else(nothing_there)?;
         Ok(Self(parse(&bytes)?))
     }
 }
@@ -40,9 +39,35 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for Perhaps<T> {
     type Rejection = Refused;
 
     async fn from_request(request: Request, _state: &S) -> Result<Self, Refused> {
-        let bytes = collect(request.into_body()).await?;
-        Ok(Self(if bytes.is_empty() { T::default() } else { parse(&bytes)? }))
+        Ok(Self(read(request).await?.map_or_else(|| Ok(T::default()), |bytes| parse(&bytes))?))
     }
+}
+
+/// The body that a request has, which must say that it is JSON. One that was announced in pieces and then has none is an
+/// error, as with docker.
+async fn read(request: Request) -> Result<Option<Bytes>, Error> {
+    let (parts, body) = request.into_parts();
+    let bytes = collect(body).await?;
+    if !bytes.is_empty() {
+        check_type(&parts.headers)?;
+        return Ok(Some(bytes));
+    }
+    if parts.headers.contains_key(TRANSFER_ENCODING) { Err(nothing_there()) } else { Ok(None) }
+}
+
+fn nothing_there() -> Error {
+    Error::invalid("invalid JSON: got EOF while reading request body")
+}
+
+/// `application/json`, with parameters or without (moby: `httputils.matchesContentType`).
+fn check_type(headers: &HeaderMap) -> Result<(), Error> {
+    let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let kind = given.split(';').next().unwrap_or_default().trim();
+    if kind.eq_ignore_ascii_case("application/json") {
+        return Ok(());
+    }
+    Err(Error::invalid(format!("unsupported Content-Type header ({given}): must be 'application/json'"))
+        .hint("With curl: -H 'Content-Type: application/json'."))
 }
 
 /// Reads a whole body into memory, up to the limit.
@@ -58,8 +83,8 @@ pub(crate) async fn collect(body: Body) -> Result<Bytes, Error> {
 
 /// JSON to a value, with the path of what does not fit.
 pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
-    let mut value: Value =
-        serde_json::from_slice(bytes).map_err(|error| Error::invalid(format!("invalid JSON: {error}")))?;
+    let mut value: Value = serde_json::from_slice(bytes)
+        .map_err(|error| Error::invalid(format!("invalid JSON: {}", syntax(bytes, &error))))?;
     if let Value::Object(fields) = &mut value {
         for (name, value) in fields.clone() {
             fields.entry(capitalised(&name)).or_insert(value);
@@ -78,6 +103,25 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
 fn capitalised(name: &str) -> String {
     let mut letters = name.chars();
     letters.next().map_or_else(String::new, |first| format!("{}{}", first.to_ascii_uppercase(), letters.as_str()))
+}
+
+/// What is wrong with the syntax. Clients and their tests know the words of Go's decoder for the two commonest mistakes.
+fn syntax(bytes: &[u8], error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    let line = bytes.split(|byte| *byte == b'\n').nth(error.line().saturating_sub(1));
+    let found = line.and_then(|line| line.get(error.column().saturating_sub(1))).copied().map(char::from);
+    let wanted = [("key must be a string", "object key string"), ("expected value", "value")];
+    let wanted = wanted.into_iter().find(|(ours, _)| text.starts_with(ours));
+    match (found, wanted) {
+        (Some(found), Some((_, wanted))) => {
+            format!("invalid character '{found}' looking for beginning of {wanted}, {}", place(error))
+        }
+        _ => text,
+    }
+}
+
+fn place(error: &serde_json::Error) -> String {
+    format!("at line {} column {}", error.line(), error.column())
 }
 
 #[cfg(test)]
@@ -112,6 +156,25 @@ mod tests {
             @"invalid JSON: Env: invalid type: map, expected a sequence");
         insta::assert_snapshot!(create("{").unwrap_err(),
             @"invalid JSON: EOF while parsing an object at line 1 column 1");
+        insta::assert_snapshot!(create("{invalid").unwrap_err(), @"invalid JSON: invalid character 'i' looking for beginning of object key string, at line 1 column 2");
+        insta::assert_snapshot!(create("{\n \"Image\": busybox}").unwrap_err(), @"invalid JSON: invalid character 'b' looking for beginning of value, at line 2 column 11");
+        insta::assert_snapshot!(create("{} {}").unwrap_err(), @"invalid JSON: trailing characters at line 1 column 4");
+    }
+
+    #[test]
+    fn what_is_not_json_is_refused() {
+        let kind = |kind: &'static str| {
+            check_type(&HeaderMap::from_iter([(CONTENT_TYPE, kind.parse().unwrap())])).map_err(|error| error.message)
+        };
+        assert_eq!((kind("application/json"), kind("Application/JSON; charset=utf-8")), (Ok(()), Ok(())));
+        insta::assert_snapshot!(kind("text/plain").unwrap_err(), @"unsupported Content-Type header (text/plain): must be 'application/json'");
+    }
+
+    #[tokio::test]
+    async fn no_body_is_not_an_empty_one() {
+        let announced = Request::builder().header(TRANSFER_ENCODING, "chunked").body(Body::empty()).unwrap();
+        assert_eq!(read(announced).await, Err(nothing_there()));
+        assert_eq!(read(Request::new(Body::empty())).await, Ok(None));
     }
 
     /// What docker 28.2.2 sends for `docker create -it -p 80 --name x busybox`: empty strings for enumerations, null for maps.

@@ -249,6 +249,7 @@ fn names_with_slashes() -> Router<Engine> {
 /// What moby's router has and its specification lacks.
 fn beyond_the_specification() -> Router<Engine> {
     Router::new()
+        .route("/networks/", get(networks::list))
         .route("/build/cancel", post(absent::build))
         .route("/grpc", post(absent::session))
         .route("/containers/{id}/{alias}", delete(containers::unlink))
@@ -256,8 +257,11 @@ fn beyond_the_specification() -> Router<Engine> {
         .route("/containers/{id}/checkpoints/{checkpoint}", delete(absent::checkpoints))
 }
 
-/// Moby's words for a path or a method that it does not know.
-async fn not_found() -> Response<Body> {
+/// Moby's words for a path or a method that it does not know. OPTIONS it answers everywhere, with nothing.
+async fn not_found(method: Method) -> Response<Body> {
+    if method == Method::OPTIONS {
+        return Response::new(Body::empty());
+    }
     message(StatusCode::NOT_FOUND, "page not found")
 }
 

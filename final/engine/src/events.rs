@@ -53,8 +53,8 @@ impl Events {
         let _ = self.now.send(message);
     }
 
-    /// Remembered events from `since` on, then the coming ones. Without `since` only the coming ones. With an `until`
-    /// the stream ends then; with one in the past it ends at once, after the remembered ones.
+    /// Remembered events from `since` on, then the coming ones; with neither `since` nor `until` only the coming ones. With
+    /// an `until` the stream ends then; with one in the past it ends at once, after the remembered ones.
     pub fn subscribe(
         &self,
         since: Option<Timestamp>,
@@ -62,8 +62,11 @@ impl Events {
     ) -> impl Stream<Item = EventMessage> + Send + use<> {
         let (past, now) = {
             let past = self.past.lock().unwrap_or_else(PoisonError::into_inner);
-            let chosen: Vec<_> =
-                past.iter().filter(|event| since.is_some_and(|since| moment(event) >= since)).cloned().collect();
+            let wanted = |event: &&EventMessage| match since {
+                Some(since) => moment(event) >= since,
+                None => until.is_some(),
+            };
+            let chosen: Vec<_> = past.iter().filter(wanted).cloned().collect();
             (chosen, self.now.subscribe())
         };
         let wait = until.map(|until| until.duration_since(Timestamp::now()).try_into().unwrap_or_default());
@@ -134,6 +137,15 @@ mod tests {
         let stream = events.subscribe(Some(since), Some(soon));
         events.emit(EventMessageTypeEnum::CONTAINER, "start", "1", Attributes::new());
         assert_eq!(actions(stream.collect().await), ["create", "start"]);
+    }
+
+    /// `docker events --until NOW` shows what has been.
+    #[tokio::test]
+    async fn an_end_without_a_beginning_shows_all_that_is_remembered() {
+        let events = Events::default();
+        events.emit(EventMessageTypeEnum::CONTAINER, "create", "1", Attributes::new());
+        let past = events.subscribe(None, Some(Timestamp::now()));
+        assert_eq!(actions(past.collect().await), ["create"]);
     }
 
     #[tokio::test]

@@ -68,7 +68,11 @@ impl Filters {
 /// A moment as docker's filters write it: seconds since 1970, a date, or how long ago (`10m`, `1h30m`).
 fn moment(text: &str) -> Result<Timestamp> {
     let ago = || Timestamp::now().checked_sub(text.parse::<SignedDuration>().ok()?).ok();
-    let seconds = || text.parse().ok().and_then(|seconds| Timestamp::from_second(seconds).ok());
+    let seconds = || {
+        // What docker's client makes of a moment has nine digits of nanoseconds.
+        let (seconds, fraction) = text.split_once('.').unwrap_or((text, "0"));
+        Timestamp::new(seconds.parse().ok()?, format!("{fraction:0<9.9}").parse().ok()?).ok()
+    };
     let date = || text.parse::<Timestamp>().ok();
     let day =
         || TimeZone::UTC.to_timestamp(text.parse::<civil::Date>().ok()?.to_datetime(civil::Time::midnight())).ok();

@@ -12,6 +12,7 @@ use bollard_stubs::models::{
     SystemVersion, SystemVersionComponents, SystemVersionPlatform,
 };
 use futures_util::{Stream, StreamExt};
+use images::Reference;
 use jiff::Timestamp;
 use namespaces::Context;
 
@@ -159,6 +160,11 @@ impl Engine {
             "secret",
             "service",
         ])?;
+        if let (Some(since), Some(until)) = (since, until)
+            && until < since
+        {
+            return Err(Error::invalid(format!("`since` time ({since}) cannot be after `until` time ({until})")));
+        }
         let events = self.events.subscribe(since, until);
         Ok(events.filter(move |event| std::future::ready(passes(event, &filters))).map(Event::from))
     }
@@ -216,12 +222,21 @@ fn passes(event: &EventMessage, filters: &Filters) -> bool {
             || (kind == name && filters.any(name, fits))
             || attributes.get(name).is_some_and(|of| filters.any(name, |wanted| wanted == of))
     };
+    // An image is meant with its tag or without: in its own events it is the name, in a container's one of the attributes.
+    let image = || {
+        let candidates = [Some(id), attributes.get(if kind == "image" { "name" } else { "image" }).map(String::as_str)];
+        let untagged =
+            |name: &str| name.parse().map_or_else(|_| name.to_owned(), |name: Reference| name.familiar_name());
+        let fits = |wanted: &str| candidates.iter().flatten().any(|name| *name == wanted || untagged(name) == wanted);
+        filters.any("image", fits)
+    };
     // `exec_start: sh` and `health_status: healthy` are found by what is before the colon as well.
     filters.any("event", |wanted| action == wanted || action.split(':').next() == Some(wanted))
         && filters.any("type", |wanted| kind == wanted)
         && filters.any("scope", |wanted| wanted == "local")
         && filters.labels(attributes)
-        && ["container", "image", "network", "volume"].into_iter().all(named)
+        && ["container", "network", "volume"].into_iter().all(named)
+        && image()
 }
 
 /// The only runtime there is.
@@ -236,7 +251,7 @@ fn fixed() -> SystemInfo {
             volume: list(&["local"]),
             network: list(&["bridge", "host", "null"]),
             authorization: list(&[]),
-            log: list(&["json-file"]),
+            log: list(&["json-file", "local", "none"]),
         }),
         memory_limit: Some(true),
         swap_limit: Some(true),

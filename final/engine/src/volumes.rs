@@ -17,7 +17,7 @@ use rustix::io::Errno;
 use crate::config::Config;
 use crate::engine::Engine;
 use crate::error::{Error, Kind, Result};
-use crate::events::Events;
+use crate::events::{Attributes, Events};
 use crate::filters::Filters;
 
 /// All named volumes.
@@ -40,7 +40,12 @@ impl Volumes {
 
     /// An event of a volume.
     pub fn tell(&self, action: &str, name: &str) {
-        let attributes = HashMap::from([("driver".to_owned(), "local".to_owned())]);
+        self.tell_with(action, name, HashMap::new());
+    }
+
+    /// The same with more attributes: those of the container that takes it or gives it back.
+    pub(crate) fn tell_with(&self, action: &str, name: &str, mut attributes: Attributes) {
+        attributes.insert("driver".to_owned(), "local".to_owned());
         self.events.emit(EventMessageTypeEnum::VOLUME, action, name, attributes);
     }
 

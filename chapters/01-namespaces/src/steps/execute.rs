@@ -79,8 +79,10 @@ pub(crate) fn execute(child: &Child<'_>) -> Result<Infallible> {
     let process = &child.container.process;
     let program = child.program.as_ref().ok_or_else(|| Failure::new(STEP, "no step has looked the program up yet"))?;
     let arguments = process.args.iter().map(|text| c_string(text.as_bytes())).collect::<Result<Vec<_>>>()?;
-    let mut environment = process.env.iter().map(|text| c_string(text.as_bytes())).collect::<Result<Vec<_>>>()?;
-    if !process.env.iter().any(|variable| variable.starts_with("HOME=")) {
+    // An empty home is none, as runc has it.
+    let given: Vec<_> = process.env.iter().filter(|variable| *variable != "HOME=").collect();
+    let mut environment = given.iter().map(|text| c_string(text.as_bytes())).collect::<Result<Vec<_>>>()?;
+    if !given.iter().any(|variable| variable.starts_with("HOME=")) {
         let home = child.user.as_ref().map_or("/", |user| &user.home);
         environment.push(c_string(format!("HOME={home}").as_bytes())?);
     }

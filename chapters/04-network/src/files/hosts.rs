@@ -39,10 +39,12 @@ impl Hosts {
         if !text.is_empty() && !text.ends_with('\n') {
             text.push('\n');
         }
-        let names = match self.domainname.as_str() {
+        let full = match self.domainname.as_str() {
             "" => self.hostname.clone(),
-            domain => format!("{0}.{domain} {0}", self.hostname),
+            domain => format!("{}.{domain}", self.hostname),
         };
+        // A domain may come with the host name as well: what is before the first dot is a name of its own.
+        let names = full.split_once('.').map_or_else(|| full.clone(), |(short, _)| format!("{full} {short}"));
         let extra = self.extra.iter().map(|(address, name)| (address, name.as_str()));
         let own = self.own.iter().map(|address| (address, names.as_str()));
         let lines = extra.chain(own).map(|(address, name)| format!("{address}\t{name}\n"));

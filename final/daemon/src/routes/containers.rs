@@ -9,7 +9,7 @@ use skiff_engine::containers::{Condition, ListOptions, Update};
 use skiff_engine::models::ContainerCreateBody;
 use skiff_engine::{Engine, Error};
 
-use crate::body::Asked;
+use crate::body::{Asked, collect};
 use crate::params::Params;
 use crate::reply::{Reply, bytes_of, created, json, lines, nothing, typed};
 
@@ -47,7 +47,15 @@ pub(crate) async fn create(
 
 /// `explain` is ours: the answer is then 200 and a line of JSON with the measured parts of the start, and when the container
 /// has ended another one with those of its end ([`skiff_engine::containers::Part`]).
-pub(crate) async fn start(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
+///
+/// A body is what clients before version 1.24 sent: another configuration, which is no longer heard.
+pub(crate) async fn start(State(engine): State<Engine>, Path(id): Path<String>, params: Params, body: Body) -> Reply {
+    // `{}` and `null` are what some clients make of nothing.
+    if collect(body).await?.len() > 7 {
+        let words =
+            "starting container with non-empty request body was deprecated since API v1.22 and removed in v1.24";
+        return Err(Error::invalid(words).into());
+    }
     if params.flag("explain") {
         let (begun, ended) = engine.containers.start_explained(&id).await?;
         return Ok(lines(stream::once(async { begun }).chain(stream::once(ended))));

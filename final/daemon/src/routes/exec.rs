@@ -1,15 +1,15 @@
 //! `/containers/ID/exec` and `/exec`: further programs in a running container.
 
 use axum::Extension;
-use axum::body::{Body, Bytes};
-use axum::extract::{Path, Request, State};
+use axum::body::Body;
+use axum::extract::{FromRequest, Path, Request, State};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use serde_json::json;
 use skiff_engine::Engine;
 use skiff_engine::models::{ExecConfig, ExecStartConfig};
 
-use crate::body::{Asked, collect, parse};
+use crate::body::{Asked, Perhaps};
 use crate::detach::Detach;
 use crate::params::Params;
 use crate::reply::{self, Reply, created};
@@ -36,8 +36,8 @@ pub(crate) async fn start(
     request: Request,
 ) -> Reply {
     let (parts, body) = request.into_parts();
-    let bytes: Bytes = collect(body).await?;
-    let options: ExecStartConfig = if bytes.is_empty() { ExecStartConfig::default() } else { parse(&bytes)? };
+    let asked = Request::from_parts(parts.clone(), body);
+    let Perhaps(options): Perhaps<ExecStartConfig> = Perhaps::from_request(asked, &()).await?;
     let keys = engine.containers.exec_inspect(&id)?.detach_keys.unwrap_or_default();
     let exec = engine.containers.exec_begin(&id)?;
     if options.detach == Some(true) {

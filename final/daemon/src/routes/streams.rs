@@ -54,10 +54,16 @@ pub(crate) async fn attach_websocket(
     Extension(version): Extension<Version>,
     handshake: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Reply {
-    let handshake = handshake.map_err(|refused| {
-        Error::invalid(format!("bad web socket handshake: {refused}"))
-            .hint("Connect with a client for web sockets, or use POST /containers/ID/attach.")
-    })?;
+    let handshake = match handshake {
+        Ok(handshake) => handshake,
+        Err(refused) => {
+            // A container that is not there is the better reason.
+            engine.containers.inspect(&id, false).await?;
+            return Err(Error::invalid(format!("bad web socket handshake: {refused}"))
+                .hint("Connect with a client for web sockets, or use POST /containers/ID/attach.")
+                .into());
+        }
+    };
     // Clients from before 1.42 get every stream, whatever they say.
     let wants = |stream| version < Version(1, 42) || params.flag(stream);
     let options = AttachOptions {

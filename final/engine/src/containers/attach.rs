@@ -69,7 +69,8 @@ impl Containers {
         Ok(Attached { stream, tty })
     }
 
-    /// Tells the container's terminal its size.
+    /// Tells the container's terminal its size. Without a terminal there is nobody to tell, and for docker's clients, which
+    /// ask before they know, that is no error.
     ///
     /// # Errors
     /// 409 when nothing runs.
@@ -78,8 +79,10 @@ impl Containers {
         if !container.status().has_process() {
             return Err(container.not_running());
         }
-        let asked = container.monitor()?.ask(Request::Resize { width, height }, Vec::new()).await;
-        asked.map_err(|failure| container.blame(failure))?;
+        if container.asked().tty() {
+            let asked = container.monitor()?.ask(Request::Resize { width, height }, Vec::new()).await;
+            asked.map_err(|failure| container.blame(failure))?;
+        }
         let size = [("height", height.to_string()), ("width", width.to_string())];
         self.tell(&container, "resize", &size);
         Ok(())

@@ -12,7 +12,7 @@ use namespaces::Context;
 use super::container::{ASKED, Container};
 use super::record::{Asked, Mounted, State};
 use super::request::mounts::{self, Sources};
-use super::request::{check, defaults, merge};
+use super::request::{check, conflicts, defaults, merge};
 use super::{Containers, blocking, names};
 use crate::error::{Error, Kind, Result};
 use crate::networks::Wishes;
@@ -61,6 +61,7 @@ impl Containers {
     fn complete(&self, id: &str, image: &Image, mut body: ContainerCreateBody) -> Result<(Asked, Vec<String>)> {
         let mut host = body.host_config.take().unwrap_or_default();
         let networks = body.networking_config.take().and_then(|config| config.endpoints_config).unwrap_or_default();
+        conflicts::check(&body, &host)?;
         let mut config = merge::with_image(merge::config_of(body), &image.config)?;
         defaults::fill_host(&mut host, &self.shared.config.defaults);
         let mut warnings = check::check(&config, &host)?;
@@ -109,9 +110,12 @@ impl Containers {
         let mut mounts = Vec::new();
         for text in host.volumes_from.iter().flatten() {
             let (name, mode) = text.split_once(':').unwrap_or((text, "rw"));
+            if mode.split(',').any(|word| !matches!(word, "ro" | "rw" | "z" | "Z" | "nocopy")) {
+                return Err(Error::invalid(format!("invalid mode: {mode}")).hint("Give ro or rw after the colon."));
+            }
             let other = self.find(name).map_err(|error| Error { kind: Kind::Invalid, ..error })?.asked();
             for mut mounted in other.mounts.iter().cloned() {
-                mounted.attachment.mount.attributes.readonly |= mode == "ro";
+                mounted.attachment.mount.attributes.readonly |= mode.split(',').any(|word| word == "ro");
                 mounts.push(mounted);
             }
         }

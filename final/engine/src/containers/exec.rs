@@ -170,7 +170,7 @@ impl Containers {
         let engine_failed = |error: Error| (error, 126);
         let asked = exec.container.asked();
         let pid = exec.container.state().pid.ok_or_else(|| engine_failed(exec.container.not_running()))?;
-        let process = process::of_exec(&asked, config).map_err(engine_failed)?;
+        let process = process::of_exec(&asked, &self.link_variables(&asked), config).map_err(engine_failed)?;
         let plan = ExecPlan {
             id: exec.id.clone(),
             pid,

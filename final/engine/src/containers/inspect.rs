@@ -62,7 +62,7 @@ impl Containers {
             exec_ids: Some(execs).filter(|execs| !execs.is_empty()),
             host_config: Some(show_host(&asked)),
             graph_driver: Some(self.layers(container, &asked)),
-            mounts: Some(asked.mounts.iter().map(show_mount).collect()),
+            mounts: Some(show_mounts(&asked)),
             config: Some(asked.config.clone()),
             network_settings: Some(self.network_settings(&asked, &state)),
             ..ContainerInspectResponse::default()
@@ -126,8 +126,17 @@ fn show_state(state: &State) -> ContainerState {
     }
 }
 
-/// A mount as `inspect` and the list show it.
-pub(super) fn show_mount(mounted: &Mounted) -> MountPoint {
+/// The mounts as `inspect` and the list show them. Those of `--tmpfs` are in the host's part of the request only, as docker
+/// has it; those of `--mount type=tmpfs` are here.
+pub(super) fn show_mounts(asked: &Asked) -> Vec<MountPoint> {
+    let elsewhere = |mounted: &&Mounted| {
+        let target = mounted.attachment.mount.target.display().to_string();
+        !asked.host.tmpfs.as_ref().is_some_and(|tmpfs| tmpfs.contains_key(&target))
+    };
+    asked.mounts.iter().filter(elsewhere).map(show_mount).collect()
+}
+
+fn show_mount(mounted: &Mounted) -> MountPoint {
     let mount = &mounted.attachment.mount;
     let source = match &mount.source {
         Source::Bind { path, .. } | Source::MappedBind { path, .. } => path.display().to_string(),

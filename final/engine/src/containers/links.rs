@@ -1,10 +1,13 @@
 //! Links (`--link db:database`): other containers under a name of one's own. Docker's old way to find each other, from before
 //! networks had names in them; compose files of that time still ask for it.
 //!
-//! A link becomes a line in `/etc/hosts` when the container starts. The environment variables that docker makes of the other
-//! container's are not made: they give its secrets to whoever links to it.
+//! A link becomes a line in `/etc/hosts` when the container starts, and on the default network variables in the environment
+//! as well. With them come the other container's own variables, its passwords included: whoever wants to keep them apart uses
+//! a network with names.
 
 use std::net::IpAddr;
+
+use bollard_stubs::models::ContainerConfig;
 
 use super::names::short;
 use super::record::Asked;
@@ -31,8 +34,18 @@ impl Containers {
     /// Refuses links to nobody, when a container is created.
     pub(super) fn check_links(&self, asked: &Asked) -> Result<()> {
         for link in asked.host.links.iter().flatten() {
+            let (name, _) = parse(link)?;
+            // In a network with names a link is one more name, which may come true later.
+            if !on_default_network(asked) {
+                continue;
+            }
             // Not 404: clients take that for a missing image.
-            self.find(parse(link)?.0).map_err(|error| Error { kind: Kind::Invalid, ..error })?;
+            let unknown = |error: Error| Error {
+                kind: Kind::Invalid,
+                message: format!("could not get container for {name}: {}", error.message),
+                ..error
+            };
+            self.find(name).map_err(unknown)?;
         }
         Ok(())
     }
@@ -54,34 +67,97 @@ impl Containers {
         .await
     }
 
-    /// Addresses and names of the containers that `asked` links to.
+    /// Addresses and names of the containers that `asked` links to: lines for `/etc/hosts`.
     ///
     /// # Errors
-    /// One that does not run has no address.
+    /// On the default network, one that does not run: it has no address. In a network with names it may come later.
     pub(super) fn links(&self, asked: &Asked) -> Result<Vec<(IpAddr, String)>> {
         let mut lines = Vec::new();
         for link in all(asked) {
             let (name, alias) = parse(link)?;
-            let other = self.find(name)?;
-            let attachment = other.state().network;
-            let endpoint = attachment.as_ref().and_then(|attachment| attachment.endpoints().first());
-            let Some(endpoint) = endpoint.filter(|_| other.status().has_process()) else {
+            let other = match self.find(name) {
+                Err(_) if !on_default_network(asked) => continue,
+                found => found?,
+            };
+            if !other.status().has_process() {
+                if !on_default_network(asked) {
+                    continue;
+                }
                 let (other, own) = (other.name(), &asked.name);
                 return Err(Error::invalid(format!(
                     "Cannot link to a non running container: /{other} AS /{own}/{alias}"
                 ))
                 .hint(format!("Start it first: skiff start {other}")));
-            };
+            }
+            let attachment = other.state().network;
+            // One that shares another's network has no address of its own.
+            let endpoint = attachment.as_ref().and_then(|attachment| attachment.endpoints().first());
+            let Some(endpoint) = endpoint else { continue };
             let mut names = vec![alias.to_owned(), short(&other.id).to_owned(), other.name()];
             names.dedup();
             lines.push((endpoint.address.addr(), names.join(" ")));
         }
         Ok(lines)
     }
+
+    /// The variables that the links on the default network make, for the container and for execs in it.
+    pub(super) fn link_variables(&self, asked: &Asked) -> Vec<String> {
+        if !on_default_network(asked) {
+            return Vec::new();
+        }
+        let links = asked.host.links.iter().flatten().filter_map(|link| parse(link).ok());
+        let variables = links.filter_map(|(name, alias)| {
+            let other = self.find(name).ok()?;
+            let network = other.state().network?;
+            let address = network.endpoints().first()?.address.addr();
+            Some(variables(&asked.name, alias, address, &other.asked().config))
+        });
+        variables.flatten().collect()
+    }
+}
+
+/// Whether the container is on the network without names, where a link is more than one name more.
+fn on_default_network(asked: &Asked) -> bool {
+    matches!(asked.host.network_mode.as_deref(), None | Some("" | "default" | "bridge"))
+}
+
+/// What docker tells a program about the container at `address` that it is linked to as `alias`: its ports, and its own
+/// variables, but for those that every container has (`links.Link.ToEnv`).
+fn variables(own: &str, alias: &str, address: IpAddr, other: &ContainerConfig) -> Vec<String> {
+    let prefix = alias.replace('-', "_").to_uppercase();
+    let mut ports: Vec<(u16, &str)> = other
+        .exposed_ports
+        .iter()
+        .flatten()
+        .filter_map(|(port, _)| {
+            let (port, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
+            Some((port.parse().ok()?, protocol))
+        })
+        .collect();
+    ports.sort_unstable();
+    let mut all = Vec::new();
+    // One that people may ask for without knowing its number: the lowest.
+    if let Some((port, protocol)) = ports.first() {
+        all.push(format!("{prefix}_PORT={protocol}://{address}:{port}"));
+    }
+    for (port, protocol) in ports {
+        let name = format!("{prefix}_PORT_{port}_{}", protocol.to_uppercase());
+        all.push(format!("{name}={protocol}://{address}:{port}"));
+        all.push(format!("{name}_ADDR={address}"));
+        all.push(format!("{name}_PORT={port}"));
+        all.push(format!("{name}_PROTO={protocol}"));
+    }
+    all.push(format!("{prefix}_NAME=/{own}/{alias}"));
+    let variables = other.env.iter().flatten().filter_map(|variable| variable.split_once('='));
+    let variables = variables.filter(|(name, _)| !matches!(*name, "HOME" | "PATH"));
+    all.extend(variables.map(|(name, value)| format!("{prefix}_ENV_{name}={value}")));
+    all
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
 
     #[test]
@@ -93,5 +169,29 @@ mod tests {
         for odd in ["", ":a", "a:", "a:b:c"] {
             assert!(parse(odd).is_err(), "{odd}");
         }
+    }
+    #[test]
+    #[expect(clippy::zero_sized_map_values, reason = "the API's types write a set like this")]
+    fn a_link_on_the_default_network_tells_ports_and_variables() {
+        let other = ContainerConfig {
+            exposed_ports: Some(["6379/tcp", "53/udp"].map(|port| (port.to_owned(), HashMap::new())).into()),
+            env: Some(["PATH=/bin", "PASSWORD=a=b", "EMPTY="].map(str::to_owned).into()),
+            ..ContainerConfig::default()
+        };
+        let lines = variables("web", "my-db", [172, 17, 0, 2].into(), &other);
+        insta::assert_snapshot!(lines.join("\n"), @r#"
+        MY_DB_PORT=udp://172.17.0.2:53
+        MY_DB_PORT_53_UDP=udp://172.17.0.2:53
+        MY_DB_PORT_53_UDP_ADDR=172.17.0.2
+        MY_DB_PORT_53_UDP_PORT=53
+        MY_DB_PORT_53_UDP_PROTO=udp
+        MY_DB_PORT_6379_TCP=tcp://172.17.0.2:6379
+        MY_DB_PORT_6379_TCP_ADDR=172.17.0.2
+        MY_DB_PORT_6379_TCP_PORT=6379
+        MY_DB_PORT_6379_TCP_PROTO=tcp
+        MY_DB_NAME=/web/my-db
+        MY_DB_ENV_PASSWORD=a=b
+        MY_DB_ENV_EMPTY=
+        "#);
     }
 }

@@ -11,7 +11,7 @@ use network::{Attachment, Protocol};
 
 use super::container::Container;
 use super::filter::Wanted;
-use super::inspect::show_mount;
+use super::inspect::show_mounts;
 use super::record::{Asked, State, Status};
 use super::{Containers, status};
 use crate::error::Result;
@@ -48,7 +48,7 @@ impl Containers {
 
     fn chosen(&self, options: &ListOptions) -> Result<Vec<Arc<Container>>> {
         let wanted = Wanted::new(self, &options.filters)?;
-        let all = options.all || options.limit.is_some() || wanted.any_status();
+        let all = options.all || options.limit.is_some_and(|limit| limit > 0) || wanted.any_status();
         let mut containers = self.index().all();
         containers.sort_by_key(|container| std::cmp::Reverse(container.asked().created));
         containers.retain(|container| (all || container.status().is_going()) && wanted.passes(self, container));
@@ -76,7 +76,7 @@ impl Containers {
                 annotations: asked.host.annotations.clone(),
             }),
             network_settings: Some(ContainerSummaryNetworkSettings { networks }),
-            mounts: Some(asked.mounts.iter().map(show_mount).collect()),
+            mounts: Some(show_mounts(&asked)),
             ..ContainerSummary::default()
         }
     }

@@ -9,6 +9,7 @@
 //! 4. `request/`: what was asked for, made complete; `create.rs`: its record.
 //! 5. `plan/`: from the record to the plan that the monitor carries out.
 //! 6. `start.rs`: claims, network, monitor, plan; `links.rs`: names of other containers; `blame.rs`: why it did not start;
+//!    `holdings.rs`: events of the networks and volumes that it takes;
 //!    `explain/`: how long it took, and what each part was.
 //! 7. `health.rs`: whether it does what it is for; `watch.rs`: the end of the program, and what follows from it;
 //!    `restart.rs`: whether it is started again.
@@ -34,6 +35,7 @@ mod explain;
 mod export;
 mod filter;
 mod health;
+mod holdings;
 mod index;
 mod inspect;
 mod kernel;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use bollard_stubs::models::RestartPolicyNameEnum as Policy;
 use namespaces::Failure;
+use network::Attachment;
 use skiff_runtime::protocol::{Event, Exit, Request};
 
 use super::container::{ASKED, Container};
@@ -91,6 +92,7 @@ impl Containers {
             let (exit, error) = self.lost(container).await;
             container.change(|life| watch::note(&mut life.state, &exit, error));
             self.tell(container, "die", &[("exitCode", exit.code.to_string())]);
+            self.tell_given_back(container, &before.network.clone().unwrap_or(Attachment::None));
         }
         let (policy, most) = container.asked().restart_policy();
         let state = container.state();

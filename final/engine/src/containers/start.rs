@@ -118,6 +118,9 @@ impl Containers {
             state.health = Check::of(&container.asked().config).map(|_| health::beginning());
         });
         container.keep();
+        if let Some(network) = &container.state().network {
+            self.tell_taken(container, network);
+        }
         self.tell(container, "start", &[]);
         self.watch_health(container);
         self.watch(Arc::clone(container), made.monitor, made.ending);
@@ -208,6 +211,7 @@ impl Containers {
             cgroup_parent: &self.shared.config.cgroup_parent,
             lowers: self.shared.images.lowers(&image),
             network,
+            links: self.link_variables(asked),
             shared: self.shared_namespaces(&asked.host)?,
             devices: devices::look_up(&asked.host)?,
             throttles: devices::throttles(&asked.host)?,
@@ -260,6 +264,16 @@ impl Containers {
     fn shared_namespaces(&self, host: &HostConfig) -> Result<Shared> {
         let pid = self.pid_of(host.pid_mode.as_deref(), "PID")?;
         let ipc = self.pid_of(host.ipc_mode.as_deref(), "IPC")?;
+        if let Some(name) = of_container(host.ipc_mode.as_deref()) {
+            let other = self.find(name)?.asked();
+            if !matches!(other.host.ipc_mode.as_deref(), Some("shareable" | "host")) {
+                let id = &other.id;
+                return Err(Error::invalid(format!(
+                    "can't join IPC of container {id}: non-shareable IPC (hint: use IpcMode:shareable for the donor \
+                     container)"
+                )));
+            }
+        }
         Ok(Shared { pid, ipc })
     }
 

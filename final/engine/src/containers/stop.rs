@@ -49,11 +49,17 @@ impl Containers {
             |error: Error| Error { message: format!("cannot kill container: {name}: {}", error.message), ..error };
         let container = self.find(name).map_err(missing)?;
         let signo = with.filter(|text| !text.is_empty()).map(signal::parse).transpose()?.unwrap_or(SIGKILL);
+        let ends = signo == SIGKILL || signo == stop_signal(&container)?;
+        // One that is about to start again counts as running: it is called off instead.
+        if ends && container.status() == Status::Restarting && self.call_off(&container).await {
+            container.change(|life| life.state.stopped = true);
+            return Ok(());
+        }
         if !container.status().has_process() {
             let id = &container.id;
             return Err(Error::conflict(format!("cannot kill container: {name}: container {id} is not running")));
         }
-        if signo == SIGKILL || signo == stop_signal(&container)? {
+        if ends {
             // Its restart policy shall not undo this.
             container.change(|life| life.state.stopped = true);
         }

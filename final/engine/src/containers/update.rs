@@ -36,6 +36,7 @@ impl Containers {
                     "Restart policy cannot be updated because AutoRemove is enabled for the container",
                 ));
             }
+            outgrown(&asked.host, &host)?;
             let limits = limits::checked(&host)?;
             if !ports.is_empty() {
                 this.publish(&container, &ports).await?;
@@ -52,6 +53,17 @@ impl Containers {
         })
         .await
     }
+}
+
+/// A memory limit above the one of memory and swap together, which the request leaves as it was: docker tells what to do.
+fn outgrown(before: &HostConfig, after: &HostConfig) -> Result<()> {
+    let (memory, swap) = (after.memory.unwrap_or(0), after.memory_swap.unwrap_or(0));
+    if swap > 0 && memory > swap && before.memory_swap == after.memory_swap {
+        return Err(Error::invalid(
+            "Memory limit should be smaller than already set memoryswap limit, update the memoryswap at the same time",
+        ));
+    }
+    Ok(())
 }
 
 /// `host` with what the request says. 0 and empty mean that the request says nothing.

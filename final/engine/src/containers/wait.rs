@@ -35,6 +35,7 @@ impl Condition {
     fn is_met(self, life: &Life, exits_before: u64) -> bool {
         life.gone
             || match self {
+                // Also when the restart policy begins anew at once: `attach` and `wait` tell the end that they have seen.
                 Self::NotRunning => !life.state.status.is_going() || life.exits > exits_before,
                 Self::NextExit => life.exits > exits_before,
                 Self::Removed => false,

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use network::Attachment;
 use skiff_runtime::protocol::Exit;
 
 use super::container::Container;
@@ -49,7 +50,8 @@ impl Containers {
     pub(super) async fn ended(&self, container: &Arc<Container>, exit: Exit, lost: String) {
         let _turn = container.turn.lock().await;
         // First: whoever has waited for this end may want the same port at once.
-        if let Some(network) = container.state().network {
+        let network = container.state().network;
+        if let Some(network) = network.clone() {
             self.give_back(network).await;
         }
         let asked = container.asked();
@@ -65,6 +67,7 @@ impl Containers {
             }
         });
         self.tell_end(container, &before.state, &exit);
+        self.tell_given_back(container, &network.unwrap_or(Attachment::None));
         if asked.auto_remove() && !before.held && !before.removing {
             self.dispose(container, true).await;
             return;

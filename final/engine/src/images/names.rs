@@ -10,13 +10,16 @@ use super::Images;
 use super::transfer::reference;
 use super::view::{created, is_dangling, labels};
 use crate::engine::Engine;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::filters::Filters;
 
 impl Engine {
     /// Gives the image `name` another name.
     pub async fn tag_image(&self, name: &str, repository: &str, tag: Option<&str>) -> Result<()> {
         let new = reference(repository, tag)?.or_latest();
+        if new.familiar_name() == "sha256" {
+            return Err(Error::invalid("refusing to create an ambiguous tag using digest algorithm as name"));
+        }
         let image = self.images.find(name)?;
         self.images
             .blocking(move |images| {

@@ -144,7 +144,10 @@ impl Archive {
         self.images.store.save(&self.names, &mut to)?;
         to.flush().map_err(|error| Error::internal(format!("cannot write the archive: {error}")))?;
         for name in &self.names {
-            self.images.tell("save", name, name);
+            if let Ok(image) = self.images.find(name) {
+                let id = image.id.to_string();
+                self.images.tell("save", &id, &id);
+            }
         }
         Ok(())
     }

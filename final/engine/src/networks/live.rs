@@ -162,7 +162,7 @@ impl Networks {
     }
 
     /// Tells that a container was connected or disconnected.
-    pub(super) fn tell_connection(&self, action: &str, endpoint: &Endpoint) {
+    pub(crate) fn tell_connection(&self, action: &str, endpoint: &Endpoint) {
         let network = self.lock().networks.get(&endpoint.network).map(|held| held.network.clone());
         if let Some(network) = network {
             self.tell(action, &network, Some(&endpoint.container));

@@ -161,14 +161,15 @@ impl Networks {
 }
 
 impl State {
-    /// The id of the network that `name` means: its name, its id, or the beginning of its id, in this order.
+    /// The id of the network that `name` means: its id, its name, or the beginning of its id, in this order, so that a network
+    /// with another's id for a name does not hide it.
     fn find(&self, name: &str) -> Result<String> {
         let name = if name == "default" { "bridge" } else { name };
-        if let Some(held) = self.networks.values().find(|held| held.network.name == name) {
-            return Ok(held.network.id.clone());
-        }
         if self.networks.contains_key(name) {
             return Ok(name.to_owned());
+        }
+        if let Some(held) = self.networks.values().find(|held| held.network.name == name) {
+            return Ok(held.network.id.clone());
         }
         let mut ids = self.networks.keys().filter(|id| !name.is_empty() && id.starts_with(name));
         match (ids.next(), ids.next()) {

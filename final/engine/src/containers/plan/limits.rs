@@ -4,6 +4,7 @@ use bollard_stubs::models::HostConfig;
 use cgroups::Limits;
 
 use super::devices;
+use crate::containers::request::resources;
 use crate::error::{Error, Result};
 
 /// The limits of `HostConfig`, without those that have devices in them. 0 is the API's word for "not limited".
@@ -32,11 +33,8 @@ pub(crate) fn of(host: &HostConfig) -> Result<Limits> {
 
 /// [`of`] with the limits of block devices, all checked: in docker's words where it has some, else in the chapter's.
 pub(crate) fn checked(host: &HostConfig) -> Result<Limits> {
+    resources::check(host)?;
     let mut limits = of(host)?;
-    if limits.memory.is_some_and(|bytes| (1..6 << 20).contains(&bytes)) {
-        return Err(Error::invalid("Minimum memory limit allowed is 6MB")
-            .hint("With less, a program is killed before its first instruction."));
-    }
     limits.throttles = devices::throttles(host)?;
     limits.blkio_weight_devices = devices::weights(host)?;
     limits.validate().map_err(Error::refusal)?;

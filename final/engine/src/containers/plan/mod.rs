@@ -44,6 +44,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) lowers: Vec<PathBuf>,
     /// What it holds of the networks.
     pub(crate) network: &'a NetworkAttachment,
+    /// Variables that its links to other containers make.
+    pub(crate) links: Vec<String>,
     /// The containers whose namespaces it shares.
     pub(crate) shared: Shared,
     /// The devices of the host that it gets.
@@ -83,7 +85,7 @@ pub(crate) fn plan(facts: &Facts<'_>) -> Result<Plan> {
         masked_paths: paths(asked.host.masked_paths.as_deref()),
         readonly_paths: paths(asked.host.readonly_paths.as_deref()),
         sysctls: namespaces::sysctls(facts),
-        process: process::of(asked, security)?,
+        process: process::of(asked, &facts.links, security)?,
         root,
     };
     container.devices.extend(facts.devices.iter().map(HostDevice::node));

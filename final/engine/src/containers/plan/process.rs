@@ -7,14 +7,14 @@ use super::security::Security;
 use crate::containers::record::Asked;
 use crate::error::{Error, Result};
 
-/// The container's first process.
-pub(crate) fn of(asked: &Asked, security: Security) -> Result<Process> {
+/// The container's first process. `links` are variables from other containers, which its own go before.
+pub(crate) fn of(asked: &Asked, links: &[String], security: Security) -> Result<Process> {
     let config = &asked.config;
     let args = config.entrypoint.iter().flatten().chain(config.cmd.iter().flatten()).cloned().collect();
     let console_size = asked.host.console_size.as_deref().and_then(size);
     Ok(Process {
         args,
-        env: environment(asked, asked.tty(), config.env.iter().flatten()),
+        env: environment(asked, asked.tty(), links.iter().chain(config.env.iter().flatten())),
         cwd: directory(config.working_dir.as_deref()).into(),
         user: user(config.user.as_deref(), asked),
         terminal: asked.tty(),
@@ -30,13 +30,14 @@ pub(crate) fn of(asked: &Asked, security: Security) -> Result<Process> {
 }
 
 /// A second process in a container: the container's rights and environment, unless the request says otherwise.
-pub(crate) fn of_exec(asked: &Asked, exec: &ExecConfig) -> Result<Process> {
+pub(crate) fn of_exec(asked: &Asked, links: &[String], exec: &ExecConfig) -> Result<Process> {
     let security = super::security::of(&asked.host)?;
     let tty = exec.tty == Some(true);
     let given = |text: &Option<String>| text.clone().filter(|text| !text.is_empty());
     let privileged = exec.privileged == Some(true);
     let names = if privileged { capabilities::ALL.map(str::to_owned).to_vec() } else { security.capabilities.clone() };
-    let variables = asked.config.env.iter().flatten().chain(exec.env.iter().flatten());
+    let own = asked.config.env.iter().flatten().chain(exec.env.iter().flatten());
+    let variables = links.iter().chain(own);
     Ok(Process {
         args: exec.cmd.clone().unwrap_or_default(),
         env: environment(asked, tty, variables),

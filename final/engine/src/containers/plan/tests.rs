@@ -37,6 +37,7 @@ fn planned(config: ContainerConfig, host: HostConfig, change: impl FnOnce(&mut F
         cgroup_parent: "skiff",
         lowers: vec!["/layers/top".into(), "/layers/base".into()],
         network: &Attachment::None,
+        links: Vec::new(),
         shared: Shared::default(),
         devices: Vec::new(),
         throttles: Vec::new(),
@@ -239,12 +240,12 @@ fn an_exec_has_the_containers_rights_and_environment() {
         working_dir: text("/tmp"),
         ..Default::default()
     };
-    let process = of_exec(&asked, &exec).unwrap();
+    let process = of_exec(&asked, &[], &exec).unwrap();
     assert_eq!(process.env[1..], ["HOSTNAME=c0ffee012345", "TERM=xterm", "A=1", "B=3"]);
     assert_eq!((process.user.user.as_str(), process.cwd.to_str()), ("web", Some("/tmp")));
     assert!(!process.capabilities.bounding.contains(&"KILL".to_owned()) && process.seccomp.is_some());
     let root = bollard_stubs::models::ExecConfig { privileged: Some(true), user: text("0"), ..exec };
-    let process = of_exec(&asked, &root).unwrap();
+    let process = of_exec(&asked, &[], &root).unwrap();
     assert_eq!((process.capabilities.effective.len(), process.seccomp, process.user.user.as_str()), (41, None, "0"));
 }
 

@@ -110,10 +110,6 @@ fn namespaces(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
     if joins && named {
         return Err(Error::invalid("conflicting options: hostname and the network mode"));
     }
-    let publishes = host.port_bindings.as_ref().is_some_and(|ports| !ports.is_empty());
-    if joins && publishes {
-        return Err(Error::invalid("conflicting options: port publishing and the container type network mode"));
-    }
     Ok(())
 }
 

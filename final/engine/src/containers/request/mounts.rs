@@ -1,6 +1,6 @@
 //! `-v`, `--mount`, `--tmpfs`, `--volumes-from` and the image's volumes become one list of mounts.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use bollard_stubs::models::{
     ContainerConfig, HostConfig, Mount, MountBindOptionsPropagationEnum as Travel, MountTypeEnum,
@@ -50,6 +50,7 @@ pub(crate) fn wanted(config: &ContainerConfig, host: &HostConfig, others: &[Moun
     let mut tmpfs: Vec<_> = host.tmpfs.iter().flatten().collect();
     tmpfs.sort();
     for (target, options) in tmpfs {
+        check_target("tmpfs", target)?;
         add(
             &mut wanted,
             Wanted { mount: parse_tmpfs_options(target, options).map_err(Error::refusal)?, mode: String::new() },
@@ -161,11 +162,30 @@ fn from_bind(spec: &str, driver: Option<&str>) -> Result<Wanted> {
     Ok(Wanted { mount, mode })
 }
 
+/// Where a mount goes to inside the container, refused in docker's words.
+fn check_target(typ: &str, target: &str) -> Result<()> {
+    let refuse = |what: &str| Err(Error::invalid(format!("invalid mount config for type \"{typ}\": {what}")));
+    if target.is_empty() {
+        return refuse("field Target must not be empty");
+    }
+    if !target.starts_with('/') {
+        return refuse(&format!("invalid mount path: '{target}' mount path must be absolute"));
+    }
+    if Path::new(target).components().all(|part| matches!(part, Component::RootDir | Component::CurDir)) {
+        return refuse("invalid specification: destination can't be '/'");
+    }
+    Ok(())
+}
+
 fn from_mount(mount: &Mount) -> Result<VolumeMount> {
     let target = mount.target.as_deref().unwrap_or_default();
     let source = mount.source.as_deref().unwrap_or_default();
-    let kind = match mount.typ.unwrap_or(MountTypeEnum::EMPTY) {
-        typ @ (MountTypeEnum::BIND | MountTypeEnum::IMAGE) if source.is_empty() => {
+    let typ = mount.typ.unwrap_or(MountTypeEnum::EMPTY);
+    if typ != MountTypeEnum::EMPTY {
+        check_target(typ.as_ref(), target)?;
+    }
+    let kind = match typ {
+        MountTypeEnum::BIND | MountTypeEnum::IMAGE if source.is_empty() => {
             let kind = if typ == MountTypeEnum::BIND { "path of the host" } else { "image" };
             return Err(Error::invalid(format!(
                 "invalid mount config for type \"{typ}\": field Source must not be empty"
@@ -174,6 +194,9 @@ fn from_mount(mount: &Mount) -> Result<VolumeMount> {
         }
         MountTypeEnum::BIND => Kind::Bind(bind(mount, source)),
         MountTypeEnum::VOLUME => Kind::Volume(volume(mount, source)),
+        MountTypeEnum::TMPFS if !source.is_empty() => {
+            return Err(Error::invalid("invalid mount config for type \"tmpfs\": field Source must not be specified"));
+        }
         MountTypeEnum::TMPFS => Kind::Tmpfs(tmpfs(mount)),
         MountTypeEnum::IMAGE => Kind::Image(image(mount, source)),
         MountTypeEnum::EMPTY => return Err(Error::invalid("invalid mount config: mount type unknown: \"\"")),
@@ -349,14 +372,20 @@ mod tests {
             ..Mount::default()
         };
         let image = Mount { typ: Some(MountTypeEnum::IMAGE), ..missing.clone() };
+        let at = |target: &str| Mount { target: Some(target.into()), ..missing.clone() };
+        let memory = Mount { typ: Some(MountTypeEnum::TMPFS), ..missing.clone() };
         let nowhere = Mount { source: None, ..missing.clone() };
         let mounts = |mount| HostConfig { mounts: Some(vec![mount]), ..HostConfig::default() };
         let all = [
             refuse(binds(&["/:/a", "data:/a/"])),
             refuse(binds(&["relative"])),
-            refuse(mounts(missing)),
+            refuse(mounts(missing.clone())),
             refuse(mounts(image)),
             refuse(mounts(nowhere)),
+            refuse(mounts(at(""))),
+            refuse(mounts(at("relative"))),
+            refuse(mounts(at("//."))),
+            refuse(mounts(memory)),
         ];
         insta::assert_snapshot!(all.join("\n"));
         assert!(store.list().unwrap().iter().all(|volume| !volume.anonymous), "an anonymous volume was left");
