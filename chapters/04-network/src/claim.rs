@@ -2,14 +2,15 @@
 //!
 //! A published port is two things: an element that the firewall looks up, and a claim that nobody else serves this port. The
 //! claim is a socket that is bound to it, so that another program gets "address in use" instead of silence. No packet reaches
-//! that socket once the port is published: the firewall sends them to the container first.
-
+//! that socket once the port is published: the firewall sends them to the container first. What it cannot send there (IPv6 to
+//! a container without it, and all from `::1`) does reach it, and an engine may serve it.
+//!
 //!
 //! With two families there are two claims: `0.0.0.0` and `::` are different sockets, and a port that is published on both is
 //! held on both or not at all, since nobody could say which port a container has that has two.
 //!
 //! ```text
-//!   -p 8080:80              0.0.0.0:8080, and [::]:8080 when the container has an IPv6 address
+//!   -p 8080:80              0.0.0.0:8080, and [::]:8080, which is relayed when the container has no IPv6 address
 //!   -p 127.0.0.1:8080:80    127.0.0.1:8080; meets 0.0.0.0:8080, does not meet 127.0.0.2:8080 or [::]:8080
 //! ```
 
@@ -54,7 +55,7 @@ struct Claim {
     ip: IpAddr,
     container: String,
     /// Bound to the port. `None` after a restart when another program was faster, and for SCTP.
-    _socket: Option<OwnedFd>,
+    socket: Option<OwnedFd>,
 }
 
 impl PortClaims {
@@ -113,6 +114,14 @@ impl PortClaims {
             same_family && (claim.ip == ip || claim.ip.is_unspecified() || ip.is_unspecified())
         };
         claims.iter().find(meets).map(|claim| claim.container.as_str())
+    }
+
+    /// A descriptor of the socket by which `container` holds a port: for an engine that serves what no rule leads on. `None`
+    /// when it has no such socket.
+    pub fn socket(&self, container: &str, port: &PublishedPort) -> Option<io::Result<OwnedFd>> {
+        let claims = self.held.get(&(port.protocol, port.host_port))?;
+        let own = |claim: &&Claim| claim.container == container && claim.ip == port.host_ip;
+        claims.iter().find(own)?.socket.as_ref().map(OwnedFd::try_clone)
     }
 
     /// The first candidate that nobody has, on every address that it is to be on.
@@ -191,7 +200,7 @@ impl PortClaims {
 
     /// Writes a claim down.
     fn hold(&mut self, container: &str, port: &PublishedPort, socket: Option<OwnedFd>) {
-        let claim = Claim { ip: port.host_ip, container: container.to_owned(), _socket: socket };
+        let claim = Claim { ip: port.host_ip, container: container.to_owned(), socket };
         self.held.entry((port.protocol, port.host_port)).or_default().push(claim);
     }
 

@@ -1,8 +1,10 @@
 //! Networks of containers that run.
 
+use std::time::Duration;
+
 use skiff_tests::Daemon;
 
-use crate::bench::{PATIENCE, Place, SILENCE, endpoint, sleeper};
+use crate::bench::{PATIENCE, Place, SILENCE, endpoint, eventually, sleeper};
 
 #[test]
 fn a_running_container_is_connected_and_disconnected() {
@@ -114,6 +116,61 @@ fn ports_of_a_container_that_exists_are_changed() {
     assert!(ports(&daemon).contains("80/tcp -> 0.0.0.0:8081"));
     daemon.docker(&["rm", "-f", "web", "other"]).ok();
     daemon.docker(&["network", "rm", "net"]).ok();
+    daemon.finish();
+}
+
+/// What no rule can lead to a container is passed on by the engine: IPv6 to one that has none, and all from `::1`.
+#[test]
+fn datagrams_by_ipv6_reach_a_container_without_it_and_are_answered() {
+    let mut daemon = Daemon::start();
+    sleeper(&daemon, "web", &["-p", "8053:53/udp", "-p", "8080:80"]);
+    let server_of = |daemon: &Daemon| {
+        let server = Place::of_container(daemon, "web").datagrams("0.0.0.0:53");
+        server.set_read_timeout(Some(Duration::from_secs(1))).expect("a time-out");
+        server
+    };
+    let ask = |daemon: &Daemon, server: &std::net::UdpSocket| {
+        let asker = Place::of_host(daemon).datagrams("[::1]:0");
+        asker.set_read_timeout(Some(PATIENCE)).expect("a time-out");
+        let mut packet = [0; 9];
+        for _ in 0..2 {
+            let mut relay = None;
+            // As a client does: an engine that has just begun may not listen yet.
+            eventually("the question arrives", || {
+                let _refused = asker.send_to(b"question", "[::1]:8053");
+                relay = server.recv_from(&mut packet).ok();
+                relay.is_some()
+            });
+            let (length, relay) = relay.expect("a question");
+            assert_eq!((&packet[..length], relay.ip()), (&b"question"[..], [172, 17, 0, 1].into()));
+            server.send_to(b"answer", relay).expect("send");
+            // A refusal of before may still be told.
+            let answer = (0..9).find_map(|_| asker.recv_from(&mut packet).ok());
+            let (length, from) = answer.expect("an answer");
+            assert_eq!((&packet[..length], from.to_string().as_str()), (&b"answer"[..], "[::1]:8053"));
+        }
+    };
+    ask(&daemon, &server_of(&daemon));
+    // A connection that has ended inside first does not keep the port from the next start.
+    let web = Place::of_container(&daemon, "web").listen(80);
+    let to = "[::1]:8080".parse().expect("an address");
+    assert!(Place::of_host(&daemon).reaches(to, &web, PATIENCE).is_some());
+    drop(web);
+    daemon.docker(&["restart", "-t", "0", "web"]).ok();
+    let server = server_of(&daemon);
+    let ask = |daemon: &Daemon| ask(daemon, &server);
+    ask(&daemon);
+    // The next engine passes on as well, and a container that has ended is not asked.
+    daemon.crash();
+    daemon.restart();
+    ask(&daemon);
+    daemon.docker(&["stop", "-t", "0", "web"]).ok();
+    eventually("nobody listens any more", || {
+        let sockets = daemon.on_host(&["cat", "/proc/net/tcp6", "/proc/net/udp6"]).ok().to_owned();
+        // 8080 without a peer, and 8053.
+        !sockets.contains(&format!(":1F90 {}:0000", "0".repeat(32))) && !sockets.contains(":1F75 ")
+    });
+    daemon.docker(&["rm", "web"]).ok();
     daemon.finish();
 }
 

@@ -70,7 +70,7 @@ fn a_copy_of_the_socket_in_a_process_that_is_being_started_is_waited_for() {
             .held
             .values()
             .flatten()
-            .map(|Claim { _socket: socket, .. }| socket.as_ref().unwrap().try_clone().unwrap())
+            .map(|Claim { socket, .. }| socket.as_ref().unwrap().try_clone().unwrap())
             .collect();
         claims.release("a");
         let start = thread::spawn(move || {

@@ -88,9 +88,10 @@ const RULES: &str = r"	chain guard {
 		# A port of the host is a port of a container. What is not in a map goes on to the host as ever.
 		dnat ip to ip daddr . meta l4proto . th dport map @address_ports
 		meta nfproto ipv4 dnat ip to meta l4proto . th dport map @ports
+		# A packet from ::1 cannot leave the host, whatever becomes of its addresses: the engine relays what it says.
+		ip6 saddr ::1 return
 		dnat ip6 to ip6 daddr . meta l4proto . th dport map @address_ports6
-		# The kernel cannot change a packet from ::1 so that it may leave the host: that stays with the host.
-		ip6 saddr != ::1 dnat ip6 to meta l4proto . th dport map @ports6
+		meta nfproto ipv6 dnat ip6 to meta l4proto . th dport map @ports6
 	}
 	chain passing {
 		# The administrator's own rules come first, and see the container's address and port.

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use bollard_stubs::models::PortBinding;
-use network::{PortRequest, PublishedPort};
+use network::{Attachment, PortRequest, PublishedPort};
 use serde::Deserialize;
 
 use super::connect::holds;
@@ -80,6 +80,14 @@ impl Change {
     }
 }
 
+impl Change {
+    /// What is published and is to be no more.
+    fn gone(&self, now: &Attachment) -> Vec<PublishedPort> {
+        let meant = |port: &&PublishedPort| self.remove.iter().any(|request| is_published_by(request, port));
+        now.endpoints().iter().flat_map(|endpoint| &endpoint.ports).filter(meant).copied().collect()
+    }
+}
+
 /// A request as docker's API has it.
 fn binding(request: &PortRequest) -> PortBinding {
     let port = request.host_ports.as_ref().map(|range| match (range.start(), range.end()) {
@@ -124,8 +132,10 @@ impl Containers {
         let now = container.state().network.filter(|_| container.status().has_process());
         let Some(now) = now else { return container.ask(|asked| *asked = after) };
         let networks = Arc::clone(&self.shared.networks);
-        let removed = |port: &PublishedPort| change.remove.iter().any(|request| is_published_by(request, port));
-        let then = networks.claim_ports(&before.id, &now, removed, &change.add)?;
+        let then = {
+            let (networks, id, now) = (Arc::clone(&networks), before.id.clone(), now.clone());
+            blocking(move || networks.claim_ports(&id, &now, &change.gone(&now), &change.add)).await?
+        };
         // An engine that is killed from here on publishes when it is back what this record says.
         container.ask(|asked| *asked = after)?;
         holds(container, &then);

@@ -57,7 +57,7 @@ impl Containers {
         self.shared.networks.adopt(&held)?;
         for state in found.iter().map(|found| found.container.state()) {
             let (Some(pid), Some(network)) = (state.pid, &state.network) else { continue };
-            if let Err(error) = self.shared.networks.resolve_again(pid, network) {
+            if let Err(error) = self.shared.networks.serve_again(pid, network) {
                 tracing::warn!("{error}");
             }
         }

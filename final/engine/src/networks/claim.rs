@@ -64,6 +64,7 @@ impl Networks {
         if let Some(netns) = &netns {
             self.resolve_in(netns, attachment)?;
         }
+        self.relay(attachment)?;
         Ok(netns)
     }
 
@@ -71,6 +72,7 @@ impl Networks {
     pub fn release(&self, attachment: &Attachment) -> Result<()> {
         for endpoint in attachment.endpoints() {
             self.resolver.close(&endpoint.container);
+            self.relay.close(&endpoint.container);
         }
         let result = self.stage(attachment).release();
         self.lock().forget(attachment.endpoints());
@@ -103,8 +105,9 @@ impl Networks {
         }
     }
 
-    /// The same for the container whose first process is `pid`, which has run on while no engine answered.
-    pub fn resolve_again(&self, pid: i32, attachment: &Attachment) -> Result<()> {
+    /// Answers and relays for the container whose first process is `pid`, which has run on while no engine did.
+    pub fn serve_again(&self, pid: i32, attachment: &Attachment) -> Result<()> {
+        self.relay(attachment)?;
         if attachment.has_names() { self.resolve_in(namespace_of(pid)?, attachment) } else { Ok(()) }
     }
 
@@ -133,12 +136,14 @@ impl State {
         Ok(())
     }
 
-    /// The addresses of the host that a port is published on when none is given: all of the families that the container
-    /// speaks, or the one that its network says.
+    /// The addresses of the host that a port is published on when none is given: all of both families, or the one that its
+    /// network says.
     pub(super) fn everywhere(&self, endpoint: &Endpoint) -> Vec<IpAddr> {
         let of_network = self.networks.get(&endpoint.network).and_then(|held| held.network.host_ip);
         let four = of_network.unwrap_or(Ipv4Addr::UNSPECIFIED.into());
-        let six = endpoint.address6.map(|_| IpAddr::from(Ipv6Addr::UNSPECIFIED));
+        // Without an address of that family it is relayed, unless the network says one address for all.
+        let six = endpoint.address6.is_some() || (of_network.is_none() && self.ipv6);
+        let six = six.then_some(IpAddr::from(Ipv6Addr::UNSPECIFIED));
         [Some(four), six].into_iter().flatten().collect()
     }
 

@@ -55,11 +55,13 @@ impl Networks {
         ::network::connect(&netns, endpoint, after.endpoints(), &self.firewall)?;
         self.resolve_in(&netns, after)?;
         withdraw_moved(&self.firewall, before.endpoints(), after.endpoints())?;
+        self.relay(after)?;
         self.tell_connection("connect", endpoint);
         Ok(())
     }
 
-    /// Decides what a running container publishes when it no longer publishes what is `removed`, and `add` as well.
+    /// Decides what a running container publishes when it no longer publishes what is `gone`, and `add` as well. Blocks
+    /// until a port that is relayed is free.
     ///
     /// # Errors
     /// A port that is taken (409): nothing is changed then.
@@ -67,22 +69,28 @@ impl Networks {
         &self,
         container: &str,
         now: &Attachment,
-        removed: impl Fn(&PublishedPort) -> bool,
+        gone: &[PublishedPort],
         add: &[PortRequest],
     ) -> Result<Attachment> {
+        if !gone.is_empty() {
+            self.relay.close(container);
+        }
         let mut state = self.lock();
         let mut endpoints = now.endpoints().to_vec();
         let Some(place) = endpoints.iter().find(|endpoint| endpoint.can_publish()) else { return Ok(now.clone()) };
         let everywhere = state.everywhere(place);
         let all = endpoints.iter().flat_map(|endpoint| endpoint.ports.clone());
-        let (gone, mut ports): (Vec<_>, Vec<_>) = all.partition(|port| removed(port));
+        let mut ports: Vec<_> = all.filter(|port| !gone.contains(port)).collect();
         // First, so that one port of the host can go over to another one of the container.
-        for port in &gone {
+        for port in gone {
             state.ports.give_back(container, port);
         }
         let added = state.ports.claim(container, add, &everywhere);
         if added.is_err() {
-            state.ports.restore(container, &gone);
+            state.ports.restore(container, gone);
+            drop(state);
+            self.relay(now)?;
+            return added.map(|_| now.clone()).map_err(Error::from);
         }
         ports.extend(added?);
         wanted::give_ports(&mut endpoints, &ports);
@@ -96,7 +104,7 @@ impl Networks {
         for old in before.endpoints() {
             self.firewall.withdraw(&Endpoint { ports: missing(old, after), ..old.clone() })?;
         }
-        Ok(())
+        self.relay(after)
     }
 
     /// Makes the claims of a container again what they were before [`Networks::claim_ports`].
@@ -149,6 +157,8 @@ impl Networks {
         }
         state.note(rest.endpoints());
         drop(state);
+        self.relay.close(&endpoint.container);
+        self.relay(rest)?;
         self.tell_connection("disconnect", endpoint);
         Ok(())
     }

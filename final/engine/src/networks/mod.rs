@@ -7,7 +7,7 @@
 //! 3. `claim.rs`: what a starting container gets, and how it gives that back; `wanted.rs`: what it asks for.
 //! 4. `connect.rs`, `live.rs`: one more network, or one less, for a container that may be running.
 //! 5. `settle.rs`: the bridge of a network, made when its first container comes; `guard.rs`: rules that others took away.
-//! 6. `resolver/`: names of containers, asked for by others.
+//! 6. `resolver/`: names of containers, asked for by others; `relay.rs`: ports that no rule can lead to their container.
 //! 7. `view.rs`: networks and endpoints as the API shows them.
 //!
 //! What is claimed is kept in memory only: the record of a container says what it holds, and [`Networks::adopt`] takes that in
@@ -18,6 +18,7 @@ mod connect;
 mod create;
 mod guard;
 mod live;
+mod relay;
 mod resolver;
 mod settle;
 #[cfg(test)]
@@ -26,7 +27,7 @@ mod view;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use ::network::{AddressPool, Firewall, Ipam, Network, PoolRequest, PortClaims, Request, netlink};
@@ -35,6 +36,7 @@ use jiff::Timestamp;
 use namespaces::Context;
 use rustix::rand::GetRandomFlags;
 
+use self::relay::Relay;
 use self::resolver::Resolver;
 pub use self::view::{Wishes, settings};
 pub use self::wanted::Asked;
@@ -60,6 +62,8 @@ pub struct Networks {
     state: Arc<Mutex<State>>,
     /// Who answers when containers ask for names.
     resolver: Resolver,
+    /// Who serves the ports that rules cannot lead on.
+    relay: Relay,
 }
 
 /// What is known, and who holds what.
@@ -67,6 +71,8 @@ pub struct Networks {
 struct State {
     networks: BTreeMap<String, Held>,
     ports: PortClaims,
+    /// Whether the host speaks IPv6.
+    ipv6: bool,
 }
 
 /// A network and what is claimed of it.
@@ -97,7 +103,11 @@ impl Networks {
             .into_iter()
             .map(|(_, network)| (network.id.clone(), Held::new(network)))
             .collect();
-        let state = Arc::new(Mutex::new(State { networks, ports: PortClaims::new() }));
+        let state = Arc::new(Mutex::new(State {
+            networks,
+            ports: PortClaims::new(),
+            ipv6: Path::new("/proc/sys/net/ipv6").exists(),
+        }));
         let opened = Self {
             root,
             bridge: config.bridge.clone(),
@@ -105,6 +115,7 @@ impl Networks {
             firewall: Firewall::new(&config.bridge),
             events: Arc::clone(events),
             resolver: Resolver::new(&state),
+            relay: Relay::default(),
             state,
         };
         for name in ["bridge", "host", "none"] {
