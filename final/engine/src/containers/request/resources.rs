@@ -73,7 +73,7 @@ mod tests {
     #[test]
     fn limits_that_cannot_be_are_refused_in_dockers_words() {
         let none = HostConfig::default;
-        let all = [
+        let all = vec![
             HostConfig { memory: Some(1024), ..none() },
             HostConfig { memory_reservation: Some(1024), ..none() },
             HostConfig { memory: Some(16 << 20), memory_reservation: Some(32 << 20), ..none() },
