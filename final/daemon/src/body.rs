@@ -1,7 +1,7 @@
 //! The JSON body of a request, read leniently where clients differ and precisely where they err.
 //!
 //! Lenient: `Cmd` and `Entrypoint` may be one string instead of a list, and a field may begin with a small letter (docker-py
-//! sends `detachKeys`; Go, and so docker, takes one for the other). Precise: what does not say that it is JSON is refused as
+//! sends `detachKeys`; Go, and so docker, takes one for the other). Precise: what says that it is not JSON is refused as
 //! docker refuses it, and a value of the wrong type with its path, `HostConfig.Memory`, instead of a line and a column.
 
 use axum::body::{Body, Bytes};
@@ -43,7 +43,7 @@ impl<S: Sync, T: DeserializeOwned + Default> FromRequest<S> for Perhaps<T> {
     }
 }
 
-/// The body that a request has, which must say that it is JSON. One that was announced in pieces and then has none is an
+/// The body that a request has, which must not say that it is something else than JSON. One that was announced in pieces and then has none is an
 /// error, as with docker.
 async fn read(request: Request) -> Result<Option<Bytes>, Error> {
     let (parts, body) = request.into_parts();
@@ -59,11 +59,11 @@ fn nothing_there() -> Error {
     Error::invalid("invalid JSON: got EOF while reading request body")
 }
 
-/// `application/json`, with parameters or without (moby: `httputils.matchesContentType`).
+/// `application/json`, with parameters or without (moby: `httputils.matchesContentType`), or nothing at all.
 fn check_type(headers: &HeaderMap) -> Result<(), Error> {
     let given = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let kind = given.split(';').next().unwrap_or_default().trim();
-    if kind.eq_ignore_ascii_case("application/json") {
+    if kind.is_empty() || kind.eq_ignore_ascii_case("application/json") {
         return Ok(());
     }
     Err(Error::invalid(format!("unsupported Content-Type header ({given}): must be 'application/json'"))

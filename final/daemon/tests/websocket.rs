@@ -116,10 +116,13 @@ fn detach_keys_close_the_socket_and_not_the_container() {
 
 #[test]
 fn what_is_no_handshake_and_who_is_no_container_is_told() {
-    let daemon = Daemon::start();
+    let daemon = Daemon::with_busybox();
     let path = "/containers/nobody/attach/ws?stream=1&stdout=1";
     let (code, body) = connect(&daemon, path).unwrap_err();
     assert!(code == 404 && body.contains("No such container: nobody"), "{code} {body}");
+    assert_eq!(daemon.get(path).status(), 404);
+    let id = daemon.create(&format!(r#"{{"Cmd":["true"],{NONE}}}"#));
+    let path = &format!("/containers/{id}/attach/ws?stream=1&stdout=1");
     let plain = daemon.get(path);
     assert_eq!(plain.status(), 400);
     assert!(plain.message().starts_with("bad web socket handshake: "), "{}", plain.message());

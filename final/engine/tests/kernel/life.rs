@@ -274,7 +274,10 @@ fn many_containers_at_once_leave_no_descriptor_and_no_name() {
 fn another_containers_namespaces() {
     rig::engine(async |engine| {
         let containers = &engine.containers;
-        let first = hosted(script("sleep 100"), |host| host.network_mode = Some("bridge".into()));
+        let first = hosted(script("sleep 100"), |host| {
+            host.network_mode = Some("bridge".into());
+            host.ipc_mode = Some("shareable".into());
+        });
         containers.create(Some("first"), None, first).await.unwrap();
         let join = |words: &str| {
             hosted(script(words), |host| {
