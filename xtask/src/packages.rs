@@ -46,6 +46,7 @@ pub(crate) const ENGINES: &[Package] = &[
     ("conmon", "/usr/bin/conmon"),
     ("netavark", "/usr/lib/podman/netavark"),
     ("iptables", "/usr/sbin/iptables"),
+    ("iperf3", "/usr/bin/iperf3"),
 ];
 
 /// The docker client: the one that is there, or Debian's.

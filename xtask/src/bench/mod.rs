@@ -9,8 +9,10 @@
 //!   of its own.
 //! - `steps.rs`: where our own time goes, from the log of a daemon that tells.
 //! - `images/`: the races of `pull`, `load` and `push`.
+//! - `network.rs`: what passes through the bridge, and what attaching costs.
 
 mod images;
+mod network;
 mod paired;
 mod peers;
 mod room;
@@ -37,6 +39,18 @@ pub(crate) enum Bench {
     Load(images::Options),
     /// An image to a registry that has nothing of it, beside docker and podman.
     Push(images::Options),
+    /// What passes through the bridge beside docker's, by iperf3, and what attaching a container costs.
+    Network {
+        /// Turns of two seconds for each engine and way.
+        #[arg(long, default_value_t = 15)]
+        rounds: usize,
+        /// How many containers run beside the one that is attached.
+        #[arg(long, default_value_t = 300)]
+        containers: usize,
+        /// How many networks have rules.
+        #[arg(long, default_value_t = 500)]
+        networks: usize,
+    },
 }
 
 /// Runs one benchmark and prints its table.
@@ -46,6 +60,7 @@ pub(crate) fn run(what: &Bench) -> Result<()> {
         Bench::Pull(options) => images::race(images::Move::Pull, options),
         Bench::Load(options) => images::race(images::Move::Load, options),
         Bench::Push(options) => images::race(images::Move::Push, options),
+        Bench::Network { rounds, containers, networks } => network::run(*rounds, *containers, *networks),
     }
 }
 

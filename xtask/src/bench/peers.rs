@@ -9,16 +9,17 @@ use super::room::{Daemon, Room, command};
 use crate::{fixtures, packages, release, shell};
 
 /// The daemon that races.
-const SKIFF: &str = "skiff";
+pub(super) const SKIFF: &str = "skiff";
 /// The daemon that tells where its time goes, which costs time: it does not race.
-const TELLING: &str = "telling";
+pub(super) const TELLING: &str = "telling";
 
 /// The engines, running.
 pub(crate) struct Peers {
     binaries: PathBuf,
     /// Ended before the room is left.
     daemons: Vec<Daemon>,
-    room: Room,
+    /// Where they run.
+    pub(super) room: Room,
     with_podman: bool,
 }
 
@@ -34,7 +35,9 @@ impl Peers {
         peers.bundle(&busybox)?;
         peers.start_docker(&busybox)?;
         peers.start_skiff(SKIFF, &[], &busybox)?;
-        peers.start_skiff(TELLING, &["--debug"], &busybox)?;
+        // Room for as many networks as a benchmark makes.
+        let pools = ["--default-address-pool", "base=10.64.0.0/10,size=24"];
+        peers.start_skiff(TELLING, &["--debug", pools[0], pools[1]], &busybox)?;
         peers.prepare_podman(&busybox);
         Ok(peers)
     }
@@ -87,12 +90,12 @@ impl Peers {
 
     // Clients need not enter the namespaces, since they talk over a socket in the file system. They do it all the same,
     // because the bare runtimes must, and it costs about a millisecond.
-    fn skiff_client(&self, name: &str) -> Vec<String> {
+    pub(super) fn skiff_client(&self, name: &str) -> Vec<String> {
         let program = self.binaries.join("skiff").to_string_lossy().into_owned();
         self.room.inside(&[&program, "-H", &format!("unix://{}", self.room.path(&format!("{name}.sock")))])
     }
 
-    fn docker_client(&self) -> Vec<String> {
+    pub(super) fn docker_client(&self) -> Vec<String> {
         self.room.inside(&["docker", "-H", &format!("unix://{}", self.room.path("docker.sock"))])
     }
 

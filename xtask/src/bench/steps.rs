@@ -35,6 +35,12 @@ pub(crate) fn table(log: &str) -> String {
     text
 }
 
+/// How long each run of one step took, in microseconds.
+pub(super) fn times(log: &str, name: &str) -> Vec<f64> {
+    let own = log.lines().filter_map(step).filter(|(step, _)| *step == name);
+    own.filter_map(|(_, took)| u32::try_from(took).ok()).map(f64::from).collect()
+}
+
 /// `mask-paths took 82 µs` at the end of a line of the log. Requests are logged in the same words and left out.
 fn step(line: &str) -> Option<(&str, u64)> {
     let (_, told) = line.split_once("DEBUG ")?;
