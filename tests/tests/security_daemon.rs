@@ -95,6 +95,8 @@ fn output_that_nobody_reads_is_not_kept() {
         "-s",
         "--unix-socket",
         &daemon.socket().display().to_string(),
+        "-H",
+        "Content-Type: application/json",
         "-d",
         r#"{"AttachStdout":true,"Cmd":["yes","a line of some length that is written as fast as can be"]}"#,
         "http://d/containers/up/exec",
