@@ -34,6 +34,8 @@ struct Lane {
 struct Scene {
     helpers: Vec<Child>,
     lanes: Vec<Lane>,
+    /// How each engine is asked. Its containers are removed at the end: ours would outlive their daemon.
+    clients: [Vec<String>; 2],
 }
 
 /// Runs both parts and prints their tables.
@@ -59,10 +61,10 @@ pub(super) fn run(rounds: usize, containers: usize, networks: usize) -> Result<(
 
 impl Scene {
     fn set(peers: &Peers) -> Result<Self> {
-        let mut scene = Self { helpers: Vec::new(), lanes: Vec::new() };
+        let clients = [peers.docker_client(), peers.skiff_client(SKIFF)];
+        let mut scene = Self { helpers: Vec::new(), lanes: Vec::new(), clients: clients.clone() };
         let outside = scene.outside(peers)?;
         let (mut to_container, mut between, mut published) = (Vec::new(), Vec::new(), Vec::new());
-        let clients = [peers.docker_client(), peers.skiff_client(SKIFF)];
         for (client, port) in clients.into_iter().zip(PUBLISHED) {
             let docker = |words: &[&str]| shell::output(command(&client)?.args(words));
             let publish = format!("{port}:{INSIDE}");
@@ -113,6 +115,11 @@ impl Drop for Scene {
         for helper in &mut self.helpers {
             let _ended = helper.kill();
             let _reaped = helper.wait();
+        }
+        for client in &self.clients {
+            // One that was never made is no error worth telling here.
+            let _removed =
+                command(client).and_then(|mut client| shell::output(client.args(["rm", "-f", "server", "client"])));
         }
     }
 }
