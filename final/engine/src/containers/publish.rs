@@ -78,9 +78,7 @@ impl Change {
         }
         Ok(asked)
     }
-}
 
-impl Change {
     /// What is published and is to be no more.
     fn gone(&self, now: &Attachment) -> Vec<PublishedPort> {
         let meant = |port: &&PublishedPort| self.remove.iter().any(|request| is_published_by(request, port));
