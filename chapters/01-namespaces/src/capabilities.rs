@@ -15,9 +15,25 @@
 //! kernel's own 64-bit mask, bit N for capability number N.
 
 use rustix::thread::{CapabilitySet, CapabilitySets};
+use serde::{Deserialize, Serialize};
 
-use crate::container::Capabilities;
 use crate::failure::{Context, Failure, Result};
+
+/// The five capability sets by name without the `CAP_` prefix (capabilities(7)).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Capabilities {
+    /// The most that any later exec can have.
+    pub bounding: Vec<String>,
+    /// In force.
+    pub effective: Vec<String>,
+    /// May be made effective.
+    pub permitted: Vec<String>,
+    /// Kept over exec of a file that also allows it. Empty unless asked for (CVE-2022-24769).
+    pub inheritable: Vec<String>,
+    /// Kept over exec of an ordinary file. Empty unless asked for (CVE-2016-8867).
+    pub ambient: Vec<String>,
+}
 
 /// All names, at the index that is the kernel's number (`include/uapi/linux/capability.h`, Linux 5.9 and later).
 pub const ALL: [&str; 41] = [

@@ -8,10 +8,14 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::capabilities::Capabilities;
 use crate::failure::{Failure, Result};
-use crate::mount::Mount;
+use crate::mount::{Mount, Propagation};
+use crate::namespaces::{Namespace, Namespaces};
+use crate::plan::is_default;
 use crate::scheduling::{IoPriority, Scheduler};
 use crate::seccomp::Program;
+use crate::user::UserSpec;
 
 /// One container: which namespaces, which root, which process.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -43,11 +47,6 @@ pub struct Container {
     pub process: Process,
 }
 
-/// What was not asked for is left out of a plan that is written down, so that a plan shows what is special about it.
-pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
-    *value == T::default()
-}
-
 impl Container {
     /// Refuses what would change the host instead of the container. [`launch`](crate::launch) asks this first.
     pub fn check(&self) -> Result<()> {
@@ -65,89 +64,6 @@ impl Container {
     }
 }
 
-/// One answer per kind of namespace (namespaces(7)). The default is a new one of each but user and time.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Namespaces {
-    /// Process ids: the program sees itself as pid 1.
-    pub pid: Namespace,
-    /// Mounts.
-    pub mount: Namespace,
-    /// Host and domain name.
-    pub uts: Namespace,
-    /// System V IPC and POSIX message queues.
-    pub ipc: Namespace,
-    /// Interfaces, routes, ports, rules. `Host` here also when a network stage joins one in its step.
-    pub net: Namespace,
-    /// The root that `/proc/self/cgroup` shows.
-    pub cgroup: Namespace,
-    /// User and group ids, capabilities.
-    pub user: Namespace,
-    /// Clocks since boot.
-    pub time: Namespace,
-    /// How user ids inside map to ids outside; used when `user` is new.
-    pub uid_map: Vec<IdMap>,
-    /// The same for groups.
-    pub gid_map: Vec<IdMap>,
-    /// How far the clocks of a new time namespace are ahead of the host's.
-    #[serde(skip_serializing_if = "is_default")]
-    pub clocks: Clocks,
-}
-
-/// What a new time namespace adds to the host's clocks, in nanoseconds (time_namespaces(7)). The clock of the day is the whole
-/// machine's and has no offset.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Clocks {
-    /// `CLOCK_MONOTONIC`
-    pub monotonic: i128,
-    /// `CLOCK_BOOTTIME`, which also counts while the machine sleeps: what `uptime` shows.
-    pub boottime: i128,
-}
-
-impl Default for Namespaces {
-    fn default() -> Self {
-        use Namespace::{Host, New};
-        Self {
-            pid: New,
-            mount: New,
-            uts: New,
-            ipc: New,
-            net: New,
-            cgroup: New,
-            user: Host,
-            time: Host,
-            uid_map: Vec::new(),
-            gid_map: Vec::new(),
-            clocks: Clocks::default(),
-        }
-    }
-}
-
-/// Where one namespace comes from.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Namespace {
-    /// A new one, made by clone3(2).
-    New,
-    /// The one of the process that launches.
-    #[default]
-    Host,
-    /// An existing one, by a path like `/proc/PID/ns/net`.
-    Join(PathBuf),
-}
-
-/// A range of ids: `size` ids from `inside` are the ids from `outside` on the host (user_namespaces(7)).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct IdMap {
-    /// First id inside the namespace.
-    pub inside: u32,
-    /// First id outside.
-    pub outside: u32,
-    /// Number of ids.
-    pub size: u32,
-}
-
 /// The directory that becomes `/`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
@@ -158,21 +74,6 @@ pub struct RootFs {
     pub readonly: bool,
     /// How mounts travel between the host and the container's mount namespace.
     pub propagation: Propagation,
-}
-
-/// Mount propagation (mount_namespaces(7)).
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Propagation {
-    /// Nothing travels either way.
-    #[default]
-    Private,
-    /// The host's new mounts appear inside; ours do not appear outside.
-    Slave,
-    /// Both ways.
-    Shared,
-    /// Nothing travels, and the mount cannot be bound elsewhere.
-    Unbindable,
 }
 
 /// A device node to make in `/dev` (mknod(2)).
@@ -239,35 +140,6 @@ pub struct Process {
     pub personality: Option<u32>,
     /// Inherited descriptors that stay open, besides 0, 1 and 2: the number of consecutive ones from 3.
     pub preserve_fds: u32,
-}
-
-/// Who runs the program: `USER[:GROUP]` as docker writes it, resolved in the image's own passwd and group files.
-/// Digits are always ids, never names.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct UserSpec {
-    /// `root`, `1000`, `web:staff`, `1000:1000`; empty is `0:0` with root's groups.
-    pub user: String,
-    /// Additional groups, by name or number.
-    pub groups: Vec<String>,
-    /// Whether `groups` is the whole list (OCI), or adds to what the image's group file says of the user (docker).
-    pub exact_groups: bool,
-}
-
-/// The five capability sets by name without the `CAP_` prefix (capabilities(7)).
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default)]
-pub struct Capabilities {
-    /// The most that any later exec can have.
-    pub bounding: Vec<String>,
-    /// In force.
-    pub effective: Vec<String>,
-    /// May be made effective.
-    pub permitted: Vec<String>,
-    /// Kept over exec of a file that also allows it. Empty unless asked for (CVE-2022-24769).
-    pub inheritable: Vec<String>,
-    /// Kept over exec of an ordinary file. Empty unless asked for (CVE-2016-8867).
-    pub ambient: Vec<String>,
 }
 
 /// One resource limit (getrlimit(2)).

@@ -6,8 +6,8 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::capabilities;
-use crate::container::{Capabilities, Container, Device, Process, RootFs};
+use crate::capabilities::{self, Capabilities};
+use crate::container::{Container, Device, Process, RootFs};
 use crate::mount::{Attributes, Mount, Source};
 use crate::seccomp;
 

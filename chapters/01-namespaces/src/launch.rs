@@ -23,54 +23,25 @@
 
 mod child;
 mod clone;
-mod dialogue;
 mod enter;
-mod idmap;
 mod init;
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
-use serde::{Deserialize, Serialize};
 
 use crate::container::Container;
+use crate::dialogue::{Dialogue, Message, Timing};
 use crate::failure::{Context, Failure, Result};
+use crate::idmap;
 use crate::mount::Prepared;
+use crate::options::Launch;
 use crate::stage::{Child, Stage};
 use crate::steps;
 use crate::sys::Cloned;
 
-pub(crate) use clone::open_namespace;
-pub(crate) use dialogue::{Dialogue, Message};
-pub(crate) use enter::Target;
 pub use enter::enter;
-pub(crate) use idmap::namespace_with_maps;
-
-/// What the program's standard input, output and error are.
-#[derive(Debug)]
-pub enum Stdio {
-    /// Those of the launching process.
-    Inherit,
-    /// Three descriptors: input, output, error.
-    Files([OwnedFd; 3]),
-    /// A new pseudo-terminal of the container's own devpts; the other end is [`Running::console`].
-    Terminal,
-}
-
-/// How to launch, besides what.
-#[derive(Debug, Default)]
-pub struct Launch {
-    /// Standard input, output, error. `None` inherits.
-    pub stdio: Option<Stdio>,
-    /// Names of steps and stages to leave out.
-    pub without: Vec<String>,
-    /// Whether [`Running::timings`] is wanted.
-    pub timings: bool,
-    /// A FIFO opened read-write: after its last step the child reads one byte of it before it becomes the program
-    /// (the OCI runtime's `create` and `start`). [`launch`] then returns when the child begins to wait.
-    pub gate: Option<OwnedFd>,
-}
 
 /// A launched container.
 ///
@@ -86,15 +57,6 @@ pub struct Running {
     pub console: Option<OwnedFd>,
     /// How long each stage and step took, in order.
     pub timings: Vec<Timing>,
-}
-
-/// How long one thing took.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Timing {
-    /// Name of the step, or `prepare STAGE`, `attach STAGE`, `clone3`.
-    pub name: String,
-    /// Wall time.
-    pub took: Duration,
 }
 
 /// Makes the container and starts its program.
@@ -127,7 +89,7 @@ fn start(container: &Container, stages: &mut [&mut Box<dyn Stage>], options: &La
         clock.time(|| format!("prepare {name}"), || stage.prepare())?;
     }
     let outer_net = steps::outer_net(container)?;
-    let mapped = Prepared::of(container)?;
+    let mapped = Prepared::of(&container.mounts, &container.namespaces, container.root.propagation)?;
     let (ours, theirs) = Dialogue::pair()?;
     let cgroup = stages.iter().find_map(|stage| stage.cgroup());
     let forked = clock.time(|| "clone3".to_owned(), || clone::fork(&container.namespaces, cgroup))?;

@@ -12,8 +12,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::container::{IdMap, Propagation, is_default};
 use crate::failure::{Failure, Result};
+use crate::namespaces::IdMap;
+use crate::plan::is_default;
 use crate::root::Root;
 use crate::sys::MountAttr;
 
@@ -94,6 +95,21 @@ pub struct Attributes {
     /// The same for it and everything mounted below.
     #[serde(skip_serializing_if = "is_default")]
     pub below: Bits,
+}
+
+/// Mount propagation (mount_namespaces(7)).
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Propagation {
+    /// Nothing travels either way.
+    #[default]
+    Private,
+    /// The host's new mounts appear inside; ours do not appear outside.
+    Slave,
+    /// Both ways.
+    Shared,
+    /// Nothing travels, and the mount cannot be bound elsewhere.
+    Unbindable,
 }
 
 /// `MOUNT_ATTR_*` bits to set and to clear. Clearing is for a bind of something that has more than is wanted.

@@ -9,8 +9,8 @@ use rustix::io::Errno;
 use rustix::process::Pid;
 
 use crate::capabilities;
-use crate::container::Namespaces;
 use crate::failure::{Context, Result};
+use crate::namespaces::Namespaces;
 use crate::stage::Fact;
 
 /// The lines of proc_pid_status(5) that this chapter answers for.

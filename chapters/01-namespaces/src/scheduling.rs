@@ -17,7 +17,6 @@ use nix::sched::CpuSet;
 use nix::unistd::Pid;
 use serde::{Deserialize, Serialize};
 
-use crate::container::Process;
 use crate::failure::{Context, Result};
 use crate::sys::{self, SchedAttr};
 
@@ -51,8 +50,8 @@ pub struct IoPriority {
 }
 
 /// Sets what was asked for of the three. Before rights are given up: most of it takes `CAP_SYS_NICE`.
-pub(crate) fn apply(process: &Process) -> Result<()> {
-    if let Some(wanted) = &process.scheduler {
+pub(crate) fn apply(scheduler: Option<&Scheduler>, io_priority: Option<IoPriority>, processors: &[u32]) -> Result<()> {
+    if let Some(wanted) = scheduler {
         let attr = SchedAttr {
             policy: wanted.policy,
             flags: wanted.flags,
@@ -65,13 +64,10 @@ pub(crate) fn apply(process: &Process) -> Result<()> {
         };
         sys::sched_setattr(attr).during("set the scheduling policy", wanted.policy)?;
     }
-    if let Some(IoPriority { class, level }) = process.io_priority {
+    if let Some(IoPriority { class, level }) = io_priority {
         sys::ioprio_set(class << 13 | level).during("set the I/O priority", format!("{class}:{level}"))?;
     }
-    if !process.processors.is_empty() {
-        stay_on(&process.processors)?;
-    }
-    Ok(())
+    if processors.is_empty() { Ok(()) } else { stay_on(processors) }
 }
 
 /// sched_setaffinity(2) of this process. `EINVAL` when the cgroup's cpuset has none of the processors.

@@ -13,9 +13,10 @@ use std::os::fd::{BorrowedFd, OwnedFd};
 use rustix::process::Pid;
 
 use crate::container::Container;
+use crate::dialogue::{Dialogue, Message};
 use crate::failure::{Failure, Result};
-use crate::launch::{Dialogue, Launch, Message};
 use crate::mount::Prepared;
+use crate::options::Launch;
 use crate::root::Root;
 use crate::user::User;
 

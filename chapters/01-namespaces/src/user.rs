@@ -9,7 +9,8 @@
 //! | `web`, `1000` | as passwd says; a number needs no entry | as passwd says, else 0 | as group says |
 //! | `web:staff`, `web:50` | the same | as group says, or the number | none |
 
-use crate::container::UserSpec;
+use serde::{Deserialize, Serialize};
+
 use crate::failure::{Failure, Result};
 use crate::root::Root;
 
@@ -17,6 +18,19 @@ use crate::root::Root;
 const FILE_LIMIT: u64 = 4 << 20;
 /// Ids above this are refused: where a signed number is expected they would become something else (CVE-2024-40635).
 const LAST_ID: u32 = 2_147_483_647;
+
+/// Who runs the program: `USER[:GROUP]` as docker writes it, resolved in the image's own passwd and group files.
+/// Digits are always ids, never names.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct UserSpec {
+    /// `root`, `1000`, `web:staff`, `1000:1000`; empty is `0:0` with root's groups.
+    pub user: String,
+    /// Additional groups, by name or number.
+    pub groups: Vec<String>,
+    /// Whether `groups` is the whole list (OCI), or adds to what the image's group file says of the user (docker).
+    pub exact_groups: bool,
+}
 
 /// A [`UserSpec`] in the kernel's terms.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -10,9 +10,10 @@ use std::time::Instant;
 
 use rustix::fs::Mode;
 
-use super::dialogue::{Dialogue, Message};
-use super::{Launch, Timing, init};
+use super::init;
+use crate::dialogue::{Dialogue, Message, Timing};
 use crate::failure::{Context, Failure, Result};
+use crate::options::Launch;
 use crate::stage::{Child, Phase, Step};
 use crate::sys;
 

@@ -8,16 +8,15 @@
 //! The child's cgroup, on version 2, is given along (`CLONE_INTO_CGROUP`): it is then never, not for an instant, outside its
 //! limits. On version 1 there is no such flag, and the child joins in its first phase.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use nix::sched::CloneFlags;
-use rustix::fs::{Mode, OFlags};
 use rustix::process::{WaitId, WaitIdOptions};
 
-use super::dialogue::{Dialogue, Message};
-use crate::container::{Namespace, Namespaces};
+use crate::dialogue::{Dialogue, Message};
 use crate::failure::{Context, Failure, Result};
+use crate::namespaces::{Namespace, Namespaces, clone, open_namespace};
 use crate::sys::{self, Cloned};
 
 /// Forks into the namespaces that are new. Returns once in each process.
@@ -91,23 +90,4 @@ pub(super) fn through_user_namespace(
         Some((Message::Failed(failure), _)) => Err(failure),
         _ => Err(Failure::new("fork into the user namespace", "the intermediate process ended without a word")),
     }
-}
-
-pub(super) fn clone(flags: u64, cgroup: Option<BorrowedFd<'_>>) -> Result<Cloned> {
-    sys::clone3(flags, cgroup).step("make the container's process").map_err(|failure| {
-        let hint = match failure.errno {
-            Some(libc::EPERM) => "New namespaces need root (CAP_SYS_ADMIN), or a new user namespace with them.",
-            Some(libc::ENOSPC) => "A limit in /proc/sys/user/max_*_namespaces is reached.",
-            Some(libc::EAGAIN) => "A limit on processes is reached: see ulimit -u and pids.max.",
-            _ => return failure,
-        };
-        failure.hint(hint)
-    })
-}
-
-/// Opens a namespace by a path like `/proc/PID/ns/net`.
-///
-/// The descriptor keeps the namespace alive, even when its last process ends in the meantime.
-pub(crate) fn open_namespace(path: &Path) -> Result<OwnedFd> {
-    rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).during("open the namespace", path.display())
 }

@@ -21,12 +21,13 @@ use nix::sched::CloneFlags;
 use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::process::{Pid, PidfdFlags};
 
-use super::dialogue::{Dialogue, Message};
-use super::{Clock, Launch, Running, bury, child, chosen, clone, listen, require_one_thread, views};
+use super::{Clock, Running, bury, child, chosen, clone, listen, require_one_thread, views};
 use crate::container::{Container, Process};
+use crate::dialogue::{Dialogue, Message};
 use crate::failure::{Context, Failure, Result};
-use crate::namespaces::Kind;
-use crate::stage::{Child, Stage};
+use crate::namespaces::{self, Kind};
+use crate::options::Launch;
+use crate::stage::{Child, Phase, Stage, Step};
 use crate::steps;
 use crate::sys::Cloned;
 
@@ -39,7 +40,7 @@ pub fn enter(pid: Pid, process: &Process, stages: &mut [Box<dyn Stage>], options
     let container = Container { process: process.clone(), ..Container::default() };
     let target = Target::open(pid)?;
     if !options.without.is_empty() {
-        steps::check_names(&steps::of_entry(&container, &target, views(stages), &[]), stages, &options.without)?;
+        steps::check_names(&steps::of_entry(&container, target.step(), views(stages), &[]), stages, &options.without)?;
     }
     let mut stages = chosen(stages, &options.without);
     let mut clock = Clock::new(options.timings);
@@ -49,7 +50,7 @@ pub fn enter(pid: Pid, process: &Process, stages: &mut [Box<dyn Stage>], options
     let Cloned::Parent(pid, pidfd) = forked else {
         drop(ours);
         let child = Child::new(&container, &options, &theirs);
-        child::run(child, &options, || steps::of_entry(&container, &target, views(&stages), &options.without));
+        child::run(child, &options, || steps::of_entry(&container, target.step(), views(&stages), &options.without));
     };
     drop(theirs);
     let mut running = Running { pid, pidfd, console: None, timings: Vec::new() };
@@ -64,7 +65,7 @@ pub fn enter(pid: Pid, process: &Process, stages: &mut [Box<dyn Stage>], options
 }
 
 /// The container to enter.
-pub(crate) struct Target {
+struct Target {
     /// Its first process. As a descriptor it cannot become another process's number in the meantime.
     pidfd: OwnedFd,
     /// The namespaces that differ from the launcher's.
@@ -108,11 +109,17 @@ impl Target {
         if let Some(user_namespace) = &self.by_way_of {
             return clone::through_user_namespace(user_namespace, 0, pid_namespace, cgroup);
         }
-        clone::in_pid_namespace(pid_namespace, || clone::clone(0, cgroup))
+        clone::in_pid_namespace(pid_namespace, || namespaces::clone(0, cgroup))
+    }
+
+    /// [`Target::join`] as a step.
+    fn step(&self) -> Step<'_> {
+        let about = "Join all namespaces of the container at once, by a descriptor of its first process.";
+        Step::new("enter-namespaces", Phase::Isolate, about, |_| self.join())
     }
 
     /// Child side: joins everything that differs, in one setns(2) (Linux 5.8).
-    pub(crate) fn join(&self) -> Result<()> {
+    fn join(&self) -> Result<()> {
         let been = if self.by_way_of.is_some() { CloneFlags::CLONE_NEWUSER } else { CloneFlags::empty() };
         let flags = self.different - CloneFlags::CLONE_NEWPID - been;
         nix::sched::setns(&self.pidfd, flags).step("enter the container's namespaces")?;

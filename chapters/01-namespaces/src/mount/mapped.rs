@@ -26,10 +26,10 @@ use std::path::Path;
 use rustix::fs::CWD;
 use rustix::mount::OpenTreeFlags;
 
-use super::{Mount, Source, apply};
-use crate::container::{Container, IdMap, Namespace, Namespaces, Propagation};
+use super::{Mount, Propagation, Source, apply};
 use crate::failure::{Context, Failure, Result};
-use crate::launch::{namespace_with_maps, open_namespace};
+use crate::idmap::namespace_with_maps;
+use crate::namespaces::{IdMap, Namespace, Namespaces, open_namespace};
 use crate::root::Root;
 use crate::sys::{self, MountAttr};
 
@@ -39,17 +39,19 @@ pub(crate) struct Prepared(Vec<(usize, OwnedFd)>);
 
 impl Prepared {
     /// Makes them. Nothing to do, and nothing done, for nearly every container.
-    pub(crate) fn of(container: &Container) -> Result<Self> {
+    ///
+    /// `outside` is how mounts travel between the host and the container.
+    pub(crate) fn of(mounts: &[Mount], namespaces: &Namespaces, outside: Propagation) -> Result<Self> {
         let mut prepared = Vec::new();
-        for (index, mount) in container.mounts.iter().enumerate() {
+        for (index, mount) in mounts.iter().enumerate() {
             match &mount.source {
                 Source::MappedBind { path, recursive, map_below, uid_map, gid_map } => {
-                    let namespace = maps(&container.namespaces, uid_map, gid_map)?;
-                    let tree = detached(path, *recursive, travel(mount, container.root.propagation))?;
+                    let namespace = maps(namespaces, uid_map, gid_map)?;
+                    let tree = detached(path, *recursive, travel(mount, outside))?;
                     prepared.push((index, map_ids(tree, path, *map_below, &namespace)?));
                 }
-                Source::Bind { path, recursive } if is_ours_to_open(container) => {
-                    prepared.push((index, detached(path, *recursive, travel(mount, container.root.propagation))?));
+                Source::Bind { path, recursive } if is_ours_to_open(namespaces) => {
+                    prepared.push((index, detached(path, *recursive, travel(mount, outside))?));
                 }
                 _ => {}
             }
@@ -69,8 +71,8 @@ impl Prepared {
 }
 
 /// Whether the launcher has more rights on the way to a source than the container's process will have, and may use them.
-fn is_ours_to_open(container: &Container) -> bool {
-    container.namespaces.user != Namespace::Host && rustix::process::geteuid().is_root()
+fn is_ours_to_open(namespaces: &Namespaces) -> bool {
+    namespaces.user != Namespace::Host && rustix::process::geteuid().is_root()
 }
 
 /// For stages that have mounts of their own and not in the container's list.

@@ -28,7 +28,7 @@ use super::profile::{Action, Condition, Operator, Profile, Rule};
 use super::table::Architecture;
 use crate::capabilities;
 use crate::failure::{Failure, Result};
-use crate::requirements::kernel;
+use crate::kernel::kernel;
 
 const STEP: &str = "use the seccomp profile";
 /// Flags of seccomp(2), by the names of the specification.

@@ -11,10 +11,9 @@ use rustix::io::Errno;
 use rustix::process::{Gid, Uid};
 use rustix::thread::{set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 
-use crate::container::{Clocks, Namespace, Propagation};
 use crate::failure::{Context, Result};
-use crate::launch::open_namespace;
-use crate::namespaces::TIME;
+use crate::mount::Propagation;
+use crate::namespaces::{Clocks, Namespace, TIME, open_namespace};
 use crate::stage::Child;
 use crate::sys::{self, MountAttr};
 

@@ -6,7 +6,7 @@
 use rustix::process::DumpableBehavior;
 
 use crate::failure::{Context, Result};
-use crate::launch::open_namespace;
+use crate::namespaces::open_namespace;
 use crate::stage::Child;
 
 /// `PR_SET_DUMPABLE` (prctl(2)). Nobody who shares a pid namespace with the container may trace this process while it has the host's descriptors

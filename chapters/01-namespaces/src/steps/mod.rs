@@ -29,7 +29,6 @@ mod terminal;
 
 use crate::container::Container;
 use crate::failure::{Failure, Result};
-use crate::launch::Target;
 use crate::scheduling;
 use crate::stage::{Phase, Stage, Step};
 
@@ -56,25 +55,24 @@ pub fn of_container<'a>(
     arrange(steps, without)
 }
 
-/// The steps of an `exec`: the stages' [`Phase::Join`] steps, into the container, and the process as usual.
+/// The steps of an `exec`: the stages' [`Phase::Join`] steps, `enter` into the container, and the process as usual.
 ///
 /// Nothing is mounted, named or masked: all that belongs to the namespaces, and those exist. What belongs to a process
 /// (session, limits, user, rights, filter) is made anew, because a process that comes from outside has inherited nothing of
 /// it from the container.
 pub(crate) fn of_entry<'a>(
     container: &'a Container,
-    target: &'a Target,
+    enter: Step<'a>,
     stages: impl IntoIterator<Item = &'a dyn Stage>,
     without: &[String],
 ) -> Vec<Step<'a>> {
-    let enter = "Join all namespaces of the container at once, by a descriptor of its first process.";
     let mut steps = vec![
         Step::new("hide", Phase::Join, HIDE, join::hide),
         Step::new("adjust-oom-score", Phase::Join, OOM_SCORE, isolate::adjust_oom_score),
         Step::new("choose-apparmor-profile", Phase::Join, APPARMOR, isolate::choose_apparmor_profile),
     ];
     steps.extend(stages.into_iter().flat_map(Stage::steps).filter(|step| step.phase == Phase::Join));
-    steps.push(Step::new("enter-namespaces", Phase::Isolate, enter, |_| target.join()));
+    steps.push(enter);
     steps.push(Step::new("open-root", Phase::Root, "Open the container's root directory.", root::open_entered));
     steps.push(Step::new("open-terminal", Phase::Mounts, TERMINAL, terminal::open));
     steps.extend(process_steps(container));
@@ -170,7 +168,8 @@ fn process_steps(container: &Container) -> Vec<Step<'_>> {
         Step::new("connect-stdio", Process, "Put standard input, output and error in place.", process::connect_stdio),
         Step::new("set-limits", Process, "Set the resource limits.", process::set_limits),
         Step::new("set-scheduling", Process, "Set scheduler, processors and I/O priority, if asked for.", |child| {
-            scheduling::apply(&child.container.process)
+            let process = &child.container.process;
+            scheduling::apply(process.scheduler.as_ref(), process.io_priority, &process.processors)
         }),
         Step::new("set-personality", Process, "Set the execution domain, if asked for.", process::set_personality),
         Step::new("find-user", Process, "Look the user up in the image's passwd and group.", rights::find_user),

@@ -12,7 +12,7 @@ use rustix::process::Resource;
 
 use crate::container::Rlimit;
 use crate::failure::{Context, Failure, Result};
-use crate::launch::Stdio;
+use crate::options::Stdio;
 use crate::stage::Child;
 use crate::sys;
 

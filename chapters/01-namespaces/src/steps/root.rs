@@ -15,9 +15,8 @@ use rustix::fs::CWD;
 use rustix::io::Errno;
 use rustix::mount::{OpenTreeFlags, UnmountFlags};
 
-use crate::container::Propagation;
 use crate::failure::{Context, Failure, Result};
-use crate::mount;
+use crate::mount::{self, Propagation};
 use crate::root::Root;
 use crate::stage::Child;
 use crate::sys::{self, MountAttr};

@@ -10,8 +10,9 @@ use std::path::PathBuf;
 
 use rustix::fs::{Mode, OFlags, PROC_SUPER_MAGIC, ResolveFlags};
 
-use crate::container::{Container, Namespace, Namespaces};
+use crate::container::Container;
 use crate::failure::{Context, Failure, Result};
+use crate::namespaces::{Namespace, Namespaces};
 use crate::stage::Child;
 
 /// The System V IPC parameters of an IPC namespace (ipc_namespaces(7)).

@@ -17,9 +17,10 @@ use rustix::mount::OpenTreeFlags;
 use rustix::pty::OpenptFlags;
 use rustix::termios::Winsize;
 
+use crate::dialogue::Message;
 use crate::failure::{Context, Failure, Result};
-use crate::launch::{Message, Stdio};
 use crate::mount;
+use crate::options::Stdio;
 use crate::root::Root;
 use crate::stage::Child;
 

@@ -10,6 +10,7 @@
 use std::io::{IoSlice, IoSliceMut};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::time::Duration;
 
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
@@ -17,7 +18,6 @@ use rustix::net::{
 };
 use serde::{Deserialize, Serialize};
 
-use super::Timing;
 use crate::failure::{Context, Failure, Result};
 
 /// Most bytes of one message. The longest is a failure with two paths, or the timings of some fifty steps.
@@ -38,6 +38,15 @@ pub(crate) enum Message {
     Ready(Vec<Timing>),
     /// Child: this went wrong, and I exit.
     Failed(Failure),
+}
+
+/// How long one thing took.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Timing {
+    /// Name of the step, or `prepare STAGE`, `attach STAGE`, `clone3`.
+    pub name: String,
+    /// Wall time.
+    pub took: Duration,
 }
 
 /// One end of the socket pair. Each process closes the other's end at once; a copy kept by mistake would keep the socket from

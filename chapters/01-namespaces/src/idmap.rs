@@ -22,16 +22,15 @@ use nix::sched::CloneFlags;
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, getegid, geteuid};
 
-use super::clone::{clone, open_namespace};
-use super::dialogue::Dialogue;
-use crate::container::{IdMap, Namespace, Namespaces};
+use crate::dialogue::Dialogue;
 use crate::failure::{Context, Failure, Result};
+use crate::namespaces::{IdMap, Namespace, Namespaces, clone, open_namespace};
 use crate::sys::{self, Cloned};
 
 /// Writes the maps of `pid`'s new user namespace. Without any map, root inside is whoever launches.
 ///
 /// `EPERM` when the launcher may not map these ids, `EINVAL` when ranges overlap or there are more than 340 of them.
-pub(super) fn write(wanted: &Namespaces, pid: Pid) -> Result<()> {
+pub(crate) fn write(wanted: &Namespaces, pid: Pid) -> Result<()> {
     if wanted.user != Namespace::New {
         return Ok(());
     }
