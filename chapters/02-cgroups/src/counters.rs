@@ -13,7 +13,24 @@
 
 use std::collections::BTreeMap;
 
-use crate::stats::BlockIo;
+use serde::{Deserialize, Serialize};
+
+/// One block device, growing.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlockIo {
+    /// Major number.
+    pub major: u32,
+    /// Minor number.
+    pub minor: u32,
+    /// Bytes read.
+    pub read_bytes: u64,
+    /// Bytes written.
+    pub write_bytes: u64,
+    /// Read requests.
+    pub reads: u64,
+    /// Write requests.
+    pub writes: u64,
+}
 
 /// By major and minor number.
 type Devices = BTreeMap<(u32, u32), BlockIo>;

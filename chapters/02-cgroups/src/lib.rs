@@ -14,8 +14,8 @@
 //!    makes, `devices/bpf.rs` writes down and `sys.rs` hands to the kernel.
 //! 3. `hierarchy.rs`: which version this machine has, and where: [`Hierarchies`], read from the mount table.
 //! 4. `writes.rs`, `writes/v1.rs`, `writes/v2.rs`: limits and a version become a list of files and values. Pure.
-//! 5. `cgroup.rs`: [`Cgroup`], a directory in each tree; `create.rs` makes them, `remove.rs` removes them, and
-//!    `refusal.rs` is what a person is told when the kernel says no.
+//! 5. `cgroup.rs`: [`Cgroup`], a directory in each tree; `create.rs` makes them, `update.rs` writes their limits, `remove.rs`
+//!    removes them, and `refusal.rs` is what a person is told when the kernel says no.
 //! 6. `processes.rs`: join, list, freeze, thaw, kill; `ending.rs` is how far a process is with ending.
 //! 7. `stats.rs`: what was used; `counters.rs` is how the kernel writes it down; `events.rs`: being told when memory runs
 //!    short.
@@ -37,9 +37,11 @@ mod size;
 mod stage;
 mod stats;
 mod sys;
+mod update;
 mod writes;
 
 pub use cgroup::{Cgroup, Plan};
+pub use counters::BlockIo;
 pub use cpuset::parse_cpuset;
 pub use devices::{DeviceKind, DeviceRule};
 pub use events::{MemoryEvent, MemoryWatch};
@@ -47,5 +49,5 @@ pub use hierarchy::{Controller, Hierarchies, Hierarchy, Version};
 pub use limits::{DeviceWeight, HugePages, Limits, Throttle, UNLIMITED};
 pub use size::{format_size, parse_size};
 pub use stage::CgroupStage;
-pub use stats::{BlockIo, Cpu, Memory, Pids, Stats};
+pub use stats::{Cpu, Memory, Pids, Stats};
 pub use writes::{Write, plan_update, plan_writes, weight_from_shares};

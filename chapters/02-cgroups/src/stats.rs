@@ -22,7 +22,7 @@ use namespaces::Result;
 use serde::{Deserialize, Serialize};
 
 use crate::cgroup::Cgroup;
-use crate::counters::{block_v1, block_v2, flat, flat_value, single};
+use crate::counters::{BlockIo, block_v1, block_v2, flat, flat_value, single};
 use crate::hierarchy::{Controller, Version};
 use crate::size::format_size;
 
@@ -85,23 +85,6 @@ pub struct Pids {
     pub current: u64,
     /// `None` is unlimited.
     pub limit: Option<u64>,
-}
-
-/// One block device, growing.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct BlockIo {
-    /// Major number.
-    pub major: u32,
-    /// Minor number.
-    pub minor: u32,
-    /// Bytes read.
-    pub read_bytes: u64,
-    /// Bytes written.
-    pub write_bytes: u64,
-    /// Read requests.
-    pub reads: u64,
-    /// Write requests.
-    pub writes: u64,
 }
 
 impl Memory {

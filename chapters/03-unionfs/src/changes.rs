@@ -24,7 +24,7 @@ use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fgetxattr, ope
 use rustix::io::Errno;
 use serde::{Deserialize, Serialize};
 
-use crate::copied::is_copied;
+use crate::copied::mark::is_copied;
 
 /// How deep a tree is followed. Each level keeps descriptors open.
 const DEPTH: usize = 1000;

@@ -1,7 +1,7 @@
 //! Where there can be no overlay: the layers are put together by copying.
 //!
 //! An overlay's upper directory cannot be on an overlay, nor on some network file systems. Skiff in a container of another
-//! engine is the usual case. Whether it works is not looked up in a table but tried: the kernel knows best ([`Overlay::mount`]).
+//! engine is the usual case. Whether it works is not looked up in a table but tried: the kernel knows best ([`crate::Overlay::mount`]).
 //!
 //! ```text
 //! overlay:  lower, lower, lower + upper  ──mount──▶  root         nothing is copied
@@ -15,6 +15,8 @@
 //! whiteouts are those of `pack/` and `unpack/` and no third ones. The upper directory is then a whole tree, and a file `upper.copied`
 //! beside it says so: to the next start, and to whoever asks what has changed.
 
+pub(crate) mod mark;
+
 use std::fs::{self, File};
 use std::io::{BufWriter, pipe};
 use std::os::fd::OwnedFd;
@@ -25,36 +27,19 @@ use namespaces::{Context, Failure, Result, Root};
 use rustix::fs::CWD;
 use rustix::mount::{OpenTreeFlags, open_tree};
 
-use crate::overlay::Overlay;
+use self::mark::{COPIED, COPYING, mark};
 use crate::pack::pack_layer;
 use crate::unpack::flatten_layer;
 
-/// Ending of the file beside the upper directory that says that it is a whole tree.
-const COPIED: &str = "copied";
-/// The same while it is being made: after a crash what is there is half a copy and nobody's work.
-const COPYING: &str = "copying";
-
-/// Whether this upper directory is a whole tree.
-pub(crate) fn is_copied(upper: &Path) -> bool {
-    mark(upper, COPIED).exists()
-}
-
-/// `upper.copied` beside `upper`.
-fn mark(upper: &Path, ending: &str) -> PathBuf {
-    let name = upper.file_name().unwrap_or_default().to_string_lossy();
-    upper.with_file_name(format!("{name}.{ending}"))
-}
-
 /// The upper directory as a detached mount.
-pub(crate) fn mount(overlay: &Overlay) -> Result<OwnedFd> {
+pub(crate) fn mount(upper: &Path) -> Result<OwnedFd> {
     let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    open_tree(CWD, &overlay.upper, flags).during("bind", overlay.upper.display())
+    open_tree(CWD, upper, flags).during("bind", upper.display())
 }
 
-/// Fills the upper directory with everything that the layers show. `refused` is why there is no overlay; it is returned when
-/// the directory already has something in it that is not ours to replace.
-pub(crate) fn copy(overlay: &Overlay, refused: Failure) -> Result<()> {
-    let upper = &overlay.upper;
+/// Fills the upper directory with everything that the layers `lowers`, top one first, show. `refused` is why there is no
+/// overlay; it is returned when the directory already has something in it that is not ours to replace.
+pub(crate) fn copy(lowers: &[PathBuf], upper: &Path, refused: Failure) -> Result<()> {
     let [copying, copied] = [COPYING, COPIED].map(|ending| mark(upper, ending));
     if !copying.exists() && fs::read_dir(upper).during("list", upper.display())?.next().is_some() {
         return Err(refused);
@@ -62,7 +47,7 @@ pub(crate) fn copy(overlay: &Overlay, refused: Failure) -> Result<()> {
     File::create(&copying).during("make the mark", copying.display())?;
     fs::remove_dir_all(upper).and_then(|()| fs::create_dir(upper)).during("empty", upper.display())?;
     let root = Root::open(upper)?;
-    overlay.lowers.iter().rev().try_for_each(|lower| lay(lower, &root))?;
+    lowers.iter().rev().try_for_each(|lower| lay(lower, &root))?;
     fs::rename(&copying, &copied).during("make the mark", copied.display())
 }
 

@@ -93,13 +93,13 @@ impl Overlay {
     /// The directories must exist. Closing the last descriptor of a mount that was never attached dissolves it. Where the
     /// kernel refuses an overlay of these directories, the layers are copied instead (`copied.rs`).
     pub fn mount(&self) -> Result<OwnedFd> {
-        if copied::is_copied(&self.upper) {
-            return copied::mount(self);
+        if copied::mark::is_copied(&self.upper) {
+            return copied::mount(&self.upper);
         }
         match self.mount_layers() {
             Err(failure) if failure.is(Errno::INVAL) || failure.is(Errno::NODEV) => {
-                copied::copy(self, failure)?;
-                copied::mount(self)
+                copied::copy(&self.lowers, &self.upper, failure)?;
+                copied::mount(&self.upper)
             }
             mounted => mounted,
         }

@@ -45,7 +45,7 @@ use rustix::io::Errno;
 
 use crate::archive::{Member, MemberKind, Segment, Writer};
 use crate::changes::{is_opaque, is_whiteout, names};
-use crate::copied::is_copied;
+use crate::copied::mark::is_copied;
 use entry::{member, xattrs, xattrs_at};
 
 /// How deep a tree is followed. Each level keeps a descriptor open.
