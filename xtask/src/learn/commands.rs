@@ -14,8 +14,8 @@ use super::grade::{self, Verdict};
 pub(crate) fn run(desk: &mut Desk, what: &Learn) -> Result<()> {
     match what {
         Learn::List => list(desk),
-        Learn::Status => status(desk),
-        Learn::Start { id } => start(desk, id)?,
+        Learn::Status => print!("{}", status(desk)),
+        Learn::Start { id } => print!("{}", start(desk, id)?),
         Learn::Check { id } => {
             let exercise = desk.exercise(id.as_deref())?;
             let verdict = check(desk, &exercise)?;
@@ -30,7 +30,7 @@ pub(crate) fn run(desk: &mut Desk, what: &Learn) -> Result<()> {
             let exercise = desk.exercise(id.as_deref())?;
             let kept = desk.restore(&exercise)?;
             println!("{} is as it was.", exercise.source().display());
-            tell_kept(kept.as_deref());
+            print!("{}", told_kept(kept.as_deref()));
             desk.note(&exercise.id, |progress| progress.started = false)?;
             if desk.progress(&exercise.id).passed {
                 println!("That you have passed it stays noted.");
@@ -57,23 +57,25 @@ fn list(desk: &Desk) {
 }
 
 /// Every exercise that was begun, and the share that is done.
-fn status(desk: &Desk) {
-    for exercise in &desk.exercises {
+pub(crate) fn status(desk: &Desk) -> String {
+    let begun = |exercise: &Exercise| {
         let progress = desk.progress(&exercise.id);
         let word = match (progress.passed, progress.gave_up, progress.started) {
             (true, true, _) => "passed, with the solution",
             (true, false, _) => "passed",
             (false, _, true) => "begun",
-            _ => continue,
+            _ => return None,
         };
-        println!("  {:<18} {word}, {} of 3 hints", exercise.id, progress.hints);
-    }
+        Some(format!("  {:<18} {word}, {} of 3 hints\n", exercise.id, progress.hints))
+    };
+    let lines: String = desk.exercises.iter().filter_map(begun).collect();
     let passed = desk.exercises.iter().filter(|exercise| desk.progress(&exercise.id).passed).count();
     let all = desk.exercises.len();
-    println!("{passed} of {all} passed, {} %", passed * 100 / all.max(1));
+    format!("{lines}{passed} of {all} passed, {} %\n", passed * 100 / all.max(1))
 }
 
-pub(crate) fn start(desk: &mut Desk, id: &str) -> Result<()> {
+/// Makes the hole, and says what is to be written, who judges it, and what to read.
+pub(crate) fn start(desk: &mut Desk, id: &str) -> Result<String> {
     let exercise = desk.exercise(Some(id))?;
     let kept = desk.punch(&exercise)?;
     desk.note(id, |progress| {
@@ -82,13 +84,14 @@ pub(crate) fn start(desk: &mut Desk, id: &str) -> Result<()> {
         progress.passed &= !progress.gave_up;
         progress.gave_up = false;
     })?;
-    tell_kept(kept.as_deref());
-    println!("{}: {}", exercise.id, exercise.title);
-    println!("  write     {}, between `// SOLUTION {id}` and `// END SOLUTION`", exercise.source().display());
-    println!("  graded    {}{}", exercise.looks_at, if exercise.root { " (needs root)" } else { "" });
-    println!("  read      {}", exercise.read);
-    println!("Then: cargo xtask learn check");
-    Ok(())
+    let (source, line) = (exercise.source(), desk.line(&exercise)?);
+    let lines = [
+        format!("{id}: {}, about {} minutes\n", exercise.title, exercise.minutes),
+        format!("  write     {}:{line}, up to `// END SOLUTION`\n", source.display()),
+        format!("  graded    {}{}\n", exercise.looks_at, if exercise.root { " (needs root)" } else { "" }),
+        format!("  read      {}\nThen: cargo xtask learn check\n", exercise.read),
+    ];
+    Ok(told_kept(kept.as_deref()) + &lines.concat())
 }
 
 /// Runs the graded test and notes a success, if it is the learner's: where no hole was made, the reference is judged.
@@ -107,21 +110,27 @@ pub(crate) fn check(desk: &mut Desk, exercise: &Exercise) -> Result<Verdict> {
     let output = cargo.args(["--color", "never"]).args(exercise.cargo_test()).output()?;
     let text = [String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)].concat();
     let verdict = grade::grade(exercise, &text);
-    if verdict == Verdict::Passed && desk.progress(&exercise.id).started {
-        desk.note(&exercise.id, |progress| progress.passed = true)?;
+    if verdict == Verdict::Passed && is_learners(desk, exercise) {
+        desk.note(&exercise.id, |progress| (progress.started, progress.passed) = (true, true))?;
     }
     Ok(verdict)
+}
+
+/// Whether the source has what the learner wrote, and not the reference.
+fn is_learners(desk: &Desk, exercise: &Exercise) -> bool {
+    desk.class || desk.progress(&exercise.id).started
 }
 
 /// The verdict under the exercise's name.
 pub(crate) fn said(desk: &Desk, exercise: &Exercise, verdict: &Verdict) -> String {
     match verdict {
-        Verdict::Passed if !desk.progress(&exercise.id).started => {
+        Verdict::Passed if !is_learners(desk, exercise) => {
             let id = &exercise.id;
             format!(
                 "{id}: passes, with the reference. `cargo xtask learn start {id}` takes it out, for you to write.\n"
             )
         }
+        Verdict::Passed if desk.class => format!("{}: passed\n", exercise.id),
         Verdict::Passed => {
             format!("{}: passed. `cargo xtask learn solution` shows the reference beside yours.\n", exercise.id)
         }
@@ -173,11 +182,9 @@ pub(crate) fn solution(desk: &mut Desk, id: Option<&str>, give_up: bool) -> Resu
     Ok(lines.concat())
 }
 
-/// Says where earlier work is.
-fn tell_kept(kept: Option<&std::path::Path>) {
-    if let Some(kept) = kept {
-        println!("What was written there is kept in {}", kept.display());
-    }
+/// Where earlier work is, if there was any.
+fn told_kept(kept: Option<&std::path::Path>) -> String {
+    kept.map(|kept| format!("What was written there is kept in {}\n", kept.display())).unwrap_or_default()
 }
 
 fn is_root() -> Result<bool> {

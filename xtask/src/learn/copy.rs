@@ -6,7 +6,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result, bail};
 
-use super::{exercise, region};
+use super::{desk, exercise, region};
 use crate::shell;
 
 /// Makes `to` equal to the checkout at `from`, except that what is the same already is not touched: cargo then compiles
@@ -50,31 +50,63 @@ pub(crate) fn export(root: &Path, directory: &Path) -> Result<()> {
         let path = directory.join(exercise.source());
         let text = std::fs::read_to_string(&path)?;
         std::fs::write(&path, region::set(&text, &exercise.id, &exercise.starter)?)?;
+        let path = directory.join(&exercise.directory).join("exercises.toml");
+        std::fs::write(&path, without_answers(&std::fs::read_to_string(&path)?))?;
     }
-    shell::run(Command::new("git").current_dir(directory).args(["init", "--quiet"]))?;
-    println!("{}: {} holes, no solutions. Commit it and hand it out.", directory.display(), exercises.len());
+    std::fs::write(directory.join(desk::CLASS), include_str!("class.md"))?;
+    if shell::on_path("git") {
+        shell::run(Command::new("git").current_dir(directory).args(["init", "--quiet"]))?;
+    }
+    println!("{}: {} holes, no solutions.", directory.display(), exercises.len());
+    println!("{} in it says how to begin. Commit it all and hand it out.", desk::CLASS);
     Ok(())
 }
 
-/// Every tracked or new file of the checkout.
+/// An `exercises.toml` without the wrong answers themselves: most are the solution with one mistake.
+fn without_answers(toml: &str) -> String {
+    let mut inside = false;
+    let keep = |line: &&str| {
+        let begins = line.trim_end() == "code = '''";
+        let dropped = inside || begins;
+        inside = begins || (inside && line.trim_end() != "'''");
+        !dropped
+    };
+    toml.split_inclusive('\n').filter(keep).collect()
+}
+
+/// Every tracked or new file of the checkout; where it is no repository of git, every file.
 fn files(root: &Path) -> Result<Vec<PathBuf>> {
     let mut git = Command::new("git");
     git.current_dir(root).args(["ls-files", "--cached", "--others", "--exclude-standard"]);
-    let names = shell::output(&mut git)?;
+    let Ok(names) = shell::output(&mut git) else { return walk(root, root) };
     // A symbolic link to nowhere, or a file that was just removed, is not there to be copied.
     Ok(names.lines().map(PathBuf::from).filter(|name| root.join(name).is_file()).collect())
 }
 
-/// Every file below `directory`, relative to `root`.
+/// Every file below `directory`, relative to `root`, but for what cargo, git, the book and a learner's desk keep there.
 fn walk(root: &Path, directory: &Path) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(directory)? {
         let entry = entry?;
+        let name = entry.file_name();
         if entry.file_type()?.is_dir() {
-            found.extend(walk(root, &entry.path())?);
+            if ![".git", ".learn", "target", "build"].iter().any(|kept| name == *kept) {
+                found.extend(walk(root, &entry.path())?);
+            }
         } else if let Ok(name) = entry.path().strip_prefix(root) {
             found.push(name.to_owned());
         }
     }
     Ok(found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::without_answers;
+
+    #[test]
+    fn a_class_gets_the_diagnoses_and_not_the_answers() {
+        let toml = "starter = '''\ntodo!()\n'''\nsays = \"a\"\ncode = '''\nb\n'''\nsays = \"c\"\n";
+        assert_eq!(without_answers(toml), "starter = '''\ntodo!()\n'''\nsays = \"a\"\nsays = \"c\"\n");
+    }
 }

@@ -21,6 +21,9 @@ use serde::{Deserialize, Serialize};
 use super::exercise::{self, Exercise};
 use super::region;
 
+/// The page at the top of a copy for a class, by which it is known for one.
+pub(crate) const CLASS: &str = "WORKSHOP.md";
+
 /// A checkout in which somebody learns.
 pub(crate) struct Desk {
     /// The workspace.
@@ -29,6 +32,8 @@ pub(crate) struct Desk {
     pub(crate) exercises: Vec<Exercise>,
     /// Where cargo compiles, if not where it would.
     pub(crate) target: Option<PathBuf>,
+    /// A copy for a class: every hole was open from the beginning, and the solutions are elsewhere.
+    pub(crate) class: bool,
     state: State,
 }
 
@@ -56,7 +61,8 @@ pub(crate) struct Progress {
 impl Desk {
     /// Reads the exercises and the progress.
     pub(crate) fn open(root: &Path) -> Result<Self> {
-        Ok(Self { root: root.to_owned(), exercises: exercise::load(root)?, target: None, state: State::read(root)? })
+        let (exercises, state) = (exercise::load(root)?, State::read(root)?);
+        Ok(Self { root: root.to_owned(), exercises, target: None, class: root.join(CLASS).exists(), state })
     }
 
     /// Waits until no other check runs in this checkout; none begins until the file is dropped.
@@ -95,7 +101,7 @@ impl Desk {
     pub(crate) fn punch(&mut self, exercise: &Exercise) -> Result<Option<PathBuf>> {
         let here = self.region(exercise)?;
         let reference = self.root.join(".learn/reference").join(&exercise.id);
-        if !reference.exists() {
+        if !reference.exists() && !self.class {
             // What was committed is the reference; what differs from it is somebody's own work.
             let committed = self.committed(exercise).unwrap_or_else(|| here.clone());
             write(&reference, committed.as_bytes())?;
@@ -103,21 +109,27 @@ impl Desk {
         self.replace(exercise, &exercise.starter)
     }
 
-    /// Puts the reference back. Returns where the learner's own is kept.
+    /// Puts back what was there in the beginning: the reference, or in a class the empty hole. Returns where the learner's own
+    /// is kept.
     pub(crate) fn restore(&mut self, exercise: &Exercise) -> Result<Option<PathBuf>> {
-        let reference = self.reference(exercise)?;
-        self.replace(exercise, &reference)
+        let first = if self.class { exercise.starter.clone() } else { self.reference(exercise)? };
+        self.replace(exercise, &first)
     }
 
     /// The reference solution.
     pub(crate) fn reference(&self, exercise: &Exercise) -> Result<String> {
         let path = self.root.join(".learn/reference").join(&exercise.id);
-        std::fs::read_to_string(&path).with_context(|| {
-            format!(
-                "the solution of {} is not on this machine: it was not started here, or this is a copy for a class",
-                exercise.id
-            )
+        std::fs::read_to_string(&path).with_context(|| match (self.class, &exercise.id) {
+            (true, id) => {
+                format!("the solution of {id} is not in this copy, which is for a class; ask who gave it to you")
+            }
+            (false, id) => format!("{id} was not started here, so nothing was taken out: its source has the reference"),
         })
+    }
+
+    /// The line in which its hole begins, from 1.
+    pub(crate) fn line(&self, exercise: &Exercise) -> Result<usize> {
+        region::line(&self.text(exercise)?, &exercise.id)
     }
 
     /// Writes `content` into the region, after keeping what is there if it is somebody's work.
@@ -230,6 +242,20 @@ wrong = []
         desk.replace(&exercise, "3").unwrap();
         assert_eq!(desk.restore(&exercise).unwrap().unwrap(), Path::new(".learn/kept/two-2"));
         assert_eq!(std::fs::read_to_string(root.path().join("chapters/demo/src/lib.rs")).unwrap(), SOURCE);
+    }
+
+    #[test]
+    fn in_a_class_the_empty_hole_is_the_beginning() {
+        let root = checkout();
+        std::fs::write(root.path().join(CLASS), "").unwrap();
+        let mut desk = Desk::open(root.path()).unwrap();
+        let exercise = desk.exercise(Some("two")).unwrap();
+        desk.replace(&exercise, &exercise.starter).unwrap();
+        assert_eq!(desk.punch(&exercise).unwrap(), None);
+        assert!(desk.reference(&exercise).unwrap_err().to_string().contains("for a class"));
+        desk.replace(&exercise, "1 + 1").unwrap();
+        assert_eq!(desk.restore(&exercise).unwrap().unwrap(), Path::new(".learn/kept/two-2"));
+        assert!(desk.region(&exercise).unwrap().contains("todo!"));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use serde::Deserialize;
 struct File {
     /// The cargo package.
     package: String,
-    /// In the order in which they are meant to be done.
+    /// The easiest first.
     exercise: Vec<Exercise>,
 }
 
@@ -65,7 +65,8 @@ pub(crate) struct Wrong {
     pub(crate) says: String,
     /// Words that the failing test prints if this is the mistake: all of them, and none of those after a `!`.
     pub(crate) symptom: Vec<String>,
-    /// The mistake itself, kept to prove that its diagnosis is given.
+    /// The mistake itself, kept to prove that its diagnosis is given. A copy for a class has it not: it is nearly the solution.
+    #[serde(default)]
     pub(crate) code: String,
 }
 
@@ -102,6 +103,9 @@ pub(crate) fn load(root: &Path) -> Result<Vec<Exercise>> {
         let path = root.join(&directory).join("exercises.toml");
         let Ok(text) = std::fs::read_to_string(&path) else { continue };
         let file: File = toml::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?;
+        if !file.exercise.is_sorted_by_key(|exercise| exercise.stars) {
+            bail!("{}: the exercises are not in the order of their stars", path.display());
+        }
         for exercise in file.exercise {
             if exercises.iter().any(|other| other.id == exercise.id) {
                 bail!("{}: the id {} is used twice", path.display(), exercise.id);

@@ -36,6 +36,12 @@ pub(crate) fn get(text: &str, id: &str) -> Result<String> {
     Ok(inside.concat())
 }
 
+/// The number of the region's first line, from 1.
+pub(crate) fn line(text: &str, id: &str) -> Result<usize> {
+    let (before, ..) = split(text, id)?;
+    Ok(before.len() + 1)
+}
+
 /// The source with other lines in the region. They are moved to the right as far as the marks are.
 pub(crate) fn set(text: &str, id: &str, content: &str) -> Result<String> {
     let (before, _, after) = split(text, id)?;
@@ -79,6 +85,7 @@ mod tests {
     #[test]
     fn a_region_is_taken_out_and_put_back() {
         assert_eq!(ids(TEXT).unwrap(), ["one"]);
+        assert_eq!(line(TEXT, "one").unwrap(), 3);
         let solution = get(TEXT, "one").unwrap();
         let hole = set(TEXT, "one", "\nlet _ = 1;\nif x {\n    todo!()\n}\n").unwrap();
         assert_eq!(

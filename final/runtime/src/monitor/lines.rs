@@ -59,7 +59,7 @@ fn piece_end(bytes: &[u8]) -> Option<usize> {
 
 /// How many bytes at the end of `bytes` begin a UTF-8 character that is longer: a log is JSON, which has no half ones.
 fn unfinished_character(bytes: &[u8]) -> usize {
-    // SOLUTION log-escape
+    // SOLUTION log-character
     let is_start = |byte: &u8| byte & 0b1100_0000 != 0b1000_0000;
     let last_start = bytes.iter().rev().take(3).zip(1..).find(|(byte, _)| is_start(byte));
     match last_start {
