@@ -51,7 +51,8 @@ fn list(desk: &Desk) {
         }
         let stars = "*".repeat(usize::from(exercise.stars));
         let root = if exercise.root { "  root" } else { "" };
-        println!("  {:<18} {stars:<4} {:>3} min  {}{root}", exercise.id, exercise.minutes, exercise.title);
+        let passed = if desk.progress(&exercise.id).passed { "  passed" } else { "" };
+        println!("  {:<18} {stars:<4} {:>3} min  {}{root}{passed}", exercise.id, exercise.minutes, exercise.title);
     }
     println!("\n`cargo xtask learn start ID` takes the piece out of the source.");
 }

@@ -13,9 +13,10 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::os::unix::fs::{MetadataExt as _, chown};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use serde::{Deserialize, Serialize};
 
 use super::exercise::{self, Exercise};
@@ -119,12 +120,13 @@ impl Desk {
     /// The reference solution.
     pub(crate) fn reference(&self, exercise: &Exercise) -> Result<String> {
         let path = self.root.join(".learn/reference").join(&exercise.id);
-        std::fs::read_to_string(&path).with_context(|| match (self.class, &exercise.id) {
-            (true, id) => {
-                format!("the solution of {id} is not in this copy, which is for a class; ask who gave it to you")
+        match (std::fs::read_to_string(&path), &exercise.id) {
+            (Ok(text), _) => Ok(text),
+            (Err(_), id) if self.class => {
+                bail!("the solution of {id} is not in this copy, which is for a class; ask who gave it to you")
             }
-            (false, id) => format!("{id} was not started here, so nothing was taken out: its source has the reference"),
-        })
+            (Err(_), id) => bail!("{id} was not started here, so nothing was taken out: its source has the reference"),
+        }
     }
 
     /// The line in which its hole begins, from 1.
@@ -170,7 +172,8 @@ impl State {
     /// As it was written last; of a learner who has not begun, nothing.
     fn read(root: &Path) -> Result<Self> {
         match std::fs::read(root.join(".learn/state.json")) {
-            Ok(text) => serde_json::from_slice(&text).context("cannot read .learn/state.json"),
+            Ok(text) => serde_json::from_slice(&text)
+                .context("cannot read .learn/state.json; without it only the note of what has passed is lost"),
             Err(_) => Ok(Self::default()),
         }
     }
@@ -188,12 +191,18 @@ pub(crate) fn lock(path: &Path, who: &str) -> Result<File> {
     Ok(file)
 }
 
-/// Writes a file whole or not at all, and the directories above it.
+/// Writes a file whole or not at all, and the directories above it. It stays whose it was: who is root for a test edits as
+/// somebody else.
 fn write(path: &Path, content: &[u8]) -> Result<()> {
     let directory = path.parent().context("a file is in a directory")?;
     std::fs::create_dir_all(directory).with_context(|| format!("cannot make {}", directory.display()))?;
     let partial = path.with_extension("partial");
     std::fs::write(&partial, content).with_context(|| format!("cannot write {}", partial.display()))?;
+    if let Ok(there) = path.metadata() {
+        std::fs::set_permissions(&partial, there.permissions())?;
+        // Nobody but root can give a file away, and to itself it need not be given.
+        let _its_own = chown(&partial, Some(there.uid()), Some(there.gid()));
+    }
     std::fs::rename(&partial, path).with_context(|| format!("cannot write {}", path.display()))
 }
 

@@ -16,6 +16,9 @@ use super::grade::Verdict;
 use super::{copy, verify};
 use crate::shell;
 
+/// Starts a daemon and a container in namespaces that end with it.
+const HELLO: &str = include_str!("hello.sh");
+
 /// The cgroup below which the containers of the rehearsal have theirs.
 const CGROUPS: &str = "skiff-rehearsal";
 
@@ -133,12 +136,8 @@ fn run_engine(tree: &Path, target: &Path) -> Result<()> {
     shell::run(cargo.args(["-p", "skiff", "-p", "skiffd", "-p", "skiff-runtime"]))?;
     let place = tempfile::tempdir()?;
     let programs: PathBuf = target.join("debug");
-    let script = "ip link set lo up && skiffd --data-root $1/data --exec-root $1/run -H unix://$1/socket \
-                  --cgroup-parent $2 > $1/log 2>&1 & \
-                  n=0; until skiff -H unix://$1/socket ps > /dev/null 2>&1 || [ $n = 600 ]; do n=$((n+1)); sleep 0.1; done; \
-                  skiff -H unix://$1/socket run --rm hello || { cat $1/log; exit 1; }";
     let mut apart = Command::new("unshare");
-    apart.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", script, "sh"]);
+    apart.args(["--mount", "--net", "--pid", "--fork", "--kill-child", "--mount-proc", "sh", "-c", HELLO, "sh"]);
     let path = std::env::join_paths(
         std::iter::once(programs).chain(std::env::split_paths(&std::env::var_os("PATH").unwrap_or_default())),
     )?;
