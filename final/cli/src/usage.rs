@@ -167,6 +167,8 @@ fn count(usage: &str) -> String {
     let plural = |number: usize| if number == 1 { "" } else { "s" };
     if usage.contains("...") {
         format!("requires at least {required} argument{}", plural(required))
+    } else if words.len() > required && required > 0 {
+        format!("requires at least {required} and at most {} arguments", words.len())
     } else if words.len() > required {
         format!("requires at most {} argument{}", words.len(), plural(words.len()))
     } else if required == 0 {

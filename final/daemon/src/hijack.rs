@@ -14,6 +14,8 @@
 
 use std::future::{Future, ready};
 use std::io;
+use std::os::fd::AsFd as _;
+use std::time::Duration;
 
 use axum::body::{Body, Bytes};
 use axum::extract::Request;
@@ -29,6 +31,7 @@ use tokio::net::UnixStream;
 use crate::detach::{Detach, Passed};
 use crate::reply::typed;
 use crate::stream::Stream;
+use crate::sys;
 use crate::versions::Version;
 
 /// How much is read at once. As large as a pipe's default capacity would be wasted on terminals.
@@ -119,8 +122,21 @@ async fn upgraded(
         .downcast::<TokioIo<Stream>>()
         .map_err(|_| io::Error::other("the upgraded connection is none of ours"))?;
     let Some(container) = container.await else { return Ok(()) };
+    let client = parts.io.into_inner();
+    head_taken(&client).await;
     // A quick client's first input may have been read together with its request.
-    relay(parts.io.into_inner(), &parts.read_buf, container, detach).await
+    relay(client, &parts.read_buf, container, detach).await
+}
+
+/// Waits until the client has read the head of the answer, for the sake of those that lose what comes in the same breath.
+/// Most have by now. One that reads nothing for a while is not waited for.
+async fn head_taken(client: &Stream) {
+    for _ in 0..100 {
+        if sys::unread(client.as_fd()) == 0 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
 }
 
 async fn relay(client: Stream, early: &[u8], container: UnixStream, mut detach: Option<Detach>) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! A client's connection, whatever it came over. All that is above only reads and writes.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -17,6 +18,16 @@ pub(crate) enum Stream {
     Tcp(TcpStream),
     /// The network, encrypted, usually with a client that has shown its certificate.
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl AsFd for Stream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        match self {
+            Self::Unix(stream) => stream.as_fd(),
+            Self::Tcp(stream) => stream.as_fd(),
+            Self::Tls(stream) => stream.get_ref().0.as_fd(),
+        }
+    }
 }
 
 /// Does the same with each of them.

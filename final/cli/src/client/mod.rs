@@ -49,6 +49,8 @@ pub(crate) struct Client {
     tls: Option<TlsConnector>,
     version: Cell<(u32, u32)>,
     idle: RefCell<Vec<SendRequest<body::Body>>>,
+    /// What the user's settings add to every request.
+    headers: Vec<(String, String)>,
     /// Where the user's passwords for registries are.
     pub(crate) logins: Logins,
     /// Which daemons have a name.
@@ -58,7 +60,8 @@ pub(crate) struct Client {
 impl Client {
     /// A client that connects when the first request is made.
     pub(crate) fn new(endpoint: Endpoint, tls: Option<TlsConnector>, logins: Logins, contexts: Contexts) -> Self {
-        Self { endpoint, tls, version: Cell::new(NEWEST), idle: RefCell::new(Vec::new()), logins, contexts }
+        let headers = contexts.store.settings("HttpHeaders").unwrap_or_default();
+        Self { endpoint, tls, version: Cell::new(NEWEST), idle: RefCell::new(Vec::new()), headers, logins, contexts }
     }
 
     /// Where the daemon is.
@@ -162,7 +165,7 @@ impl Client {
         if sender.ready().await.is_err() {
             sender = self.connect().await?;
         }
-        let response = sender.send_request(request.http(version)?).await;
+        let response = sender.send_request(request.http(version, &self.headers)?).await;
         Ok((sender, response.map_err(|error| broken(&error))?))
     }
 

@@ -123,10 +123,13 @@ impl Request {
         self
     }
 
-    /// The request in the words of HTTP, under the given version of the API.
-    pub(crate) fn http(&mut self, version: (u32, u32)) -> Result<hyper::Request<Body>> {
+    /// The request in the words of HTTP, under the given version of the API, with `headers` that the user wants in each.
+    pub(crate) fn http(&mut self, version: (u32, u32), headers: &[(String, String)]) -> Result<hyper::Request<Body>> {
         let uri = format!("/v{}.{}{}{}", version.0, version.1, self.path, self.query);
         let mut http = hyper::Request::builder().method(self.method.clone()).uri(&uri).header(HOST, "docker");
+        for (name, value) in headers {
+            http = http.header(name, value);
+        }
         for (name, value) in &self.headers {
             http = http.header(*name, value);
         }
@@ -177,7 +180,7 @@ mod tests {
     use super::*;
 
     fn uri(mut request: Request) -> String {
-        request.http((1, 51)).unwrap().uri().to_string()
+        request.http((1, 51), &[]).unwrap().uri().to_string()
     }
 
     #[test]

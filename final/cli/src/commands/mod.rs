@@ -179,6 +179,8 @@ pub(crate) static LEAVES: &[Leaf] = &[
     leaf::<volume::prune::Prune>("volume", "prune", ""),
     leaf::<system::check::Check>("system", "check", ""),
     leaf::<context::create::Create>("context", "create", ""),
+    leaf::<context::archive::Export>("context", "export", ""),
+    leaf::<context::archive::Import>("context", "import", ""),
     leaf::<context::inspect::Inspect>("context", "inspect", ""),
     leaf::<context::ls::Ls>("context", "ls", "").also(&["list"]),
     leaf::<context::rm::Rm>("context", "rm", "").also(&["remove"]),

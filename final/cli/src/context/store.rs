@@ -66,25 +66,40 @@ impl Store {
         replace(&directory.join("meta.json"), &text)
     }
 
+    /// The certificates and keys of one, by the names of their files.
+    pub(crate) fn read_tls(&self, name: &str) -> Result<Vec<(String, Vec<u8>)>> {
+        let directory = self.tls(name).join("docker");
+        let files = fs::read_dir(&directory).into_iter().flatten().flatten();
+        let read = |entry: fs::DirEntry| {
+            let bytes = fs::read(entry.path()).during("read", entry.path().display())?;
+            Ok((entry.file_name().to_string_lossy().into_owned(), bytes))
+        };
+        let mut files: Vec<(String, Vec<u8>)> = files.map(read).collect::<Result<_>>()?;
+        files.sort();
+        Ok(files)
+    }
+
+    /// Gives one the certificates of another.
+    pub(crate) fn copy_tls(&self, from: &str, to: &str) -> Result<()> {
+        self.read_tls(from)?.into_iter().try_for_each(|(file, bytes)| self.write_tls(to, &file, &bytes))
+    }
+
     /// Keeps a certificate or key of one: `ca.pem`, `cert.pem`, `key.pem`.
-    pub(crate) fn write_tls(&self, name: &str, file: &str, from: &Path) -> Result<()> {
-        let bytes = fs::read(from).during("read", from.display())?;
+    pub(crate) fn write_tls(&self, name: &str, file: &str, bytes: &[u8]) -> Result<()> {
         let directory = self.tls(name).join("docker");
         fs::create_dir_all(&directory).during("make the directory", directory.display())?;
-        replace(&directory.join(file), &bytes)
+        replace(&directory.join(file), bytes)
     }
 
     /// Forgets one.
     pub(crate) fn remove(&self, name: &str) -> Result<()> {
-        for directory in [self.meta(name), self.tls(name)] {
-            match fs::remove_dir_all(&directory) {
-                Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(error).during("remove", directory.display());
-                }
-                _ => {}
-            }
-        }
-        Ok(())
+        remove(&self.meta(name))?;
+        self.remove_tls(name)
+    }
+
+    /// Forgets the certificates of one.
+    pub(crate) fn remove_tls(&self, name: &str) -> Result<()> {
+        remove(&self.tls(name))
     }
 
     /// The one that is used when nobody names another.
@@ -107,6 +122,25 @@ impl Store {
         replace(&path, &text)
     }
 
+    /// A text among the settings; an empty one is none.
+    pub(crate) fn setting(&self, name: &str) -> Result<Option<String>> {
+        let config = self.config()?;
+        Ok(config.get(name).and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned))
+    }
+
+    /// A setting that is no text; null when there is none.
+    pub(crate) fn value(&self, name: &str) -> Result<Value> {
+        Ok(self.config()?.remove(name).unwrap_or_default())
+    }
+
+    /// The texts by name that are one setting, such as `HttpHeaders`.
+    pub(crate) fn settings(&self, name: &str) -> Result<Vec<(String, String)>> {
+        let config = self.config()?;
+        let map = config.get(name).and_then(Value::as_object);
+        let text = |(name, value): (&String, &Value)| Some((name.clone(), value.as_str()?.to_owned()));
+        Ok(map.into_iter().flatten().filter_map(text).collect())
+    }
+
     /// docker's `config.json`, of which we change one member and leave the others.
     fn config(&self) -> Result<Map<String, Value>> {
         let path = self.directory.join("config.json");
@@ -115,6 +149,13 @@ impl Store {
             answer => answer.during("read", path.display())?,
         };
         serde_json::from_slice(&bytes).map_err(|error| Error::new(format!("cannot read {}: {error}", path.display())))
+    }
+}
+
+fn remove(directory: &Path) -> Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error).during("remove", directory.display()),
+        _ => Ok(()),
     }
 }
 

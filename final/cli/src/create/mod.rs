@@ -32,6 +32,8 @@ use std::path::Path;
 use bollard_stubs::models::{ContainerCreateBody, HostConfig};
 use clap::Args;
 
+pub(crate) mod proxies;
+
 pub(crate) use identity::{Identity, Pull};
 pub(crate) use network::{address, endpoint};
 pub(crate) use process::{Process, environment, restart_policy};
@@ -61,6 +63,9 @@ pub(crate) struct Options {
     health: health::Health,
     #[command(flatten)]
     logs: logs::Logs,
+    /// Let the container give orders to this daemon: mount its socket and hand over the logins to registries
+    #[arg(long)]
+    pub(crate) use_api_socket: bool,
     #[command(flatten)]
     refused: refused::Refused,
     /// The image, then the command and its arguments; from the image on nothing is a flag of ours

@@ -20,8 +20,6 @@ pub(crate) struct Refused {
     #[arg(long, hide = true)]
     io_maxiops: Option<String>,
     #[arg(long, hide = true)]
-    use_api_socket: bool,
-    #[arg(long, hide = true)]
     disable_content_trust: bool,
 }
 
@@ -43,11 +41,6 @@ impl Refused {
             (self.cpu_percent.is_some(), "--cpu-percent", WINDOWS),
             (self.io_maxbandwidth.is_some(), "--io-maxbandwidth", WINDOWS),
             (self.io_maxiops.is_some(), "--io-maxiops", WINDOWS),
-            (
-                self.use_api_socket,
-                "--use-api-socket",
-                "mount the daemon's socket with -v where you trust the container",
-            ),
         ];
         match given.iter().find(|(given, ..)| *given) {
             Some((_, flag, why)) => Err(Error::new(format!("{flag} is not supported: {why}")).hint(instead(flag))),
@@ -63,7 +56,6 @@ fn instead(flag: &str) -> &'static str {
         "--cpu-count" | "--cpu-percent" => "Use --cpus.",
         "--io-maxbandwidth" => "Use --device-read-bps and --device-write-bps.",
         "--io-maxiops" => "Use --device-read-iops and --device-write-iops.",
-        "--use-api-socket" => "-v /run/skiff/skiff.sock:/var/run/docker.sock does it.",
         _ => "Leave it out.",
     }
 }

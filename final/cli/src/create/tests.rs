@@ -112,7 +112,6 @@ fn refusals() {
         "--gpus all image",
         "--isolation hyperv image",
         "--cpu-count 2 image",
-        "--use-api-socket image",
     ];
     let mut table = String::new();
     for line in lines {

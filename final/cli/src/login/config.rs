@@ -33,6 +33,27 @@ impl Config {
         Ok(Self { path: path.to_owned(), content })
     }
 
+    /// One without logins and without a place.
+    pub(super) fn empty() -> Self {
+        Self { path: PathBuf::new(), content: Map::new() }
+    }
+
+    /// Its text.
+    pub(super) fn text(&self) -> String {
+        Value::Object(self.content.clone()).to_string()
+    }
+
+    /// The program that keeps the secrets of all servers without one of their own.
+    pub(super) fn default_helper(&self) -> Option<&str> {
+        self.content.get("credsStore")?.as_str().filter(|name| !name.is_empty())
+    }
+
+    /// The servers that the file names, with a login or a helper.
+    pub(super) fn servers(&self) -> impl Iterator<Item = &String> {
+        let named = |member: &str| self.content.get(member).and_then(Value::as_object);
+        ["auths", "credHelpers"].into_iter().filter_map(named).flat_map(Map::keys)
+    }
+
     /// The program that keeps the secret of this server, if not the file itself does.
     pub(super) fn helper(&self, server: &str) -> Option<String> {
         let own = self.content.get("credHelpers").and_then(|helpers| helpers.get(server));

@@ -1,6 +1,7 @@
 //! Programs that keep secrets: `docker-credential-NAME` (docker-credential-helpers, README). Each is started with one word,
 //! gets its question on standard input, and answers on standard output.
 
+use std::collections::BTreeMap;
 use std::io::{ErrorKind, Write as _};
 use std::process::{Command, Stdio};
 
@@ -36,6 +37,14 @@ pub(super) fn get(helper: &str, server: &str) -> Result<Option<Secret>> {
         TOKEN => Secret { username: entry.username, identity_token: entry.secret, ..Secret::default() },
         _ => Secret { username: entry.username, password: entry.secret, ..Secret::default() },
     }))
+}
+
+/// The servers that the helper knows logins for.
+pub(super) fn list(helper: &str) -> Result<Vec<String>> {
+    let answer = ask(helper, "list", "")?;
+    let known: BTreeMap<String, String> = serde_json::from_str(&answer)
+        .map_err(|error| Error::new(format!("cannot understand docker-credential-{helper}: {error}")))?;
+    Ok(known.into_keys().collect())
 }
 
 /// Keeps a login.

@@ -18,6 +18,7 @@
 mod config;
 mod helper;
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use base64::Engine as _;
@@ -96,6 +97,26 @@ impl Logins {
             None => config.secret(server(registry)),
         };
         Ok(found.filter(|secret| !secret.is_empty()))
+    }
+
+    /// All logins as the text of a `config.json` that needs no helper; none when there are none.
+    pub(crate) fn all(&self) -> Result<Option<String>> {
+        let config = Config::read(&self.file())?;
+        let mut servers: BTreeSet<String> = config.servers().cloned().collect();
+        if let Some(helper) = config.default_helper() {
+            servers.extend(helper::list(helper)?);
+        }
+        let mut all = Config::empty();
+        for server in &servers {
+            let found = match config.helper(server) {
+                Some(helper) => helper::get(&helper, server)?,
+                None => config.secret(server),
+            };
+            if let Some(secret) = found.filter(|secret| !secret.is_empty()) {
+                all.set(server, Some(&secret));
+            }
+        }
+        Ok((all.servers().count() > 0).then(|| all.text()))
     }
 
     /// Keeps a login. Returns whether it is readable in the file, because no helper keeps it.

@@ -16,12 +16,14 @@ pub(crate) struct Data {
     methods: Vec<(&'static str, Value)>,
     /// Whether every field is there, so that one that is not does not exist.
     complete: bool,
+    /// Whether it is the headings of a table: a method's is its argument.
+    heading: bool,
 }
 
 impl Data {
     /// A document of the daemon's, which may lack fields that are empty.
     pub(crate) fn new(value: Value) -> Self {
-        Self { value, methods: Vec::new(), complete: false }
+        Self { value, methods: Vec::new(), complete: false, heading: false }
     }
 
     /// A row of a listing, which has all its fields.
@@ -34,6 +36,17 @@ impl Data {
     pub(crate) fn method(mut self, name: &'static str, map: Value) -> Self {
         self.methods.push((name, map));
         self
+    }
+
+    /// The headings of a table whose rows have this method.
+    #[must_use]
+    pub(crate) fn heading(self, name: &'static str) -> Self {
+        Self { heading: true, ..self }.method(name, Value::Map(Vec::new()))
+    }
+
+    /// The same with another value.
+    pub(crate) fn with(self, value: Value) -> Self {
+        Self { value, ..self }
     }
 
     /// The value itself.
@@ -155,6 +168,12 @@ impl Run<'_> {
         let mut arguments = rest.iter().map(|operand| self.operand(operand, dot)).collect::<Result<Vec<_>, _>>()?;
         arguments.extend(piped);
         match first {
+            // A whole row escapes what HTML would take for its own; its parts do not. Go has it so.
+            Operand::Function(name) if name == "json" && self.data.complete => {
+                let row = matches!(arguments.first(), Some(Value::Map(_)));
+                let json = functions::call(name, &arguments)?;
+                Ok(if row { functions::html_safe(&json.to_string()).into() } else { json })
+            }
             Operand::Function(name) => functions::call(name, &arguments),
             Operand::Field(base, name) if !arguments.is_empty() => self.method(base, name, &arguments),
             operand if arguments.is_empty() => self.operand(operand, dot),
@@ -166,6 +185,7 @@ impl Run<'_> {
     fn method(&self, base: &Operand, name: &str, arguments: &[Value]) -> Result<Value, Fault> {
         let found = self.data.methods.iter().find(|(known, _)| *known == name && *base == Operand::Dot);
         match (found, arguments) {
+            (Some(_), [argument]) if self.data.heading => Ok(functions::heading(&argument.to_string()).into()),
             (Some((_, map)), [argument]) => {
                 let value = argument.as_text().and_then(|argument| map.member(argument));
                 Ok(value.cloned().unwrap_or_else(|| "".into()))
@@ -188,7 +208,9 @@ impl Run<'_> {
             Operand::Field(base, name) => {
                 let value = self.operand(base, dot)?;
                 let omitted = || value.omitted(name).filter(|_| !self.data.complete);
-                value.field(name).or_else(omitted).ok_or_else(|| no_field(name, base, &value))
+                // What a map of the user's own names lacks is no mistake.
+                let absent = || is_map(base).then_some(Value::Nothing(Zero::Absent));
+                value.field(name).or_else(omitted).or_else(absent).ok_or_else(|| no_field(name, base, &value))
             }
         }
     }
@@ -205,6 +227,11 @@ fn elements(value: Value) -> Result<Vec<(Value, Value)>, Fault> {
         }
         other => Err(Fault::new(format!("range: cannot go over {}", other.kind()))),
     }
+}
+
+/// Whether a field is a map whose keys are the user's, such as labels: not every name in it can be known.
+fn is_map(operand: &Operand) -> bool {
+    matches!(operand, Operand::Field(_, name) if Zero::of(name) == Some(Zero::Map))
 }
 
 /// What is not there, and what is.

@@ -43,6 +43,16 @@ pub(crate) fn call(name: &str, arguments: &[Value]) -> Result<Value, Fault> {
     }
 }
 
+/// JSON in which `<`, `>` and `&`, which can only stand in strings, are written as escapes.
+pub(crate) fn html_safe(json: &str) -> String {
+    json.replace('&', "\\u0026").replace('<', "\\u003c").replace('>', "\\u003e")
+}
+
+/// The heading of a label: the last part of its name, in words.
+pub(crate) fn heading(label: &str) -> String {
+    label.rsplit('.').next().unwrap_or(label).replace(['-', '_'], " ")
+}
+
 /// An argument as a count; negative ones and what is no number are 0.
 fn number(arguments: &[Value], place: usize) -> usize {
     arguments.get(place).and_then(Value::as_integer).and_then(|number| number.try_into().ok()).unwrap_or(0)
@@ -155,7 +165,7 @@ fn order(name: &str, a: &Value, b: &Value) -> Result<Ordering, Fault> {
     }
 }
 
-/// Go's verbs `%s %v %d %q %%`, with a width: `%-10s`.
+/// Go's verbs `%s %v %d %q %%`, with a width and the most characters of a text: `%-10s`, `%.12s`.
 fn printf(arguments: &[Value]) -> Result<Value, Fault> {
     let Some((format, values)) = arguments.split_first() else { return Err(Fault::new("printf: needs a format")) };
     let format = format.to_string();
@@ -172,11 +182,14 @@ fn printf(arguments: &[Value]) -> Result<Value, Fault> {
         while let Some(digit) = characters.next_if(|c| c.is_ascii_digit() || *c == '.') {
             width.push(digit);
         }
-        let width: usize = width.split('.').next().and_then(|width| width.parse().ok()).unwrap_or(0);
+        let (width, most) = width.split_once('.').map_or((width.as_str(), None), |(width, most)| (width, Some(most)));
+        let width: usize = width.parse().unwrap_or(0);
+        let most = most.map(|most| most.parse::<usize>().unwrap_or(0));
         let mut next = || values.next().ok_or_else(|| Fault::new("printf: there are more verbs than values"));
         let text = match characters.next() {
             Some('%') => "%".to_owned(),
-            Some('s' | 'v' | 'd' | 't' | 'f' | 'g') => next()?.to_string(),
+            Some('s') => next()?.to_string().chars().take(most.unwrap_or(usize::MAX)).collect(),
+            Some('v' | 'd' | 't' | 'f' | 'g') => next()?.to_string(),
             Some('q') => Value::Text(next()?.to_string()).to_json(),
             verb => {
                 return Err(Fault::new(format!(

@@ -26,6 +26,7 @@ mod value;
 mod zero;
 
 pub(crate) use eval::Data;
+pub(crate) use functions::html_safe;
 pub(crate) use value::Value;
 pub(crate) use zero::Zero;
 
@@ -103,6 +104,13 @@ mod tests {
         assert_eq!(render("a {{ .State.Running }} b{{.State.ExitCode}}"), "a true b0");
         assert_eq!(render("{{.ID}}"), "26e3", "without regard to case when there is no such name");
         assert_eq!(render("{{.Size}} {{.Ratio}}"), "1048576 0.5");
+    }
+
+    #[test]
+    fn what_a_map_of_the_users_lacks_is_no_mistake() {
+        assert_eq!(render("{{.Labels.b}} {{.Labels.zz}} {{if .Labels.zz}}a{{else}}b{{end}}"), "2 <no value> b");
+        assert!(try_render("{{.State.zz}}").is_err());
+        assert_eq!(render(r#"{{printf "%.2s|%4.1s|" .Name .Name}}"#), "/w|   /|");
     }
 
     #[test]

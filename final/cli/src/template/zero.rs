@@ -14,6 +14,8 @@ pub(crate) enum Zero {
     Map,
     /// `<nil>`: a pointer.
     Nil,
+    /// `<no value>`: what a map lacks.
+    Absent,
     /// The empty text.
     Text,
     /// `0`
@@ -33,13 +35,14 @@ const MAPS: &str = "\
     Sysctls Tmpfs Volumes";
 
 const NILS: &str = "\
-    BindOptions Health Healthcheck IPAMConfig Init MemorySwappiness PidsLimit SizeRootFs SizeRw StopTimeout \
+    BindOptions Health Healthcheck IPAMConfig Init MemorySwappiness PidsLimit Platform SizeRootFs SizeRw \
+    StopTimeout \
     TmpfsOptions UsageData VolumeOptions";
 
 const TEXTS: &str = "\
     AppArmorProfile Author CgroupParent Cgroup Comment ContainerIDFile CpusetCpus CpusetMems Domainname \
     Driver Error Gateway GlobalIPv6Address HostIp HostPort Hostname IPAddress IPRange IPv6Gateway IpcMode \
-    Isolation MacAddress Name OsVersion PidMode Runtime StopSignal UTSMode User UsernsMode Variant \
+    Isolation LastTagTime MacAddress Name OsVersion PidMode Runtime StopSignal UTSMode User UsernsMode Variant \
     VolumeDriver WorkingDir";
 
 const NUMBERS: &str = "\
@@ -72,6 +75,7 @@ impl Zero {
             Self::List => "[]",
             Self::Map => "map[]",
             Self::Nil => "<nil>",
+            Self::Absent => "<no value>",
             Self::Text => "",
             Self::Number => "0",
             Self::False => "false",

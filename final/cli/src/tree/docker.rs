@@ -9,8 +9,6 @@ const DOCKER: &str = include_str!("docker.txt");
 
 /// What we do not have: command, flag (empty for the whole command), why.
 const ABSENT: &[(&str, &str, &str)] = &[
-    ("context export", "", "a context is a directory below contexts/ in DOCKER_CONFIG that can be copied"),
-    ("context import", "", "the same"),
     ("create", "kernel-memory", "the API has not had it since version 1.42"),
     ("container create", "kernel-memory", "the same"),
     ("run", "kernel-memory", "the same"),

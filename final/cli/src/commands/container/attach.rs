@@ -42,7 +42,7 @@ impl Execute for Attach {
         let mut signals = Signals::catch();
         let (stream, ending) = tokio::try_join!(attach(client, id, connected), wait(client, id, "not-running"))?;
         let raw = if tty && connected.input { Raw::enter()? } else { None };
-        let detach = detach_keys(self.detach_keys.as_ref().map(|keys| &keys.0));
+        let detach = detach_keys(client, self.detach_keys.as_ref().map(|keys| &keys.0))?;
         let session = Session { client, path: path(id), tty, input: connected.input, output: true, detach };
         let whole = async {
             let end = session.run(stream).await?;

@@ -1,15 +1,17 @@
 //! `create`: step 2 of the six, and step 1 when the image is missing.
 
+use std::fs::File;
 use std::time::{Duration, Instant};
 
 use bollard_stubs::models::ContainerCreateBody;
 use clap::Args;
 use serde::Deserialize;
 
+use super::api_socket;
 use crate::client::{Client, Request};
 use crate::commands::image::pull::{self, Reference};
 use crate::commands::{DONE, Execute, Exit};
-use crate::create::{Identity, Options, Pull};
+use crate::create::{Identity, Options, Pull, proxies};
 use crate::error::{During as _, Error, Result};
 use crate::output;
 use crate::output::progress::To;
@@ -26,10 +28,29 @@ impl Execute for Create {
     const ABOUT: &'static str = "Make a container from an image, without starting it";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
-        let body = self.options.body(false, &|name| std::env::var(name).ok())?;
-        let made = create(client, &self.options.identity, self.options.image(), &body).await?;
+        let asked = Asked::new(client, &self.options, false)?;
+        let made = create(client, &self.options.identity, &asked).await?;
         output::line(made.id)?;
         Ok(DONE)
+    }
+}
+
+/// What is asked of the daemon, from the flags and the user's settings.
+pub(crate) struct Asked {
+    image: String,
+    pub(crate) body: ContainerCreateBody,
+    /// The logins that the container gets, as an archive to be unpacked in it.
+    logins: Option<File>,
+}
+
+impl Asked {
+    pub(crate) fn new(client: &Client, options: &Options, detached: bool) -> Result<Self> {
+        let mut body = options.body(detached, &|name| std::env::var(name).ok())?;
+        let variables = body.env.get_or_insert_default();
+        proxies::add(&client.contexts.store.value("proxies")?, &client.endpoint().to_string(), variables);
+        let logins = if options.use_api_socket { api_socket::mount(client, &mut body)? } else { None };
+        body.env = body.env.filter(|variables| !variables.is_empty());
+        Ok(Self { image: options.image().to_owned(), body, logins })
     }
 }
 
@@ -53,12 +74,8 @@ pub(crate) struct Made {
 }
 
 /// Creates a container. An image that is missing is pulled, unless that is not wanted.
-pub(crate) async fn create(
-    client: &Client,
-    identity: &Identity,
-    image: &str,
-    body: &ContainerCreateBody,
-) -> Result<Made> {
+pub(crate) async fn create(client: &Client, identity: &Identity, asked: &Asked) -> Result<Made> {
+    let (image, body) = (asked.image.as_str(), &asked.body);
     if let Some(file) = identity.cidfile.as_ref().filter(|file| file.exists()) {
         return Err(Error::new(format!(
             "container ID file found, make sure the other container isn't running or delete {}",
@@ -92,6 +109,9 @@ pub(crate) async fn create(
         other => other?,
     };
     let took = began.elapsed();
+    if let Some(logins) = &asked.logins {
+        api_socket::hand_over(client, &created.id, logins).await?;
+    }
     for warning in created.warnings.iter().flatten() {
         output::notice(format!("WARNING: {warning}"));
     }

@@ -143,7 +143,7 @@ impl Exec {
             tty: self.tty,
             input: self.interactive,
             output: true,
-            detach: detach_keys(self.detach_keys.as_ref().map(|keys| &keys.0)),
+            detach: detach_keys(client, self.detach_keys.as_ref().map(|keys| &keys.0))?,
         };
         let end = tokio::select! {
             end = session.run(stream) => end?,

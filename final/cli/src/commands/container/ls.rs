@@ -9,11 +9,11 @@ use serde::Deserialize;
 use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::Result;
-use crate::output::listing::{self, Field, Row};
+use crate::output::listing::{Field, Listing, Row};
 use crate::output::ports::{self, Port};
 use crate::output::table::{ellipsis, short_id};
 use crate::output::{self, labels, time, units};
-use crate::template::Value;
+use crate::template::{Value, Zero};
 
 /// The flags.
 #[derive(Debug, Args)]
@@ -100,15 +100,36 @@ pub(crate) const FIELDS: &[Field] = &[
     ("Platform", "PLATFORM"),
 ];
 
+const LISTING: Listing = Listing {
+    fields: FIELDS,
+    id: "ID",
+    raw: &[
+        ("container_id", "ID"),
+        ("image", "Image"),
+        ("command", "Command"),
+        ("created_at", "CreatedAt"),
+        ("state", "State"),
+        ("status", "Status"),
+        ("names", "Names"),
+        ("labels", "Labels"),
+        ("ports", "Ports"),
+    ],
+    setting: "psFormat",
+};
+
 impl Execute for Ls {
     const USAGE: &'static str = "[OPTIONS]";
     const ABOUT: &'static str = "List containers";
 
     async fn execute(self, client: &Client) -> Result<Exit> {
-        let format = self.format.as_deref().filter(|_| !self.quiet);
+        let mut format = self.format.as_deref().filter(|format| !format.is_empty());
+        if self.quiet && format.is_some_and(|format| format != "table") {
+            output::notice("WARNING: Ignoring custom format, because both --format and --quiet are set.");
+            format = format.filter(|format| *format == "raw");
+        }
         let last = if self.latest { 1 } else { self.last };
         let limit = (last > 0).then(|| last.to_string());
-        let size = self.size || format.is_some_and(|format| format.contains(".Size"));
+        let size = self.size || format.is_some_and(asks_for_size);
         let request = Request::get("/containers/json").flag("all", self.all).maybe("limit", limit);
         let request = request.flag("size", size).maybe("filters", labels::filters(&self.filters));
         let found: Vec<Summary> = client.json(request).await?;
@@ -117,10 +138,14 @@ impl Execute for Ls {
         if self.size {
             table.push("Size");
         }
-        let format = if self.quiet { Some("{{.ID}}") } else { format };
-        output::print(listing::render(format, FIELDS, &table, &rows)?)?;
+        output::print(LISTING.render(client, format, self.quiet, &table, &rows)?)?;
         Ok(DONE)
     }
+}
+
+/// Whether a template shows the size, which the daemon measures only when it is asked to.
+fn asks_for_size(format: &str) -> bool {
+    format.contains(".Size") || format.contains("json .}}") || format.contains("json . }}")
 }
 
 impl Summary {
@@ -147,8 +172,9 @@ impl Summary {
             ("Mounts", mounts.iter().map(|mount| mount.text(cut)).collect::<Vec<_>>().join(",")),
             ("LocalVolumes", local.to_string()),
             ("Networks", networks.join(",")),
-            ("Platform", String::new()),
         ])
+        // Only daemons that are asked for it say it.
+        .with("Platform", Value::Nothing(Zero::Nil))
         .labels(&labels)
     }
 
@@ -213,7 +239,7 @@ mod tests {
         let now = time::from_seconds(1_795_513_620).unwrap();
         let rows: Vec<Row> = found.iter().map(|summary| summary.row(cut, now)).collect();
         let table = ["ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"];
-        listing::render(format, FIELDS, &table, &rows).unwrap()
+        crate::output::listing::render(format, FIELDS, &table, &rows).unwrap()
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Commands about containers.
 
+mod api_socket;
 pub(super) mod attach;
 pub(super) mod commit;
 pub(super) mod cp;
@@ -27,7 +28,7 @@ pub(super) mod wait;
 use serde::Deserialize;
 
 use crate::client::{Client, Request, segment};
-use crate::error::Result;
+use crate::error::{Error, Result};
 
 /// The path of a container in the API.
 pub(super) fn path(name: &str) -> String {
@@ -77,8 +78,12 @@ impl Container {
     }
 }
 
-/// Which keys leave a container running: the flag's, or docker's own.
-pub(super) fn detach_keys(flag: Option<&Vec<u8>>) -> Vec<u8> {
-    let default = || crate::grammar::keys::parse(crate::grammar::keys::DEFAULT).unwrap_or_default();
-    flag.cloned().unwrap_or_else(default)
+/// Which keys leave a container running: the flag's, or those of the user's settings, or docker's own.
+pub(super) fn detach_keys(client: &Client, flag: Option<&Vec<u8>>) -> Result<Vec<u8>> {
+    if let Some(keys) = flag {
+        return Ok(keys.clone());
+    }
+    let keys = client.contexts.store.setting("detachKeys")?;
+    let keys = keys.as_deref().unwrap_or(crate::grammar::keys::DEFAULT);
+    crate::grammar::keys::parse(keys).map_err(|why| Error::new(format!("invalid detach keys ({keys}): {why}")))
 }

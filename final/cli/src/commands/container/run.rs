@@ -12,7 +12,7 @@ use bollard_stubs::models::ContainerCreateBody;
 use clap::Args;
 use serde::Deserialize;
 
-use super::create::{Made, create};
+use super::create::{Asked, Made, create};
 use super::detach_keys;
 use crate::attach::signals::Signals;
 use crate::attach::terminal::{self, Raw};
@@ -61,11 +61,11 @@ impl Execute for Run {
         if self.detach && !streams.attach.is_empty() {
             return Err(Error::new("conflicting options: cannot specify both --attach and --detach").exit(1));
         }
-        let mut body = self.options.body(self.detach, &|name| std::env::var(name).ok())?;
-        let (identity, image) = (&self.options.identity, self.options.image());
+        let mut asked = Asked::new(client, &self.options, self.detach)?;
+        let identity = &self.options.identity;
         let mut story = self.explain.map(Story::begin);
         if self.detach {
-            let made = create(client, identity, image, &body).await?;
+            let made = create(client, identity, &asked).await?;
             note(&mut story, &made);
             start(client, &made.id, story.as_mut()).await?;
             output::line(made.id)?;
@@ -74,8 +74,8 @@ impl Execute for Run {
         }
         let connected = streams.connected();
         terminal::check(connected.input, streams.tty).map_err(|error| error.exit(1))?;
-        console_size(&mut body, streams.tty);
-        let (made, ()) = tokio::join!(create(client, identity, image, &body), client.warm(2));
+        console_size(&mut asked.body, streams.tty);
+        let (made, ()) = tokio::join!(create(client, identity, &asked), client.warm(2));
         let made = made?;
         note(&mut story, &made);
         self.attached(client, &made.id, connected, story).await
@@ -110,7 +110,7 @@ impl Run {
             tty,
             input: connected.input,
             output: connected.output || connected.error,
-            detach: detach_keys(self.detach_keys.as_ref().map(|keys| &keys.0)),
+            detach: detach_keys(client, self.detach_keys.as_ref().map(|keys| &keys.0))?,
         };
         let whole = async {
             let end = session.run(stream).await?;

@@ -66,7 +66,7 @@ impl Start {
         let (stream, ending) = tokio::try_join!(attach(client, id, connected), wait(client, id, "next-exit"))?;
         let raw = if tty && connected.input { Raw::enter()? } else { None };
         client.send(Request::post(format!("{}/start", path(id)))).await?;
-        let detach = detach_keys(self.detach_keys.as_ref().map(|keys| &keys.0));
+        let detach = detach_keys(client, self.detach_keys.as_ref().map(|keys| &keys.0))?;
         let session = Session { client, path: path(id), tty, input: connected.input, output: true, detach };
         let whole = async {
             let end = session.run(stream).await?;

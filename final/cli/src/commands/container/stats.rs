@@ -11,7 +11,7 @@ use super::path;
 use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::Result;
-use crate::output::listing::{self, Field, Row};
+use crate::output::listing::{Field, Listing, Row};
 use crate::output::table::short_id;
 use crate::output::{self, units};
 
@@ -111,6 +111,8 @@ const FIELDS: &[Field] = &[
     ("PIDs", "PIDS"),
 ];
 
+const LISTING: Listing = Listing { fields: FIELDS, id: "ID", raw: &[], setting: "statsFormat" };
+
 impl Execute for Stats {
     const USAGE: &'static str = "[OPTIONS] [CONTAINER...]";
     const ABOUT: &'static str = "Show what containers use of the machine";
@@ -143,7 +145,7 @@ impl Stats {
             rows.push(sample?.row(name, !self.no_trunc));
         }
         let table = ["ID", "Name", "CPUPerc", "MemUsage", "MemPerc", "NetIO", "BlockIO", "PIDs"];
-        listing::render(self.format.as_deref(), FIELDS, &table, &rows)
+        LISTING.render(client, self.format.as_deref(), false, &table, &rows)
     }
 }
 
@@ -215,7 +217,7 @@ mod tests {
             "blkio_stats":{"io_service_bytes_recursive":[{"op":"Read","value":4096},{"op":"Write","value":0}]}}"#;
         let sample: Sample = serde_json::from_str(json).unwrap();
         let format = "{{.ID}}|{{.Name}}|{{.CPUPerc}}|{{.MemUsage}}|{{.MemPerc}}|{{.NetIO}}|{{.BlockIO}}|{{.PIDs}}";
-        let row = listing::render(Some(format), FIELDS, &[], &[sample.row("w1", true)]).unwrap();
+        let row = crate::output::listing::render(Some(format), FIELDS, &[], &[sample.row("w1", true)]).unwrap();
         assert_eq!(row, "00c51db793b3|w1|40.00%|1MiB / 64MiB|1.56%|646B / 0B|4.1kB / 0B|2\n");
     }
 }

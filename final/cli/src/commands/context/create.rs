@@ -2,10 +2,11 @@
 
 use clap::Args;
 
+use super::{check, check_new, read};
 use crate::client::{Client, Endpoint};
 use crate::commands::{DONE, Execute, Exit};
-use crate::context::{Context, DEFAULT, Store};
-use crate::error::{Error, Result};
+use crate::context::{Context, Store};
+use crate::error::{Error, Opening as _, Result};
 use crate::output;
 
 /// The flags and arguments.
@@ -30,20 +31,21 @@ impl Execute for Create {
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let store = &client.contexts.store;
-        check(&self.name)?;
-        if store.has(&self.name) {
-            return Err(Error::new(format!("context \"{}\" already exists", self.name))
-                .hint("`skiff context update` changes it, `skiff context rm` removes it."));
+        check_new(client, &self.name)?;
+        if self.docker.is_some() && self.from.is_some() {
+            return Err(Error::new("cannot use --docker flag when --from is set"));
         }
-        let mut context = match self.from.as_deref() {
-            Some(from) => store.read(from)?,
+        // Nobody said where the daemon is: then it is where the current one is.
+        let from = self.from.as_deref().or_else(|| self.docker.is_none().then_some(client.contexts.chosen.as_str()));
+        let mut context = match from {
+            Some(from) => {
+                let context = read(client, from)?;
+                store.copy_tls(from, &self.name)?;
+                context
+            }
             None => Context::default(),
         };
         context.name.clone_from(&self.name);
-        if self.docker.is_none() && self.from.is_none() {
-            return Err(Error::new("docker endpoint configuration is required")
-                .hint("Say where the daemon is: --docker host=tcp://HOST:2376 or --docker host=ssh://HOST."));
-        }
         apply(store, &mut context, self.docker.as_deref(), self.description.as_deref())?;
         store.write(&context)?;
         output::line(&self.name)?;
@@ -71,7 +73,12 @@ impl Execute for Update {
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let store = &client.contexts.store;
+        check(&self.name)?;
         let mut context = store.read(&self.name)?;
+        if self.docker.is_some() {
+            // Another daemon: what was known of the old one's certificate says nothing about it.
+            store.remove_tls(&self.name)?;
+        }
         apply(store, &mut context, self.docker.as_deref(), self.description.as_deref())?;
         store.write(&context)?;
         output::line(&self.name)?;
@@ -97,13 +104,18 @@ fn apply(store: &Store, context: &mut Context, docker: Option<&str>, description
                 context.set_host(value);
             }
             "from" => {
-                let host = store.read(value)?.host().to_owned();
-                context.set_host(&host);
+                let from = store.read(value)?;
+                store.copy_tls(value, &context.name)?;
+                context.endpoints.extend(from.endpoints);
             }
-            "ca" | "cert" | "key" => store.write_tls(&context.name, &format!("{key}.pem"), value.as_ref())?,
+            "ca" | "cert" | "key" => {
+                let bytes = std::fs::read(value).opening(value).map_err(unable)?;
+                store.write_tls(&context.name, &format!("{key}.pem"), &bytes)?;
+            }
             "skip-tls-verify" => {
                 if let Some(address) = context.endpoints.get_mut("docker") {
-                    address.skip_tls_verify = crate::grammar::boolean(value).map_err(Error::new)?;
+                    address.skip_tls_verify = crate::grammar::boolean(value)
+                        .map_err(|why| unable(Error::new(format!("skip-tls-verify: {why}"))))?;
                 }
             }
             _ => return Err(bad(&format!("{key}={value}"))),
@@ -112,20 +124,12 @@ fn apply(store: &Store, context: &mut Context, docker: Option<&str>, description
     Ok(())
 }
 
-fn bad(setting: &str) -> Error {
-    Error::new(format!("unrecognized config key in '{setting}'"))
-        .hint("Known are host, from, ca, cert, key, skip-tls-verify, with commas between them.")
+fn unable(error: Error) -> Error {
+    error.while_doing("unable to create docker endpoint config")
 }
 
-/// Docker's rule for names.
-fn check(name: &str) -> Result<()> {
-    let rest = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '+' | '-');
-    if name == DEFAULT {
-        return Err(Error::new("\"default\" is a reserved context name"));
-    }
-    if name.len() > 1 && name.starts_with(|c: char| c.is_ascii_alphanumeric()) && name.chars().all(rest) {
-        return Ok(());
-    }
-    let rule = "^[a-zA-Z0-9][a-zA-Z0-9_.+-]+$";
-    Err(Error::new(format!("context name \"{name}\" is invalid, names are validated against regexp \"{rule}\"")))
+fn bad(setting: &str) -> Error {
+    let key = setting.split('=').next().unwrap_or(setting);
+    unable(Error::new(format!("unrecognized config key: {key}")))
+        .hint("Known are host, from, ca, cert, key, skip-tls-verify, with commas between them.")
 }

@@ -6,10 +6,10 @@ use serde_json::json;
 use crate::client::Client;
 use crate::commands::system::pretty;
 use crate::commands::{DONE, Execute, Exit};
-use crate::context::{Context, DEFAULT};
+use crate::context::DEFAULT;
 use crate::error::{Error, Result};
 use crate::output;
-use crate::template::{Data, Template};
+use crate::template::{Data, Template, html_safe};
 
 /// The flags and arguments.
 #[derive(Debug, Args)]
@@ -41,7 +41,7 @@ impl Execute for Inspect {
             }
         }
         match template {
-            None => output::print(pretty(&format!("[{}]", documents.join(","))))?,
+            None => output::print(html_safe(&pretty(&format!("[{}]", documents.join(",")))))?,
             Some(template) => {
                 for document in &documents {
                     let value = serde_json::from_str(document).map_err(|error| Error::new(error.to_string()))?;
@@ -56,17 +56,10 @@ impl Execute for Inspect {
 /// A context in docker's shape.
 fn document(client: &Client, name: &str) -> Result<String> {
     let store = &client.contexts.store;
-    let context = if name == DEFAULT {
-        let mut context = Context { name: name.to_owned(), ..Context::default() };
-        context.set_host(&client.endpoint().to_string());
-        context
-    } else {
-        store.read(name)?
-    };
+    let context = super::read(client, name)?;
     let keep =
         |path: std::path::PathBuf| if name == DEFAULT { "<IN MEMORY>".to_owned() } else { path.display().to_string() };
-    let files = std::fs::read_dir(store.tls(name).join("docker")).into_iter().flatten().flatten();
-    let files: Vec<String> = files.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    let files: Vec<String> = store.read_tls(name)?.into_iter().map(|(file, _)| file).collect();
     let material = if files.is_empty() { json!({}) } else { json!({ "docker": files }) };
     let parts = [
         ("Name", json!(context.name)),

@@ -51,9 +51,9 @@ impl Execute for Ls {
             .map(|(name, description, host)| {
                 let current = name == contexts.chosen;
                 let shown = if current && table { format!("{name} *") } else { name };
-                let current = ("Current", current.to_string());
                 let text = ("Description", description);
-                Row::new([("Name", shown), text, ("DockerEndpoint", host), ("Error", String::new()), current])
+                let row = Row::new([("Name", shown), text, ("DockerEndpoint", host), ("Error", String::new())]);
+                row.with("Current", current.into())
             })
             .collect();
         let format = if self.quiet { Some("{{.Name}}") } else { self.format.as_deref() };

@@ -9,7 +9,7 @@ use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::Result;
 use crate::grammar::boolean;
-use crate::output::listing::{self, Field, Row};
+use crate::output::listing::{Field, Listing, Row};
 use crate::output::table::{ellipsis, short_id};
 use crate::output::{self, time, units};
 
@@ -55,6 +55,8 @@ const FIELDS: &[Field] = &[
     ("Comment", "COMMENT"),
 ];
 
+const LISTING: Listing = Listing { fields: FIELDS, id: "ID", raw: &[], setting: "" };
+
 impl Execute for History {
     const USAGE: &'static str = "[OPTIONS] IMAGE";
     const ABOUT: &'static str = "Show how an image was made";
@@ -66,8 +68,7 @@ impl Execute for History {
         let rows: Vec<Row> = steps.iter().map(|step| step.row(!self.no_trunc, self.human, Timestamp::now())).collect();
         let created = if self.human { "CreatedSince" } else { "CreatedAt" };
         let table = ["ID", created, "CreatedBy", "Size", "Comment"];
-        let format = if self.quiet { Some("{{.ID}}") } else { self.format.as_deref() };
-        output::print(listing::render(format, FIELDS, &table, &rows)?)?;
+        output::print(LISTING.render(client, self.format.as_deref(), self.quiet, &table, &rows)?)?;
         Ok(DONE)
     }
 }

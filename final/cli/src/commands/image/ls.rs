@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::Result;
-use crate::output::listing::{self, Field, Row};
+use crate::output::listing::{Field, Listing, Row};
 use crate::output::table::short_id;
 use crate::output::{self, labels, time, units};
 
@@ -67,6 +67,19 @@ pub(crate) const FIELDS: &[Field] = &[
     ("Containers", "CONTAINERS"),
 ];
 
+const LISTING: Listing = Listing {
+    fields: FIELDS,
+    id: "ID",
+    raw: &[
+        ("repository", "Repository"),
+        ("tag", "Tag"),
+        ("image_id", "ID"),
+        ("created_at", "CreatedAt"),
+        ("virtual_size", "Size"),
+    ],
+    setting: "imagesFormat",
+};
+
 impl Execute for Ls {
     const USAGE: &'static str = "[OPTIONS] [REPOSITORY[:TAG]]";
     const ABOUT: &'static str = "List images";
@@ -84,8 +97,7 @@ impl Execute for Ls {
         } else {
             &["Repository", "Tag", "ID", "CreatedSince", "Size"]
         };
-        let format = if self.quiet { Some("{{.ID}}") } else { self.format.as_deref() };
-        output::print(listing::render(format, FIELDS, table, &rows)?)?;
+        output::print(LISTING.render(client, self.format.as_deref(), self.quiet, table, &rows)?)?;
         Ok(DONE)
     }
 }
@@ -147,7 +159,7 @@ mod tests {
         let now = time::from_seconds(1_795_515_700).unwrap();
         let rows: Vec<Row> = found.iter().flat_map(|image| image.rows(true, true, now)).collect();
         let table = ["Repository", "Tag", "Digest", "ID", "CreatedSince", "Size", "UniqueSize"];
-        insta::assert_snapshot!(listing::render(None, FIELDS, &table, &rows).unwrap(), @r"
+        insta::assert_snapshot!(crate::output::listing::render(None, FIELDS, &table, &rows).unwrap(), @r"
         REPOSITORY          TAG       DIGEST      IMAGE ID       CREATED          SIZE      UNIQUE SIZE
         busybox             latest    <none>      7ecddd798ed5   45 minutes ago   1.98MB    N/A
         localhost:5000/bb   1         sha256:ff   7ecddd798ed5   45 minutes ago   1.98MB    N/A

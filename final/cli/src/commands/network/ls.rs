@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::Result;
-use crate::output::listing::{self, Field, Row};
+use crate::output::listing::{Field, Listing, Row};
 use crate::output::table::short_id;
 use crate::output::{self, labels, time};
 
@@ -58,6 +58,13 @@ const FIELDS: &[Field] = &[
     ("CreatedAt", "CREATED AT"),
 ];
 
+const LISTING: Listing = Listing {
+    fields: FIELDS,
+    id: "ID",
+    raw: &[("network_id", "ID"), ("name", "Name"), ("driver", "Driver"), ("scope", "Scope")],
+    setting: "networksFormat",
+};
+
 impl Execute for Ls {
     const USAGE: &'static str = "[OPTIONS]";
     const ABOUT: &'static str = "List networks";
@@ -67,8 +74,8 @@ impl Execute for Ls {
         let mut found: Vec<Network> = client.json(request).await?;
         found.sort_by(|a, b| a.name.cmp(&b.name));
         let rows: Vec<Row> = found.iter().map(|network| network.row(!self.no_trunc)).collect();
-        let format = if self.quiet { Some("{{.ID}}") } else { self.format.as_deref() };
-        output::print(listing::render(format, FIELDS, &["ID", "Name", "Driver", "Scope"], &rows)?)?;
+        let table = ["ID", "Name", "Driver", "Scope"];
+        output::print(LISTING.render(client, self.format.as_deref(), self.quiet, &table, &rows)?)?;
         Ok(DONE)
     }
 }

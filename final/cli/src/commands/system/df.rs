@@ -7,8 +7,9 @@ use serde::Deserialize;
 use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit, container, image, volume};
 use crate::error::Result;
-use crate::output::listing::{self, Field, Row};
+use crate::output::listing::{self, Field, Listing, Row};
 use crate::output::{self, units};
+use crate::template::{Data, Template, Value};
 
 /// The flags.
 #[derive(Debug, Args)]
@@ -58,6 +59,19 @@ const FIELDS: &[Field] = &[
     ("Reclaimable", "RECLAIMABLE"),
 ];
 
+const LISTING: Listing = Listing {
+    fields: FIELDS,
+    id: "Type",
+    raw: &[
+        ("type", "Type"),
+        ("total", "TotalCount"),
+        ("active", "Active"),
+        ("size", "Size"),
+        ("reclaimable", "Reclaimable"),
+    ],
+    setting: "",
+};
+
 /// The columns of the build cache. Nothing builds yet, so it has no rows.
 const CACHE: [Field; 7] = [
     ("ID", "CACHE ID"),
@@ -79,13 +93,19 @@ impl Execute for Df {
         for container in usage.containers.iter_mut().flatten() {
             container.size_root_fs = None;
         }
+        if let Some(format) = self.format.as_deref().filter(|format| self.verbose && !matches!(*format, "" | "table")) {
+            // One document, and no end of line but the template's own.
+            let format = if format == "json" { "{{json .}}" } else { format };
+            output::print(Template::parse(format)?.render(&Data::complete(usage.document()))?)?;
+            return Ok(DONE);
+        }
         if self.verbose {
             output::print(usage.details()?)?;
             return Ok(DONE);
         }
         let rows: Vec<Row> = usage.sums().iter().map(Sum::row).collect();
         let table = ["Type", "TotalCount", "Active", "Size", "Reclaimable"];
-        output::print(listing::render(self.format.as_deref(), FIELDS, &table, &rows)?)?;
+        output::print(LISTING.render(client, self.format.as_deref(), false, &table, &rows)?)?;
         Ok(DONE)
     }
 }
@@ -139,6 +159,23 @@ impl Usage {
                 reclaimable: cache_free,
             },
         ]
+    }
+
+    /// What a template of `-v` is filled with.
+    fn document(&self) -> Value {
+        let now = Timestamp::now();
+        let images = self.images.iter().flatten().flat_map(|image| image.rows(false, false, now));
+        let images = images.map(|row| row.with("Digest", "".into()));
+        let containers = self.containers.iter().flatten().map(|container| container.row(false, now));
+        let volumes = self.volumes.iter().flatten().map(volume::ls::Volume::row);
+        let list = |rows: &mut dyn Iterator<Item = Row>| Value::List(rows.map(|row| row.value().clone()).collect());
+        let kinds: [(&str, &mut dyn Iterator<Item = Row>); 4] = [
+            ("Images", &mut images.into_iter()),
+            ("Containers", &mut containers.into_iter()),
+            ("Volumes", &mut volumes.into_iter()),
+            ("BuildCache", &mut std::iter::empty()),
+        ];
+        Value::Map(kinds.into_iter().map(|(kind, rows)| (kind.to_owned(), list(rows))).collect())
     }
 
     /// The tables of `-v`.

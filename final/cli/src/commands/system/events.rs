@@ -7,7 +7,7 @@ use crate::client::{Client, Lines, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::{Error, Result};
 use crate::output::{self, labels, time};
-use crate::template::{Data, Template, Value};
+use crate::template::{Data, Fault, Template, Value};
 
 /// The flags.
 #[derive(Debug, Args)]
@@ -35,7 +35,8 @@ impl Execute for Events {
         let moment = |text: &Option<String>| text.as_deref().map(|text| time::moment(text, now)).transpose();
         let template = match self.format.as_deref() {
             None | Some("json") => None,
-            Some(text) => Some(Template::parse(text)?),
+            // Docker ends with a status of its own.
+            Some(text) => Some(Template::parse(text).map_err(refused)?),
         };
         let request = Request::get("/events").maybe("since", moment(&self.since)?).maybe("until", moment(&self.until)?);
         let request = request.maybe("filters", labels::filters(&self.filters));
@@ -48,11 +49,15 @@ impl Execute for Events {
             let event: Value = serde_json::from_slice(&line).map_err(|error| Error::new(error.to_string()))?;
             match &template {
                 None => output::line(text(&event))?,
-                Some(template) => output::line(template.render(&Data::new(with_id(event)))?)?,
+                Some(template) => output::line(template.render(&Data::new(with_id(event))).map_err(refused)?)?,
             }
         }
         Ok(DONE)
     }
+}
+
+fn refused(fault: Fault) -> Error {
+    Error::from(fault).exit(64)
 }
 
 /// `TIME TYPE ACTION ID (name=value, …)`

@@ -9,7 +9,7 @@ use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::{Error, Result};
 use crate::output::{self, units};
-use crate::template::Value;
+use crate::template::{Value, Zero};
 
 /// The flags.
 #[derive(Debug, Args)]
@@ -27,10 +27,14 @@ impl Execute for Info {
         let bytes = client.bytes(Request::get("/info")).await?;
         let info: Value = serde_json::from_slice(&bytes).map_err(|error| Error::new(error.to_string()))?;
         if let Some(format) = &self.format {
-            print_as(format, info)?;
+            print_as(format, with_client(info, client))?;
             return Ok(DONE);
         }
-        let client = format!("Client:\n Version:    {}\n\n", env!("CARGO_PKG_VERSION"));
+        let client = format!(
+            "Client:\n Version:    {}\n Context:    {}\n Debug Mode: false\n\n",
+            env!("CARGO_PKG_VERSION"),
+            client.contexts.chosen
+        );
         output::print(client + &server(&info))?;
         if let Some(Value::List(warnings)) = info.member("Warnings") {
             for warning in warnings {
@@ -39,6 +43,25 @@ impl Execute for Info {
         }
         Ok(DONE)
     }
+}
+
+/// The document with what we are in it, and what went wrong: nothing, else there would be no document.
+fn with_client(info: Value, client: &Client) -> Value {
+    let Value::Map(mut map) = info else { return info };
+    let (major, minor) = client.version();
+    let ours = Value::Map(vec![
+        ("Debug".to_owned(), false.into()),
+        ("Version".to_owned(), env!("CARGO_PKG_VERSION").into()),
+        ("DefaultAPIVersion".to_owned(), format!("{major}.{minor}").into()),
+        ("Os".to_owned(), "linux".into()),
+        ("Arch".to_owned(), super::version::architecture().into()),
+        ("Context".to_owned(), client.contexts.chosen.as_str().into()),
+        ("Plugins".to_owned(), Value::List(Vec::new())),
+        ("Warnings".to_owned(), Value::Nothing(Zero::List)),
+    ]);
+    map.push(("ServerErrors".to_owned(), Value::Nothing(Zero::List)));
+    map.push(("ClientInfo".to_owned(), ours));
+    Value::Map(map)
 }
 
 /// What is read out of the document, and under which name it is shown.

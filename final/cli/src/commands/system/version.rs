@@ -24,7 +24,7 @@ impl Execute for Version {
     async fn execute(self, client: &Client) -> Result<Exit> {
         let server: Result<Value> = client.json(Request::get("/version")).await;
         let (major, minor) = client.version();
-        let client = client_version(&format!("{major}.{minor}"));
+        let client = client_version(&format!("{major}.{minor}"), &client.contexts.chosen);
         let known = server.as_ref().ok().cloned();
         if let Some(format) = &self.format {
             let both =
@@ -40,7 +40,7 @@ impl Execute for Version {
 }
 
 /// What we are, in the shape of what the daemon says of itself.
-fn client_version(api: &str) -> Value {
+fn client_version(api: &str, context: &str) -> Value {
     let text = |name: &str, value: &str| (name.to_owned(), Value::from(value));
     Value::Map(vec![
         text("Version", env!("CARGO_PKG_VERSION")),
@@ -48,7 +48,7 @@ fn client_version(api: &str) -> Value {
         text("DefaultAPIVersion", "1.51"),
         text("Os", "linux"),
         text("Arch", architecture()),
-        text("Context", "default"),
+        text("Context", context),
     ])
 }
 
@@ -74,6 +74,7 @@ fn client_text(client: &Value) -> String {
             ("Version", field("Version")),
             ("API version", api),
             ("OS/Arch", format!("{}/{}", field("Os"), field("Arch"))),
+            ("Context", field("Context")),
         ],
     )
 }

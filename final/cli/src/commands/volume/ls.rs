@@ -8,7 +8,7 @@ use serde::Deserialize;
 use crate::client::{Client, Request};
 use crate::commands::{DONE, Execute, Exit};
 use crate::error::Result;
-use crate::output::listing::{self, Field, Row};
+use crate::output::listing::{Field, Listing, Row};
 use crate::output::{self, labels, units};
 
 /// The flags.
@@ -63,7 +63,13 @@ pub(crate) const FIELDS: &[Field] = &[
     ("Labels", "LABELS"),
     ("Links", "LINKS"),
     ("Size", "SIZE"),
+    ("Availability", "AVAILABILITY"),
+    ("Group", "GROUP"),
+    ("Status", "STATUS"),
 ];
+
+const LISTING: Listing =
+    Listing { fields: FIELDS, id: "Name", raw: &[("name", "Name"), ("driver", "Driver")], setting: "volumesFormat" };
 
 impl Execute for Ls {
     const USAGE: &'static str = "[OPTIONS]";
@@ -78,8 +84,7 @@ impl Execute for Ls {
         let mut volumes = found.volumes.unwrap_or_default();
         volumes.sort_by(|a, b| a.name.cmp(&b.name));
         let rows: Vec<Row> = volumes.iter().map(Volume::row).collect();
-        let format = if self.quiet { Some("{{.Name}}") } else { self.format.as_deref() };
-        output::print(listing::render(format, FIELDS, &["Driver", "Name"], &rows)?)?;
+        output::print(LISTING.render(client, self.format.as_deref(), self.quiet, &["Driver", "Name"], &rows)?)?;
         Ok(DONE)
     }
 }
@@ -100,6 +105,10 @@ impl Volume {
                 "Links",
                 usage.map_or_else(|| "N/A".to_owned(), |usage| known(usage.ref_count, usage.ref_count.to_string())),
             ),
+            // What a cluster would say of its volumes.
+            ("Availability", "N/A".to_owned()),
+            ("Group", "N/A".to_owned()),
+            ("Status", "N/A".to_owned()),
             ("Size", usage.map_or_else(|| "N/A".to_owned(), |usage| known(usage.size, units::size_exact(usage.size)))),
         ])
         .labels(&labels)
