@@ -146,7 +146,9 @@ mod tests {
         let refusal = |bytes: &[u8]| unpack(bytes).unwrap_err().to_string();
         assert_eq!(refusal(b""), "it is no archive of a context: meta.json is missing");
         let mut other = Builder::new(Vec::new());
-        other.append_data(&mut Header::new_ustar(), "tls/docker/other", &b""[..]).unwrap();
+        let mut header = Header::new_ustar();
+        header.set_size(0);
+        other.append_data(&mut header, "tls/docker/other", &b""[..]).unwrap();
         assert_eq!(refusal(&other.into_inner().unwrap()), "it has the file tls/docker/other, which no context has");
     }
 }
