@@ -11,13 +11,18 @@ use crate::shell;
 
 /// Makes `to` equal to the checkout at `from`, except that what is the same already is not touched: cargo then compiles
 /// only what has changed since the last time. Returns the relative paths of its files.
-pub(crate) fn refresh(from: &Path, to: &Path) -> Result<Vec<PathBuf>> {
+///
+/// Cargo knows a crate by its name, its version and its place *in* the workspace, so that in one target directory those of
+/// two copies would take each other's place. `mark` is added to the version of ours, which keeps them apart.
+pub(crate) fn refresh(from: &Path, to: &Path, mark: &str) -> Result<Vec<PathBuf>> {
     let files = files(from)?;
     for name in &files {
-        put(
-            &to.join(name),
-            &std::fs::read(from.join(name)).with_context(|| format!("cannot read {}", name.display()))?,
-        )?;
+        let read = || std::fs::read(from.join(name)).with_context(|| format!("cannot read {}", name.display()));
+        let content = match name.to_str() {
+            Some("Cargo.toml" | "Cargo.lock") => marked(&String::from_utf8(read()?)?, mark).into_bytes(),
+            _ => read()?,
+        };
+        put(&to.join(name), &content)?;
     }
     let wanted: BTreeSet<&PathBuf> = files.iter().collect();
     for name in walk(to, to)? {
@@ -26,6 +31,20 @@ pub(crate) fn refresh(from: &Path, to: &Path) -> Result<Vec<PathBuf>> {
         }
     }
     Ok(files)
+}
+
+/// A workspace's `Cargo.toml` or `Cargo.lock` with `+mark` behind the version of its own packages: the one that all inherit,
+/// and in the lock file those that have no source.
+fn marked(toml: &str, mark: &str) -> String {
+    let part = |part: &str| {
+        let ours = part.starts_with("[workspace.package]")
+            || (part.starts_with("[[package]]") && !part.contains("\nsource = "));
+        let version = part.lines().find(|line| line.starts_with("version = ")).filter(|_| ours);
+        version
+            .and_then(|line| line.strip_suffix('"'))
+            .map_or_else(|| part.to_owned(), |version| part.replacen(version, &format!("{version}+{mark}"), 1))
+    };
+    toml.split_inclusive("\n\n").map(part).collect()
 }
 
 /// Writes a file of the copy, unless it has this content already.
@@ -44,7 +63,7 @@ pub(crate) fn export(root: &Path, directory: &Path) -> Result<()> {
     if std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some()) {
         bail!("{} is not empty; name a new directory", directory.display());
     }
-    refresh(root, directory)?;
+    refresh(root, directory, "class")?;
     let exercises = exercise::load(directory)?;
     for exercise in &exercises {
         let path = directory.join(exercise.source());
@@ -102,7 +121,15 @@ fn walk(root: &Path, directory: &Path) -> Result<Vec<PathBuf>> {
 
 #[cfg(test)]
 mod tests {
-    use super::without_answers;
+    use super::{marked, without_answers};
+
+    #[test]
+    fn only_our_own_packages_are_marked() {
+        let toml = "[workspace.package]\nversion = \"0.1.0\"\n\n[workspace.dependencies]\nlibc = \"0.1.0\"\n";
+        let lock = "version = 4\n\n[[package]]\nname = \"a\"\nversion = \"0.1.0\"\n\n[[package]]\nname = \"b\"\nversion = \"0.1.0\"\nsource = \"c\"\n";
+        assert_eq!(marked(toml, "x"), toml.replacen("0.1.0", "0.1.0+x", 1));
+        assert_eq!(marked(lock, "x"), lock.replacen("0.1.0", "0.1.0+x", 1));
+    }
 
     #[test]
     fn a_class_gets_the_diagnoses_and_not_the_answers() {

@@ -73,7 +73,7 @@ fn clone(root: &Path, tree: &Path) -> Result<()> {
     let _from_an_earlier_one = std::fs::remove_dir_all(tree.join(".learn"));
     let _its_repository = std::fs::remove_dir_all(tree.join(".git"));
     std::fs::create_dir_all(tree)?;
-    copy::refresh(root, tree)?;
+    copy::refresh(root, tree, "rehearsal")?;
     let git = |arguments: &[&str]| {
         let mut git = Command::new("git");
         git.current_dir(tree).args(["-c", "user.name=learner", "-c", "user.email=learner@localhost"]).args(arguments);

@@ -35,7 +35,7 @@ pub(crate) fn run(root: &Path, ids: &[String]) -> Result<()> {
     std::fs::create_dir_all(&tree)?;
     let _lock = desk::lock(&target.join("learn/lock"), "another proof")?;
     let begun = Instant::now();
-    let files = copy::refresh(root, &tree)?;
+    let files = copy::refresh(root, &tree, "choices")?;
     let exercises = exercise::load(&tree)?;
     every_region_has_its_exercise(&tree, &files, &exercises)?;
 
@@ -43,7 +43,7 @@ pub(crate) fn run(root: &Path, ids: &[String]) -> Result<()> {
     mutants::punch(&tree, &exercises)?;
     let warnings = check(&tree, &target)?;
     println!("learn: compiling every choice …");
-    copy::refresh(root, &tree)?;
+    copy::refresh(root, &tree, "choices")?;
     mutants::choose(&tree, &exercises)?;
     let programs = compile(&tree, &target, &exercises)?;
 
@@ -261,7 +261,7 @@ fn package_of(manifest: &Path) -> Result<String> {
 }
 
 /// Runs cargo in the copy. Libraries from the registry are the same ones, so they are taken from the same target directory;
-/// our crates have another path and so other names there.
+/// our crates have other names there, because their version is marked.
 fn cargo(tree: &Path, target: &Path, arguments: &[&str]) -> Result<(Vec<Message>, bool)> {
     let mut cargo = shell::cargo();
     cargo.current_dir(tree).env("CARGO_TARGET_DIR", target).args(arguments).args(["--message-format", "json"]);
