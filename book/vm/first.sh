@@ -1,5 +1,6 @@
 #!/bin/busybox sh
-# Process 1 of the workshop's machine, in memory: load the driver of the disk, and go on there.
+# Process 1 of a machine, in memory: load the driver of the disk, and go on there. The workshop's machine begins with it
+# (workshop.sh), and so does the guest of the tests (xtask/src/guest).
 /bin/busybox mount -t devtmpfs dev /dev
 for module in /modules/*.ko; do
     [ -e "$module" ] && /bin/busybox insmod "$module" 2> /dev/null
@@ -9,11 +10,14 @@ tries=0
 until [ -b /dev/vda ]; do
     tries=$((tries + 1))
     if [ "$tries" -gt 600 ]; then
-        echo "workshop: no disk has appeared"
+        echo "no disk has appeared"
         /bin/busybox poweroff -f
     fi
     /bin/busybox sleep 0.1
 done
-/bin/busybox mount -t ext4 /dev/vda /new || /bin/busybox poweroff -f
+if ! /bin/busybox mount -t ext4 /dev/vda /new; then
+    echo "the disk cannot be mounted"
+    /bin/busybox poweroff -f
+fi
 /bin/busybox umount /dev
-exec /bin/busybox switch_root /new /sbin/workshop-init
+exec /bin/busybox switch_root /new /sbin/first

@@ -49,8 +49,8 @@ make() {
     (cd "$root/root/skiff" && CARGO_HOME="$root/root/.cargo" cargo fetch --quiet --locked)
     printf '[net]\noffline = true\n' > "$root/root/.cargo/config.toml"
     printf 'export PATH=/root/rust/bin:$PATH HOME=/root\ncd /root/skiff\n' > "$root/etc/profile.d/workshop.sh"
-    cp "$here/init.sh" "$root/sbin/workshop-init"
-    chmod 755 "$root/sbin/workshop-init"
+    cp "$here/init.sh" "$root/sbin/first"
+    chmod 755 "$root/sbin/first"
     echo workshop > "$root/etc/hostname"
 
     # A first root in memory: it loads the driver of the disk and goes on there.

@@ -11,18 +11,19 @@ use anyhow::{Context as _, Result};
 
 use super::kernel::Kernel;
 
-const INIT: &str = include_str!("first-init.sh");
+/// The same that the workshop's machine begins with.
+const INIT: &str = include_str!("../../../book/vm/first.sh");
 
 /// Writes the archive.
 pub(crate) fn write(kernel: &Kernel, to: &Path) -> Result<()> {
     let mut archive = Archive { out: BufWriter::new(File::create(to)?), count: 0 };
-    for directory in ["bin", "dev", "new"] {
+    for directory in ["bin", "dev", "modules", "new"] {
         archive.entry(directory, 0o040_755, &[])?;
     }
     let busybox = std::fs::read("/bin/busybox").context("the package busybox-static is not installed")?;
     archive.entry("bin/busybox", 0o100_755, &busybox)?;
     if let Some((_, driver)) = kernel.modules.iter().find(|(name, _)| *name == "virtio_blk") {
-        archive.entry("virtio_blk.ko", 0o100_644, &std::fs::read(driver)?)?;
+        archive.entry("modules/virtio_blk.ko", 0o100_644, &std::fs::read(driver)?)?;
     }
     archive.entry("init", 0o100_755, INIT.as_bytes())?;
     archive.entry("TRAILER!!!", 0, &[])?;

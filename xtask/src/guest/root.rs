@@ -34,8 +34,8 @@ pub(crate) fn write(kernel: &Kernel, programs: &[Program], scratch: &Path, disk:
     std::fs::write(root.join("etc/passwd"), "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534::/:/bin/sh\n")?;
     std::fs::write(root.join("etc/group"), "root:x:0:\nnogroup:x:65534:\n")?;
     std::fs::write(root.join("etc/hostname"), "guest\n")?;
-    std::fs::write(root.join("init"), INIT)?;
-    std::fs::set_permissions(root.join("init"), std::fs::Permissions::from_mode(0o755))?;
+    std::fs::write(root.join("sbin/first"), INIT)?;
+    std::fs::set_permissions(root.join("sbin/first"), std::fs::Permissions::from_mode(0o755))?;
     let modules = kernel.modules.iter().filter(|(name, _)| *name != "virtio_blk");
     for (number, (name, file)) in modules.enumerate() {
         std::fs::copy(file, root.join(format!("modules/{number}-{name}.ko")))?;

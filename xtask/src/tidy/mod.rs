@@ -2,10 +2,12 @@
 //!
 //! - `lengths.rs`: a file or a function that has outgrown its concept; `unsafe` outside `sys`; docs share of the chapters.
 //! - `arrows.rs`: a crate that depends on a later chapter, or on tokio where it must not.
+//! - `licences.rs`: a crate from outside whose licence, name or source `deny.toml` does not allow.
 //! - `reading_order.rs`: a file named in a reading order that does not exist.
 
 mod arrows;
 mod lengths;
+mod licences;
 mod reading_order;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +20,7 @@ use crate::shell;
 pub(crate) fn run() -> Result<()> {
     let root = shell::root();
     let mut findings = arrows::check()?;
+    findings.extend(licences::check()?);
     for file in sources(&root)? {
         let text = std::fs::read_to_string(&file)?;
         let name = file.strip_prefix(&root).unwrap_or(&file);
