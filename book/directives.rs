@@ -6,6 +6,7 @@
 //! | `{{schedule}}` | every chapter with the minutes of its exercises |
 //! | `{{needs CHAPTER}}`, `{{limits}}` | see `facts.rs` |
 //! | `{{latency}}` | see `latency.rs` |
+//! | `{{suites}}` | see `suites.rs` |
 //!
 //! And above every piece of code it says where that piece is.
 
@@ -14,7 +15,7 @@ use std::path::Path;
 use anyhow::{Context as _, Result};
 use serde::Deserialize;
 
-use crate::{facts, latency};
+use crate::{facts, latency, suites};
 
 /// The part of an `exercises.toml` that is shown.
 #[derive(Deserialize)]
@@ -60,6 +61,7 @@ pub(crate) fn expand(text: &str, repository: &Path) -> Result<String> {
         match directive.split_once(' ').unwrap_or((directive, "")) {
             ("schedule", "") => page.push_str(&schedule(repository)?),
             ("latency", "") => page.push_str(&latency::table(repository)?),
+            ("suites", "") => page.push_str(&suites::table(repository)?),
             ("limits", "") => page.push_str(&facts::limits(repository)?),
             ("needs", chapter) => page.push_str(&facts::needs(chapter)?),
             ("exercises", place) => page.push_str(&exercises(repository, place)?),

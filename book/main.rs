@@ -3,7 +3,7 @@
 //! 1. `page.rs`: a page and its blocks.
 //! 2. `includes.rs`, `lint.rs`: code only from the source, links that lead somewhere, words for pictures.
 //! 3. `transcript.rs`, `replay.rs`: what is typed and what is printed.
-//! 4. `directives.rs`, `facts.rs`, `latency.rs`, `diagram.rs`: tables and pictures, made when the book is built.
+//! 4. `directives.rs`, `facts.rs`, `latency.rs`, `suites.rs`, `diagram.rs`: tables and pictures, made when the book is built.
 //! 5. `po.rs`, `messages.rs`: a catalogue of translations, and a page as the messages that are looked up in it.
 //! 6. `freshness.rs`, `languages.rs`: what a translation lacks, and the book in every language.
 //! 7. `browser/`: the built book in a real browser, as wide as a phone.
@@ -23,6 +23,7 @@ mod messages;
 mod page;
 mod po;
 mod replay;
+mod suites;
 mod transcript;
 
 use std::path::Path;

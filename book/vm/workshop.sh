@@ -83,14 +83,21 @@ make() {
     echo "Hand out $place. There: sh workshop.sh boot ."
 }
 
+# Whether a machine starts with this accelerator. KVM may be there and not work: inside another virtual machine, say.
+works() {
+    echo quit | qemu-system-x86_64 -M q35 -accel "$1" -cpu host -nodefaults -no-user-config -nographic -monitor stdio -S \
+        > /dev/null 2>&1
+}
+
 # KVM on Linux, HVF on a Mac, and where the machine has neither or they fail, emulation. MEMORY and PROCESSORS may be given.
 boot() {
     accelerator=${ACCELERATOR:-}
     if [ -z "$accelerator" ]; then
         case $(uname -s) in
-            Linux) [ -w /dev/kvm ] && accelerator=kvm ;;
-            Darwin) [ "$(uname -m)" = x86_64 ] && accelerator=hvf ;;
+            Linux) [ ! -w /dev/kvm ] || accelerator=kvm ;;
+            Darwin) [ "$(uname -m)" != x86_64 ] || accelerator=hvf ;;
         esac
+        [ -z "$accelerator" ] || works "$accelerator" || accelerator=
     fi
     accelerator=${accelerator:-tcg}
     cpu=host processors=2

@@ -15,9 +15,21 @@ pub(super) struct Known {
     #[serde(skip)]
     pub(super) file: PathBuf,
     #[serde(default)]
+    pub(super) ran: Option<Ran>,
+    #[serde(default)]
     skip: Vec<Group>,
     #[serde(default)]
     fail: Vec<Group>,
+}
+
+/// What came out of the last run, for the book.
+#[derive(Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Ran {
+    pub(super) date: String,
+    pub(super) tests: usize,
+    pub(super) passed: usize,
+    pub(super) skipped: usize,
 }
 
 /// Tests with one reason.
@@ -54,6 +66,11 @@ impl Known {
         let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
         let known: Self = toml::from_str(&text).with_context(|| format!("in {}", file.display()))?;
         Ok(Self { file: file.to_owned(), ..known })
+    }
+
+    /// The suite that the figures are about; variants of it share the list.
+    pub(super) fn name(&self) -> &str {
+        self.file.file_stem().and_then(std::ffi::OsStr::to_str).unwrap_or_default()
     }
 
     /// Beginnings of the names of tests that are not run.

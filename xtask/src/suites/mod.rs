@@ -7,6 +7,11 @@
 //! command, and so does one that is in it and passes, so the list cannot become an excuse.
 //!
 //! ```toml
+//! [ran]                # the last run, for the book's page; `tests` without those that are not run
+//! date = "2026-11-24"
+//! tests = 238
+//! passed = 211
+//! skipped = 4
 //! [[skip]]             # not run at all: beginnings of names
 //! why = "needs a swarm"
 //! tests = ["api_swarm_test.py"]
@@ -145,6 +150,14 @@ fn report(suite: &Suite, known: &Known, outcomes: &Outcomes, seconds: u64) -> Re
         println!("{:<9} {:>6} {:>8} {:>8}   {why}: {what}", "not run", "", "", "");
     }
     println!("{}: {} tests in {seconds} s", suite.name, outcomes.len());
+    if suite.name == known.name()
+        && known
+            .ran
+            .as_ref()
+            .is_none_or(|ran| (ran.tests, ran.passed, ran.skipped) != (outcomes.len(), passed, skipped))
+    {
+        println!("The book should say so: {}, [ran]", known.file.display());
+    }
     match judged.unexpected.len() + judged.outdated.len() {
         0 => Ok(()),
         differences => {

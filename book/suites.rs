@@ -1,0 +1,88 @@
+//! `{{suites}}` in a page: what came out of other people's test suites, from the lists in `tests/suites`. `cargo xtask suites`
+//! holds the lists against what comes out, so the table is as true as its last run.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use anyhow::{Context as _, Result};
+use serde::Deserialize;
+
+/// The part of a suite's list that is shown.
+#[derive(Deserialize)]
+struct List {
+    ran: Ran,
+    #[serde(default)]
+    skip: Vec<Group>,
+    #[serde(default)]
+    fail: Vec<Group>,
+}
+
+/// The last run.
+#[derive(Deserialize)]
+struct Ran {
+    date: String,
+    tests: usize,
+    passed: usize,
+    skipped: usize,
+}
+
+/// Tests with one reason.
+#[derive(Deserialize)]
+struct Group {
+    why: String,
+    tests: Vec<String>,
+}
+
+/// A table of all suites, and for each one the reasons why tests fail or are not run.
+pub(crate) fn table(repository: &Path) -> Result<String> {
+    let directory = repository.join("tests/suites");
+    let mut lists = BTreeMap::new();
+    for entry in std::fs::read_dir(&directory).with_context(|| format!("cannot list {}", directory.display()))? {
+        let path = entry?.path();
+        let text = std::fs::read_to_string(&path)?;
+        let list: List = toml::from_str(&text).with_context(|| format!("cannot read {}", path.display()))?;
+        lists.insert(path.file_stem().unwrap_or_default().to_string_lossy().into_owned(), list);
+    }
+    let mut page =
+        "| suite | tests | passed | failed | left out by the suite itself | run |\n|---|---|---|---|---|---|\n"
+            .to_owned();
+    for (name, List { ran, .. }) in &lists {
+        let failed = ran.tests.saturating_sub(ran.passed + ran.skipped);
+        writeln!(page, "| `{name}` | {} | {} | {failed} | {} | {} |", ran.tests, ran.passed, ran.skipped, ran.date)?;
+    }
+    for (name, list) in &lists {
+        page.push_str(&reasons(name, list));
+    }
+    Ok(page)
+}
+
+fn reasons(name: &str, list: &List) -> String {
+    let row = |group: &Group, what: &str| format!("| {} | {what} |\n", group.why);
+    let failing = list.fail.iter().map(|group| row(group, &format!("{} failed", group.tests.len())));
+    let left_out = list.skip.iter().map(|group| row(group, &format!("not run: `{}`", group.tests.join("`, `"))));
+    let rows: String = failing.chain(left_out).collect();
+    format!("\n## What fails in {name}, and why\n\n| reason | tests |\n|---|---|\n{rows}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_failure_of_the_last_run_has_its_reason() {
+        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/suites");
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let list: List = toml::from_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap();
+            let with_reason: usize = list.fail.iter().map(|group| group.tests.len()).sum();
+            assert_eq!(list.ran.tests, list.ran.passed + list.ran.skipped + with_reason);
+        }
+    }
+
+    #[test]
+    fn reasons_are_rows() {
+        let list = "ran = { date = \"d\", tests = 3, passed = 1, skipped = 0 }\n[[fail]]\nwhy = \"older\"\ntests = [\"a\", \"b\"]\n[[skip]]\nwhy = \"swarm\"\ntests = [\"c.py\"]\n";
+        let shown = reasons("demo", &toml::from_str(list).unwrap());
+        assert!(shown.ends_with("| older | 2 failed |\n| swarm | not run: `c.py` |\n"), "{shown}");
+    }
+}
