@@ -8,6 +8,9 @@ use std::collections::BTreeSet;
 
 use crate::lint;
 
+/// What stands behind a figure in a table.
+const UNITS: [&str; 5] = ["µs", "ms", "s", "Ki", "Mi"];
+
 /// A piece of a page: a message with what stands around it, or text that is the same in every language.
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Piece {
@@ -131,6 +134,10 @@ fn row(line: &str) -> Vec<Piece> {
 
 /// Whether there is something to translate: a letter that is in no code, tag, comment or link's target.
 fn says_something(text: &str) -> bool {
+    // A figure with its unit is the same in every language, and another after each measurement.
+    if text.split_whitespace().all(|word| UNITS.contains(&word) || !word.contains(char::is_alphabetic)) {
+        return false;
+    }
     let (mut code, mut tag, mut target, mut previous) = (false, false, false, ' ');
     for letter in text.chars() {
         match letter {
