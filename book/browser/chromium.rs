@@ -18,6 +18,8 @@ use tungstenite::{Message, WebSocket};
 const PROGRAMS: [&str; 4] = ["chromium", "chromium-headless-shell", "chromium-browser", "google-chrome"];
 /// How long the browser may be silent while something was asked of it.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// The tallest picture that Chromium makes; a longer page is made smaller.
+const TALLEST: f64 = 16_000.0;
 /// Events that say that something in a page is wrong.
 const COMPLAINTS: [&str; 3] = ["Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded"];
 
@@ -124,10 +126,15 @@ impl Tab<'_> {
         Ok(answer.pointer_mut("/result/value").map(Value::take).unwrap_or_default())
     }
 
-    /// What it looks like, as a PNG.
+    /// What it looks like from its top to its end, as a PNG.
     pub(super) fn picture(&mut self) -> Result<Vec<u8>> {
         let mut link = self.chromium.link.borrow_mut();
-        let answer = link.ask(Some(&self.session), "Page.captureScreenshot", &json!({"format": "png"}))?;
+        let metrics = link.ask(Some(&self.session), "Page.getLayoutMetrics", &json!({}))?;
+        let side = |name: &str| at(&metrics, &format!("/cssContentSize/{name}")).as_f64().unwrap_or(TALLEST);
+        let (width, height) = (side("width"), side("height"));
+        let clip = json!({"x": 0, "y": 0, "width": width, "height": height, "scale": (TALLEST / height).min(1.0)});
+        let how = json!({"format": "png", "captureBeyondViewport": true, "clip": clip});
+        let answer = link.ask(Some(&self.session), "Page.captureScreenshot", &how)?;
         drop(link);
         let text = at(&answer, "/data").as_str().context("a picture has no data")?;
         Ok(base64::Engine::decode(&base64::engine::general_purpose::STANDARD, text)?)
