@@ -226,8 +226,12 @@ pub fn show_upper(upper: &Path) -> Result<Vec<String>> {
             let Some(stat) = look(directory, &name)? else { continue };
             let path = path.join(&name);
             if !is_directory(&stat) {
-                let kind = format!("{:?}", FileType::from_raw_mode(stat.st_mode)).to_lowercase();
-                let kind = if is_whiteout(&stat) { "whiteout (a character device 0:0)".to_owned() } else { kind };
+                let kind = match FileType::from_raw_mode(stat.st_mode) {
+                    _ if is_whiteout(&stat) => "whiteout (a character device 0:0)",
+                    FileType::RegularFile => "regular file",
+                    FileType::Symlink => "symbolic link",
+                    _ => "device, socket or FIFO",
+                };
                 lines.push(format!("{}  {kind}", path.display()));
                 continue;
             }

@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use cgroups::{CgroupStage, DeviceRule, Limits, Plan, parse_size};
 use clap::Parser;
 use namespaces::{Container, Context as _, Launch, Result, Root, Stage};
+use rustix::io::Errno;
 use unionfs::{Overlay, OverlayStage, apply_layer, changes, show_upper};
 
 /// Runs a program on layers. Needs root.
@@ -93,7 +94,10 @@ fn unpack(layer: &PathBuf, directory: &PathBuf) -> Result<ExitCode> {
         Some("-") => Box::new(io::stdin()),
         _ => Box::new(File::open(layer).during("open", layer.display())?),
     };
-    fs::create_dir(directory).during("make the directory", directory.display())?;
+    fs::create_dir(directory).during("make the directory", directory.display()).map_err(|failure| {
+        failure
+            .hint_on(Errno::EXIST, "A layer is unpacked into a directory of its own: name one that is not there yet.")
+    })?;
     let stats = apply_layer(reader, &Root::open(directory)?)?;
     println!("{} members, {} bytes", stats.members, stats.size);
     Ok(ExitCode::SUCCESS)

@@ -235,7 +235,7 @@ impl Stage for OverlayStage {
         vec![Step::new(
             "mount-overlay",
             Phase::Root,
-            "put the layers, with a writable one on top, where the root will be",
+            "Put the layers, with a writable one on top, where the root will be.",
             {
                 |_: &mut Child<'_>| {
                     let mount = self.mount.as_ref().ok_or_else(|| {

@@ -5,7 +5,6 @@
 //! that socket once the port is published: the firewall sends them to the container first. What it cannot send there (IPv6 to
 //! a container without it, and all from `::1`) does reach it, and an engine may serve it.
 //!
-//!
 //! With two families there are two claims: `0.0.0.0` and `::` are different sockets, and a port that is published on both is
 //! held on both or not at all, since nobody could say which port a container has that has two.
 //!
@@ -186,8 +185,10 @@ impl PortClaims {
                 Ok(())
             }
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let hint =
-                    format!("A program of the host has it (ss -lnp 'sport = {host_port}'). Choose another port.");
+                let hint = format!(
+                    "A program of the host has it (ss -lnp 'sport = {host_port}'), or another engine for a container of \
+                     its own, which ss does not show. Choose another port."
+                );
                 Err(allocated(port).hint(hint))
             }
             Err(error) if error.kind() == io::ErrorKind::AddrNotAvailable => Err(Failure {
