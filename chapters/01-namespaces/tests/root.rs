@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use namespaces::Root;
 use proptest::prelude::*;
 use rustix::fs::{Mode, OFlags};
-use rustix::io::Errno;
+use rustix::io::{Errno, FdFlags};
 use tempfile::TempDir;
 
 /// A tree, and beside it what must stay out of reach.
@@ -69,6 +69,10 @@ fn links_are_followed_inside() {
     assert_eq!(read(&root, "../outside/secret"), None);
     let failure = root.resolve_exactly(Path::new("/absolute")).unwrap_err();
     assert!(failure.is(Errno::LOOP));
+    // openat2(2) says EINVAL to a mode where nothing is made.
+    let opened = root.open_at(Path::new("etc/name"), OFlags::RDONLY, Mode::RUSR).unwrap();
+    let flags = rustix::io::fcntl_getfd(&opened).unwrap();
+    assert!(flags.contains(FdFlags::CLOEXEC), "a descriptor stays open across execve");
 }
 
 #[test]

@@ -29,7 +29,9 @@ fn health(state: &State) -> String {
     }
 }
 
-/// A number of seconds, about: `Less than a second`, `About a minute`, `5 weeks`.
+/// A number of seconds, about, in docker's words: `Less than a second`, `About a minute`, `5 weeks`.
+///
+/// A unit is used from two of it on (weeks are 7 days, months 30, years 365), so nobody reads "1 weeks": 13 days are still days.
 fn duration(seconds: i64) -> String {
     // SOLUTION ps-duration
     const MINUTE: i64 = 60;
@@ -58,9 +60,10 @@ mod tests {
 
     #[test]
     fn durations_are_about_right() {
-        let moments = [0, 1, 2, 59, 60, 119, 120, 3599, 3600, 5399, 5400, 86_400, 172_800, 1_209_600, 5_184_000];
-        let words: Vec<_> = moments.iter().chain(&[63_072_000]).map(|&seconds| duration(seconds)).collect();
-        insta::assert_snapshot!(words.join(", "), @"Less than a second, 1 second, 2 seconds, 59 seconds, About a minute, About a minute, 2 minutes, 59 minutes, About an hour, About an hour, 2 hours, 24 hours, 2 days, 2 weeks, 2 months, 2 years");
+        let days = [1, 2, 13, 14, 59, 60, 729, 730].map(|days| days * 86_400);
+        let moments = [0, 1, 2, 59, 60, 119, 120, 3599, 3600, 5399, 5400].into_iter().chain(days);
+        let words: Vec<_> = moments.map(duration).collect();
+        insta::assert_snapshot!(words.join(", "), @"Less than a second, 1 second, 2 seconds, 59 seconds, About a minute, About a minute, 2 minutes, 59 minutes, About an hour, About an hour, 2 hours, 24 hours, 2 days, 13 days, 2 weeks, 8 weeks, 2 months, 24 months, 2 years");
     }
 
     #[test]

@@ -96,6 +96,8 @@ mod tests {
         assert_eq!(pieces(&[&exact]).iter().map(Vec::len).collect::<Vec<_>>(), [LONGEST, 1]);
         let longer = [vec![b'x'; 2 * LONGEST + 5], b"\ny".to_vec()].concat();
         assert_eq!(pieces(&[&longer]).iter().map(Vec::len).collect::<Vec<_>>(), [LONGEST, LONGEST, 6, 1]);
+        let astride = [vec![b'x'; LONGEST - 1], "é\n".into()].concat();
+        assert_eq!(pieces(&[&astride]).iter().map(Vec::len).collect::<Vec<_>>(), [LONGEST - 1, 3]);
     }
 
     #[test]
