@@ -98,8 +98,8 @@ mod tests {
         assert!(check("/srv/inner/x", Propagation::Slave));
         assert!(!check("/srv/inner/x", Propagation::Shared));
         assert!(!check("/srvx/y", Propagation::Slave));
-        assert!(!check("/srvy", Propagation::Shared));
         assert!(!check("/etc", Propagation::Shared));
+        assert!(!check("/srvy", Propagation::Shared));
         let failure = check_in(TABLE, Path::new("/etc"), Propagation::Slave).unwrap_err();
         insta::assert_snapshot!(failure, @"cannot let mounts travel through the bind of /etc: it is on the mount /, which is not shared or slave");
         assert!(failure.hint.unwrap().contains("--make-shared"));
