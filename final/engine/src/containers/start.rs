@@ -145,7 +145,7 @@ impl Containers {
             made.map(|netns| (netns, took))
         }));
         // ANCHOR_END: meanwhile
-        let begun = timings.time("start monitor", || self.prepare(container, asked, network));
+        let begun = timings.time("start monitor", || self.start_monitor(container, asked, network));
         let begun = begun.map(|(monitor, ending, mut plan)| {
             // Measured only when somebody reads it: `--explain`, `skiffd --debug`, and `cargo xtask bench start`.
             plan.timings = timings.measure == Measure::Yes || tracing::enabled!(tracing::Level::DEBUG);
@@ -184,7 +184,12 @@ impl Containers {
     }
 
     /// Starts a monitor, and decides what to tell it while it comes up.
-    fn prepare(&self, container: &Container, asked: &Asked, network: &Attachment) -> Result<(Monitor, Ending, Plan)> {
+    fn start_monitor(
+        &self,
+        container: &Container,
+        asked: &Asked,
+        network: &Attachment,
+    ) -> Result<(Monitor, Ending, Plan)> {
         let (monitor, ending) = Monitor::spawn(&self.shared.program)?;
         if !network.endpoints().is_empty() {
             // An engine that is killed from here on leaves a container that holds these. The next one must know.
