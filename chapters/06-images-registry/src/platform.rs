@@ -93,6 +93,12 @@ impl FromStr for Platform {
         let own = Self::host();
         let (os, machine, variant) = match parts.as_slice() {
             ["linux"] => ("linux", own.architecture.as_str(), None),
+            // One word is a processor if it is known as one; with a system before it, any word may be.
+            [word] if !text.is_empty() && !MACHINES.contains(&architecture(&word.to_lowercase())) => {
+                let words = format!("{text:?}: unknown operating system or architecture: invalid argument");
+                return Err(Error::worded(Kind::Invalid, words)
+                    .with_hint("A platform is OS/ARCHITECTURE[/VARIANT], such as linux/arm64 or linux/arm/v7."));
+            }
             [machine] => ("linux", *machine, None),
             [os, machine] => (*os, *machine, None),
             [os, machine, variant] => (*os, *machine, Some((*variant).to_owned())),
@@ -112,6 +118,12 @@ impl FromStr for Platform {
         Ok(Self { architecture: machine.to_owned(), os: os.to_owned(), variant }.normal())
     }
 }
+
+/// The processors that are known by name alone (`GOARCH` of the Go distribution, for Linux).
+const MACHINES: [&str; 13] = [
+    "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64", "ppc64le", "riscv64",
+    "s390x",
+];
 
 /// Go's name of a processor.
 fn architecture(name: &str) -> &str {
@@ -136,6 +148,8 @@ mod tests {
         assert_eq!(read("linux"), Ok(Platform::host().to_string()));
         assert_eq!(read("linux/arm64/v8"), Ok("linux/arm64".to_owned()));
         assert_eq!(read("linux/arm/v7"), Ok("linux/arm/v7".to_owned()));
+        assert!(read("foo").unwrap_err().ends_with("unknown operating system or architecture: invalid argument"));
+        assert_eq!(read("linux/foo"), Ok("linux/foo".to_owned()));
         assert_eq!(read("windows/amd64").unwrap_err(), "cannot use images for windows: this engine is for linux");
         for text in ["", "/", "linux/", "linux/a/b/c", "linux/../x"] {
             assert!(read(text).unwrap_err().ends_with("cannot parse platform specifier: invalid argument"), "{text}");

@@ -7,15 +7,16 @@
 //!
 //! 1. `flags.rs`: the flags, which are dockerd's; `config_file.rs`: the same in `daemon.json`.
 //! 2. `lock.rs`, `address.rs`, `listener.rs`, `passed.rs`, `tls.rs`: one daemon per root, where it listens, and who may
-//!    connect; `sys.rs`: descriptors from our parent, the only `unsafe`.
+//!    connect; `sys.rs`: descriptors, the only `unsafe`.
 //! 3. `stream.rs`, `server.rs`: connections, from accept to the orderly end; `versions.rs`: the `/v1.NN` in front of every path.
 //! 4. `table.rs`: the one table of routes.
 //! 5. `routes/`: the handlers, one file per resource.
-//! 6. `params.rs`, `body.rs`, `reply.rs`: query, JSON in, JSON out; `transfer.rs`: archives in and out.
+//! 6. `params.rs`, `body.rs`, `reply.rs`, `complete.rs`: query, JSON in, JSON out; `transfer.rs`: archives in and out.
 //! 7. `hijack.rs`, `frames.rs`, `websocket.rs`, `detach.rs`: connections that stop being HTTP: attach and exec.
 
 mod address;
 mod body;
+mod complete;
 mod config_file;
 mod detach;
 mod flags;

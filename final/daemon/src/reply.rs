@@ -53,6 +53,26 @@ pub(crate) fn json<T: Serialize>(value: &T) -> Response<Body> {
     }
 }
 
+/// A value with the members that docker always has.
+pub(crate) fn complete(value: serde_json::Result<serde_json::Value>) -> Reply {
+    Ok(json(&value.map_err(|error| unwritable(&error))?))
+}
+
+fn unwritable(error: &serde_json::Error) -> Error {
+    Error::internal(format!("cannot write the answer: {error}"))
+}
+
+/// What was pruned. A list of nothing is null: docker's, for which clients test.
+pub(crate) fn pruned<T: Serialize>(value: &T) -> Reply {
+    let mut value = serde_json::to_value(value).map_err(|error| unwritable(&error))?;
+    for member in value.as_object_mut().into_iter().flat_map(serde_json::Map::values_mut) {
+        if member.as_array().is_some_and(Vec::is_empty) {
+            *member = serde_json::Value::Null;
+        }
+    }
+    Ok(json(&value))
+}
+
 /// 201 and `value`.
 pub(crate) fn created<T: Serialize>(value: &T) -> Response<Body> {
     let mut response = json(value);

@@ -40,7 +40,7 @@ pub(crate) async fn build() -> Reply {
 
 /// `docker system prune` asks this as well, and nothing is a good answer: there is no cache.
 pub(crate) async fn prune_build_cache() -> Response<Body> {
-    json(&serde_json::json!({ "CachesDeleted": [], "SpaceReclaimed": 0 }))
+    json(&serde_json::json!({ "CachesDeleted": null, "SpaceReclaimed": 0 }))
 }
 
 /// BuildKit's own protocol.

@@ -11,7 +11,8 @@ use skiff_engine::{Engine, Error};
 
 use crate::body::{Asked, collect};
 use crate::params::Params;
-use crate::reply::{Reply, bytes_of, created, json, lines, nothing, typed};
+use crate::reply::{Reply, bytes_of, created, json, lines, nothing, pruned, typed};
+use crate::{complete, reply};
 
 pub(crate) async fn list(State(engine): State<Engine>, params: Params) -> Reply {
     let options = ListOptions {
@@ -25,7 +26,7 @@ pub(crate) async fn list(State(engine): State<Engine>, params: Params) -> Reply 
 }
 
 pub(crate) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>, params: Params) -> Reply {
-    Ok(json(&engine.containers.inspect(&id, params.flag("size")).await?))
+    reply::complete(complete::container(&engine.containers.inspect(&id, params.flag("size")).await?))
 }
 
 /// Ours ([`skiff_engine::containers::KernelView`]).
@@ -132,5 +133,5 @@ pub(crate) async fn remove(State(engine): State<Engine>, Path(id): Path<String>,
 }
 
 pub(crate) async fn prune(State(engine): State<Engine>, params: Params) -> Reply {
-    Ok(json(&engine.containers.prune(&params.filters()?).await?))
+    pruned(&engine.containers.prune(&params.filters()?).await?)
 }

@@ -14,7 +14,7 @@ use crate::detach::Detach;
 use crate::params::Params;
 use crate::reply::{self, Reply, created};
 use crate::versions::Version;
-use crate::{frames, hijack};
+use crate::{complete, frames, hijack};
 
 pub(crate) async fn create(
     State(engine): State<Engine>,
@@ -63,5 +63,5 @@ pub(crate) async fn resize(State(engine): State<Engine>, Path(id): Path<String>,
 }
 
 pub(crate) async fn inspect(State(engine): State<Engine>, Path(id): Path<String>) -> Reply {
-    Ok(reply::json(&engine.containers.exec_inspect(&id)?))
+    reply::complete(complete::exec(&engine.containers.exec_inspect(&id)?))
 }

@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::registry::header as login;
 use crate::params::Params;
-use crate::reply::{Reply, json, lines, message, typed};
+use crate::reply::{Reply, json, lines, message, pruned, typed};
 use crate::transfer;
 
 pub(crate) async fn list(State(engine): State<Engine>, params: Params) -> Reply {
@@ -65,7 +65,7 @@ pub(crate) async fn remove(State(engine): State<Engine>, Path(name): Path<String
 }
 
 pub(crate) async fn prune(State(engine): State<Engine>, params: Params) -> Reply {
-    Ok(json(&engine.prune_images(&params.filters()?).await?))
+    pruned(&engine.prune_images(&params.filters()?).await?)
 }
 
 /// `POST /images/create`: a pull when there is `fromImage`, an import when there is `fromSrc`.

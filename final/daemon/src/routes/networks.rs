@@ -8,7 +8,7 @@ use skiff_engine::models::{NetworkConnectRequest, NetworkCreateRequest, NetworkD
 
 use crate::body::Asked;
 use crate::params::Params;
-use crate::reply::{Reply, created, json, nothing};
+use crate::reply::{Reply, created, json, nothing, pruned};
 
 pub(crate) async fn list(State(engine): State<Engine>, params: Params) -> Reply {
     Ok(json(&engine.list_networks(&params.filters()?)?))
@@ -46,5 +46,5 @@ pub(crate) async fn disconnect(
 }
 
 pub(crate) async fn prune(State(engine): State<Engine>, params: Params) -> Reply {
-    Ok(json(&engine.prune_networks(&params.filters()?).await?))
+    pruned(&engine.prune_networks(&params.filters()?).await?)
 }
