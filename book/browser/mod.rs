@@ -1,7 +1,7 @@
 //! The built book in a real browser: Debian's Chromium, without a window, as wide as a phone.
 //!
 //! 1. `chromium.rs`: the browser, and what is said to it (the DevTools protocol).
-//! 2. `page.js`: what is measured in a page; it runs there.
+//! 2. `theme.js`, `page.js`: a theme is put on, and what is measured in a page; both run there.
 //! 3. Here: every page of every language, and the search.
 
 mod chromium;
@@ -13,6 +13,8 @@ use serde::Deserialize;
 
 use chromium::{Chromium, Tab};
 
+/// Teaches the page `wear(theme)`.
+const THEMES: &str = include_str!("theme.js");
 /// Measures the page it runs in; its value is a [`Measured`].
 const MEASURE: &str = include_str!("page.js");
 /// Looks for a word as a reader does, and returns the pages that are found.
@@ -44,6 +46,7 @@ pub(crate) fn check(build: &Path, pictures: Option<&Path>) -> Result<Vec<String>
     for page in &pages {
         let name = page.strip_prefix(build).unwrap_or(page).display().to_string();
         tab.open(page)?;
+        tab.evaluate(THEMES)?;
         let measured: Measured =
             serde_json::from_value(tab.evaluate(MEASURE)?).with_context(|| format!("cannot measure {name}"))?;
         texts += measured.texts;
@@ -80,7 +83,7 @@ fn search(tab: &mut Tab<'_>, index: &Path) -> Result<Vec<String>> {
 fn picture(tab: &mut Tab<'_>, directory: &Path, name: &str) -> Result<()> {
     std::fs::create_dir_all(directory)?;
     for theme in ["light", "navy"] {
-        tab.evaluate(&format!("document.getElementById('mdbook-theme-{theme}').click()"))?;
+        tab.evaluate(&format!("wear('{theme}')"))?;
         let file = directory.join(format!("{}-{theme}.png", name.replace(['/', '.'], "-")));
         std::fs::write(&file, tab.picture()?).with_context(|| format!("cannot write {}", file.display()))?;
     }

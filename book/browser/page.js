@@ -1,6 +1,6 @@
 // What is measured in a page: its width, and the contrast of each text with what is behind it, in both themes.
 // WCAG 2.1: 4.5 to 1 (success criterion 1.4.3), for large texts 3 to 1.
-(() => {
+(async () => {
     const THEMES = ['light', 'navy'];
 
     // Nothing may be on its way from one colour to another while it is measured.
@@ -60,9 +60,8 @@
             }
         }
     };
-    // By the button that a reader presses: it changes the colours of code as well.
     for (const theme of THEMES.toReversed()) {
-        document.getElementById(`mdbook-theme-${theme}`).click();
+        await wear(theme);
         measure(theme);
     }
 
