@@ -37,6 +37,9 @@ pub struct Pool {
     /// Addresses that something else has, by its name (docker's `--aux-address`): no container gets them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reserved: BTreeMap<String, IpAddr>,
+    /// Whether nobody asked for this subnet: it was free.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub chosen: bool,
 }
 
 impl Pool {
@@ -156,6 +159,10 @@ pub(crate) fn plan6(request: &PoolRequest, pools: &[AddressPool], id: &str, take
     })
 }
 
+fn is_false(value: &bool) -> bool {
+    !value
+}
+
 /// Fills in what the request leaves open, and refuses what does not go together.
 fn complete(request: &PoolRequest, taken: &[IpNet], choose: impl FnOnce() -> Result<IpNet>) -> Result<Pool> {
     let subnet = match request.subnet {
@@ -181,7 +188,7 @@ fn complete(request: &PoolRequest, taken: &[IpNet], choose: impl FnOnce() -> Res
         return Err(Failure::new("reserve the address", cause).on(format_args!("{name}={address}")));
     }
     let range = request.range.map(|range| range.trunc());
-    Ok(Pool { subnet, gateway, range, reserved: request.reserved.clone() })
+    Ok(Pool { subnet, gateway, range, reserved: request.reserved.clone(), chosen: request.subnet.is_none() })
 }
 
 /// The first address after the subnet's own. (`hosts()` of an IPv6 subnet begins with its own, which is there the address of
