@@ -42,16 +42,16 @@ pub struct NetworkNamespace {
 impl NetworkNamespace {
     /// A new namespace with nothing in it but a loopback that is down.
     pub fn new() -> Result<Self> {
-        let (send, made) = mpsc::channel();
-        let make = move || {
+        let (send, answer) = mpsc::channel();
+        let work = move || {
             let (made, sysctls) = Self::make();
             // Whoever asked goes on, and has gone if nobody listens; this thread takes its mount down meanwhile.
             let _ = send.send(made);
             drop(sysctls);
         };
-        let thread = std::thread::Builder::new().name("netns".to_owned()).spawn(make);
+        let thread = std::thread::Builder::new().name("netns".to_owned()).spawn(work);
         thread.step("start a thread for a network namespace")?;
-        made.recv().unwrap_or_else(|_| Err(Failure::new("make a network namespace", "the thread for it panicked")))
+        answer.recv().unwrap_or_else(|_| Err(Failure::new("make a network namespace", "the thread for it panicked")))
     }
 
     /// Moves the calling thread into a new namespace, for good. What the parameters were written by is returned as well.

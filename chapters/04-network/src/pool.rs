@@ -38,7 +38,7 @@ pub struct Pool {
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reserved: BTreeMap<String, IpAddr>,
     /// Whether nobody asked for this subnet: it was free.
-    #[serde(default, skip_serializing_if = "is_false")]
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub chosen: bool,
 }
 
@@ -157,10 +157,6 @@ pub(crate) fn plan6(request: &PoolRequest, pools: &[AddressPool], id: &str, take
         choose_subnet6(pools, id, taken)
             .ok_or_else(|| Failure::new("choose a subnet", "no IPv6 subnet is free").hint("Give --subnet."))
     })
-}
-
-fn is_false(value: &bool) -> bool {
-    !value
 }
 
 /// Fills in what the request leaves open, and refuses what does not go together.

@@ -131,12 +131,7 @@ fn encode(operation: &Operation, index: u32, netns: Option<BorrowedFd<'_>>) -> (
             message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::MacVlan), data]));
             (RTM_NEWLINK, NEW, bytes(&message))
         }
-        Operation::NoLinkLocal { link } => {
-            let mut message = named(link);
-            let family = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)]);
-            message.attributes.push(LinkAttribute::AfSpecUnspec(vec![family]));
-            (RTM_NEWLINK, CHANGE, bytes(&message))
-        }
+        Operation::NoLinkLocal { link } => (RTM_NEWLINK, CHANGE, bytes(&no_link_local(link))),
         Operation::SetPort { veth, hairpin, isolated } => {
             let settings = vec![HairpinMode(*hairpin), Isolated(*isolated)];
             (RTM_NEWLINK, CHANGE, bytes(&port(veth, settings)))
@@ -183,6 +178,14 @@ pub(super) fn named(name: &str) -> LinkMessage {
 fn up(mut message: LinkMessage) -> LinkMessage {
     message.header.flags = LinkFlags::Up;
     message.header.change_mask = LinkFlags::Up;
+    message
+}
+
+/// Says that the link's IPv6 addresses are made by nobody.
+fn no_link_local(link: &str) -> LinkMessage {
+    let mut message = named(link);
+    let family = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)]);
+    message.attributes.push(LinkAttribute::AfSpecUnspec(vec![family]));
     message
 }
 

@@ -92,7 +92,8 @@ fn index(held: &Held, others: &[Endpoint]) -> usize {
         let name = held.network.interface_of(*index);
         others.iter().all(|other| other.index != *index && other.interface != name)
     };
-    (0..).find(is_free).unwrap_or_default()
+    // Each other one stands in the way of two at most.
+    (0..=2 * others.len()).find(is_free).unwrap_or_default()
 }
 
 /// Refuses the name of an interface that the container has.
