@@ -180,3 +180,86 @@ fn nonsense_is_refused_with_a_reason() {
 fn makes_sense(head: &str) -> bool {
     ["/volumes/create", "/containers/life/update", "/containers/life/stop"].iter().any(|path| head.contains(path))
 }
+
+/// Bytes that are no HTTP, or not to the end: what is sent, and the statuses that may come back.
+fn broken() -> Vec<(&'static str, Vec<u8>, &'static [u16])> {
+    let create = "POST /containers/create HTTP/1.1\r\nHost: d\r\nConnection: close\r\n";
+    let chunked = format!("{create}Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n");
+    let head = |line: &str| format!("{create}{line}\r\n\r\n").into_bytes();
+    let many: String = (0..2000).map(|number| format!("X-{number}: y\r\n")).collect();
+    let body = "{\"Image\":7}";
+    vec![
+        ("no HTTP at all", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n".to_vec(), &[400]),
+        ("another version", b"GET /info HTTP/9.9\r\n\r\n".to_vec(), &[400]),
+        ("a header without an end", [create.as_bytes(), &[b'x'; 1 << 20]].concat(), &[400, 431]),
+        ("a huge header", head(&format!("X-Long: {}", "y".repeat(1 << 20))), &[431]),
+        ("too many headers", head(&many), &[400, 431]),
+        ("two lengths", head("Content-Length: 5\r\nContent-Length: 6"), &[400]),
+        ("a length that is no number", head("Content-Length: many"), &[400]),
+        ("a negative length", head("Content-Length: -1"), &[400]),
+        ("chunks without a length", format!("{chunked}nonsense\r\n").into_bytes(), &[400]),
+        ("a chunk that is too long", format!("{chunked}ffffffffffffffffff\r\n{body}").into_bytes(), &[400]),
+        ("chunks that end early", format!("{chunked}ff\r\n{body}").into_bytes(), &[400]),
+        ("chunks that are fine", format!("{chunked}b\r\n{body}\r\n0\r\n\r\n").into_bytes(), &[400]),
+        ("a body that is too large", head(&format!("Content-Length: {}", 1_u64 << 40)), &[400, 413]),
+        ("a NUL in the path", b"GET /containers/\0/json HTTP/1.1\r\nHost: d\r\n\r\n".to_vec(), &[400]),
+        ("an upgrade to nothing", head("Connection: Upgrade\r\nUpgrade: h2c"), &[400]),
+    ]
+}
+
+#[test]
+fn who_speaks_no_http_is_told_so() {
+    let daemon = Daemon::bare(&[]);
+    for (what, bytes, allowed) in broken() {
+        let mut stream = UnixStream::connect(daemon.socket()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
+        let _closed_early = stream.write_all(&bytes);
+        let _closed_early = stream.shutdown(Shutdown::Write);
+        let mut answer = Vec::new();
+        let _reset = stream.read_to_end(&mut answer);
+        let answer = String::from_utf8_lossy(&answer);
+        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0);
+        assert!(allowed.contains(&status), "{what}: {answer:?}");
+    }
+    // Several requests in one piece are answered one after the other.
+    let ping = "GET /_ping HTTP/1.1\r\nHost: d\r\n";
+    let (status, rest) = ask(&daemon, format!("{ping}\r\n{ping}\r\n{ping}Connection: close\r\n\r\n").as_bytes());
+    assert_eq!((status, rest.matches("HTTP/1.1 200 OK").count()), (200, 2), "{rest}");
+    assert!(!daemon.log().contains("panicked"), "{}", daemon.log());
+    daemon.finish();
+}
+
+/// A thousand clients that say nothing, or one letter at a time, are in nobody's way, and cost nothing when they are gone.
+#[test]
+fn slow_clients_hold_nobody_up() {
+    let daemon = Daemon::bare(&[]);
+    let before = descriptors(&daemon);
+    let head = b"POST /containers/create HTTP/1.1\r\nHost: d\r\nContent-Length: 4000000\r\nContent-Type: application/json\r\n\r\n";
+    let mut clients = Vec::new();
+    for number in 0..if std::env::var("SKIFF_SOAK").is_ok() { 1000 } else { 300 } {
+        let mut client = UnixStream::connect(daemon.socket()).unwrap();
+        // Idle, in the middle of a head, in the middle of a body.
+        let part = [0, head.len() / 2, head.len()][number % 3];
+        client.write_all(&head[..part]).unwrap();
+        clients.push((client, part));
+    }
+    let mut slowest = Duration::ZERO;
+    for _ in 0..20 {
+        for (client, sent) in clients.iter_mut().filter(|(_, sent)| *sent > 0) {
+            // The next letter of the head; of the body, a space, which may be anywhere in JSON.
+            client.write_all(&[*head.get(*sent).unwrap_or(&b' ')]).unwrap();
+            *sent += 1;
+        }
+        let asked = Instant::now();
+        assert_eq!(daemon.docker(&["ps", "-q"]).ok(), "");
+        slowest = slowest.max(asked.elapsed());
+    }
+    eprintln!("beside {} slow clients `docker ps` took at most {} ms", clients.len(), slowest.as_millis());
+    drop(clients);
+    let deadline = Instant::now() + Duration::from_mins(1);
+    while descriptors(&daemon) > before + 3 {
+        assert!(Instant::now() < deadline, "descriptors grow: {before} to {}", descriptors(&daemon));
+        std::thread::sleep(Duration::from_millis(50));
+    }
+    daemon.finish();
+}

@@ -9,7 +9,7 @@
 //! 7. `learn/`: the exercises of the workshop.
 //! 8. `book.rs`: the book, built, replayed, and looked at in a browser.
 //! 9. `guest.rs`: the same tests on a machine with version 2 of cgroups.
-//! 10. `suites/`: other people's test suites against `skiffd`, fetched when they are asked for.
+//! 10. `suites/`: other people's test suites against `skiffd` and `skiff-runtime`, fetched when they are asked for.
 //! 11. `ci.rs`: all of the above in the order that fails soonest.
 
 mod bench;

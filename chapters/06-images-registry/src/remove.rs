@@ -70,11 +70,16 @@ impl Store {
     /// Removes the layers of images that were removed while a container used them, as soon as `used` (as for
     /// [`Store::remove`]) no longer names them. To be called when a container has been removed.
     pub fn collect(&self, used: &[User]) -> Result<()> {
-        if !self.read().iter().any(|known| known.entry.hidden) {
+        if !self.keeps_hidden() {
             return Ok(());
         }
         let gone = self.change(|known| Ok(take_hidden(known, used)))?;
         self.delete(&gone).map(drop)
+    }
+
+    /// Whether there is an image that was removed while a container used it: whether [`Store::collect`] has anything to do.
+    pub fn keeps_hidden(&self) -> bool {
+        self.read().iter().any(|known| known.entry.hidden)
     }
 
     /// Removes every blob and layer that no image refers to and that has been there for `age`: what interrupted pulls have

@@ -174,6 +174,11 @@ impl Store {
         Ok(find(&known, name)?.image())
     }
 
+    /// Which image `name` means, as for [`Store::resolve`], without what is known of it: for those who ask of many names.
+    pub fn id_of(&self, name: &str) -> Result<Digest> {
+        Ok(find(&self.read(), name)?.id)
+    }
+
     /// The image with this id, also one that was removed while a container of it lives on.
     pub fn get(&self, id: &Digest) -> Result<Image> {
         let known = self.read();

@@ -11,7 +11,8 @@
 //! 3. `stream.rs`, `server.rs`: connections, from accept to the orderly end; `versions.rs`: the `/v1.NN` in front of every path.
 //! 4. `table.rs`: the one table of routes.
 //! 5. `routes/`: the handlers, one file per resource.
-//! 6. `params.rs`, `body.rs`, `reply.rs`, `complete.rs`: query, JSON in, JSON out; `transfer.rs`: archives in and out.
+//! 6. `params.rs`, `body.rs`, `reply.rs`, `complete.rs`, `sorted.rs`: query, JSON in, JSON out; `transfer.rs`: archives in and
+//!    out.
 //! 7. `hijack.rs`, `frames.rs`, `websocket.rs`, `detach.rs`: connections that stop being HTTP: attach and exec.
 
 mod address;
@@ -29,6 +30,7 @@ mod passed;
 mod reply;
 mod routes;
 mod server;
+mod sorted;
 mod stream;
 mod sys;
 mod table;

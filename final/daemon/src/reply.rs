@@ -11,6 +11,8 @@ use futures_util::{Stream, StreamExt};
 use serde::Serialize;
 use skiff_engine::{Error, Kind};
 
+use crate::sorted;
+
 /// What every handler returns.
 pub(crate) type Reply<T = Response<Body>> = Result<T, Refused>;
 
@@ -103,24 +105,8 @@ pub(crate) fn bytes_of<T: Serialize>(value: &T) -> Bytes {
     line(value).unwrap_or_default()
 }
 
-/// By way of a [`serde_json::Value`], whose maps are sorted: the API's types have hash maps in them, and the same question
-/// shall have the same answer each time.
 fn line<T: Serialize>(value: &T) -> serde_json::Result<Bytes> {
-    let mut bytes = serde_json::to_vec(&serde_json::to_value(value)?)?;
+    let mut bytes = sorted::to_vec(value)?;
     bytes.push(b'\n');
     Ok(bytes.into())
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::HashMap;
-
-    use super::*;
-
-    #[test]
-    fn maps_have_one_order() {
-        let labels: HashMap<_, _> = (0..50).map(|number| (format!("label-{number:02}"), number)).collect();
-        let sorted: Vec<_> = (0..50).map(|number| format!("\"label-{number:02}\":{number}")).collect();
-        assert_eq!(bytes_of(&labels), format!("{{{}}}\n", sorted.join(",")));
-    }
 }

@@ -14,7 +14,7 @@ use axum::response::IntoResponse;
 use futures_util::FutureExt;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tower::Service;
@@ -25,6 +25,9 @@ use crate::versions;
 
 /// How long a stopping daemon waits for requests that are being answered. Streams (`logs -f`) have no end of their own.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// How long the head of a request may take, and a connection be without one (docker: `ReadHeaderTimeout`). Who sends it letter by
+/// letter would otherwise keep a descriptor for ever. What comes after the head may take its time: an archive, a terminal.
+const HEAD: Duration = Duration::from_mins(5);
 
 /// Serves `router` on `socket` until `stop` turns true.
 pub(crate) async fn serve(socket: Socket, router: Router, mut stop: watch::Receiver<bool>) {
@@ -58,8 +61,9 @@ async fn connection(accepted: Accepted, router: Router, mut stop: watch::Receive
         Err(error) => return tracing::debug!("a client could not agree on keys: {error}"),
     };
     let service = service_fn(move |request| answer(router.clone(), request));
-    let connection =
-        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).with_upgrades();
+    let mut http = hyper::server::conn::http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD);
+    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::pin!(connection);
     let result = tokio::select! {
         result = &mut connection => result,

@@ -23,6 +23,14 @@ fn run_is_the_whole_life_and_leaves_nothing() {
 }
 
 #[test]
+fn one_that_never_began_is_deleted_without_force() {
+    let bundle = Bundle::created("unbegun", "echo ran");
+    bundle.ok(&["delete", "ID"]);
+    assert_eq!(bundle.left(), [""; 0]);
+    assert_eq!(bundle.output(), "");
+}
+
+#[test]
 fn a_life_step_by_step() {
     let bundle = Bundle::created("life", "trap 'exit 0' TERM; echo ran; while :; do sleep 0.05; done");
     assert_eq!(bundle.output(), "");
@@ -40,10 +48,6 @@ fn a_life_step_by_step() {
     insta::assert_snapshot!(bundle.refused(&create), @"
     skiff-runtime: cannot create the container ID: a container with this id already exists
     Delete that one first, or choose another id.
-    ");
-    insta::assert_snapshot!(bundle.refused(&["delete", "ID"]), @"
-    skiff-runtime: cannot delete the container ID: it is created
-    Kill it first, or use --force.
     ");
     bundle.ok(&["start", "ID"]);
     bundle.until("running");

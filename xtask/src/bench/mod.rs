@@ -10,12 +10,14 @@
 //! - `steps.rs`: where our own time goes, from the log of a daemon that tells.
 //! - `images/`: the races of `pull`, `load` and `push`.
 //! - `network.rs`: what passes through the bridge, and what attaching costs.
+//! - `scale.rs`: what commands cost among many containers.
 
 mod images;
 mod network;
 mod paired;
 mod peers;
 mod room;
+mod scale;
 mod steps;
 
 use anyhow::Result;
@@ -51,6 +53,18 @@ pub(crate) enum Bench {
         #[arg(long, default_value_t = 500)]
         networks: usize,
     },
+    /// What commands cost among many containers, beside what they cost among ten.
+    Scale {
+        /// How many containers there are.
+        #[arg(long, default_value_t = 1000)]
+        containers: usize,
+        /// How many of them run.
+        #[arg(long, default_value_t = 300)]
+        running: usize,
+        /// How many docker has, with as large a part of them running; 0 leaves docker out.
+        #[arg(long, default_value_t = 100)]
+        docker: usize,
+    },
 }
 
 /// Runs one benchmark and prints its table.
@@ -61,6 +75,7 @@ pub(crate) fn run(what: &Bench) -> Result<()> {
         Bench::Load(options) => images::race(images::Move::Load, options),
         Bench::Push(options) => images::race(images::Move::Push, options),
         Bench::Network { rounds, containers, networks } => network::run(*rounds, *containers, *networks),
+        Bench::Scale { containers, running, docker } => scale::run(*containers, *running, *docker),
     }
 }
 

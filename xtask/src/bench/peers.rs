@@ -120,23 +120,13 @@ impl Peers {
     }
 
     fn start_docker(&mut self, busybox: &Path) -> Result<()> {
-        let (data, exec, pid) =
-            (self.room.path("docker-data"), self.room.path("docker-exec"), self.room.path("docker.pid"));
-        let socket = format!("unix://{}", self.room.path("docker.sock"));
-        let words = ["dockerd", "--data-root", &data, "--exec-root", &exec, "--pidfile", &pid, "--host", &socket];
-        self.daemons.push(self.room.daemon("docker", &words, || self.room.listens("docker.sock"))?);
+        self.daemons.push(dockerd(&self.room)?);
         let words = self.docker_client();
         shell::output(command(&words)?.arg("import").arg(busybox).arg("busybox:latest")).map(drop)
     }
 
     fn start_skiff(&mut self, name: &str, flags: &[&str], busybox: &Path) -> Result<()> {
-        let program = self.binaries.join("skiffd").to_string_lossy().into_owned();
-        let [data, exec, pid] = ["data", "exec", "pid"].map(|part| self.room.path(&format!("{name}-{part}")));
-        let socket = format!("{name}.sock");
-        let host = format!("unix://{}", self.room.path(&socket));
-        let mut words = vec![&*program, "--data-root", &data, "--exec-root", &exec, "--pidfile", &pid, "--host", &host];
-        words.extend(flags);
-        self.daemons.push(self.room.daemon(name, &words, || self.room.listens(&socket))?);
+        self.daemons.push(skiffd(&self.room, &self.binaries, name, flags)?);
         let words = self.skiff_client(name);
         shell::output(command(&words)?.arg("import").arg(busybox).arg("busybox:latest")).map(drop)
     }
@@ -158,4 +148,23 @@ impl Peers {
             self.with_podman = false;
         }
     }
+}
+
+/// Starts a dockerd in the room, with `docker.sock`.
+pub(super) fn dockerd(room: &Room) -> Result<Daemon> {
+    let (data, exec, pid) = (room.path("docker-data"), room.path("docker-exec"), room.path("docker.pid"));
+    let socket = format!("unix://{}", room.path("docker.sock"));
+    let words = ["dockerd", "--data-root", &data, "--exec-root", &exec, "--pidfile", &pid, "--host", &socket];
+    room.daemon("docker", &words, || room.listens("docker.sock"))
+}
+
+/// Starts one of our daemons in the room, with `NAME.sock`, or starts it again.
+pub(super) fn skiffd(room: &Room, binaries: &Path, name: &str, flags: &[&str]) -> Result<Daemon> {
+    let program = binaries.join("skiffd").to_string_lossy().into_owned();
+    let [data, exec, pid] = ["data", "exec", "pid"].map(|part| room.path(&format!("{name}-{part}")));
+    let socket = format!("{name}.sock");
+    let host = format!("unix://{}", room.path(&socket));
+    let mut words = vec![&*program, "--data-root", &data, "--exec-root", &exec, "--pidfile", &pid, "--host", &host];
+    words.extend(flags);
+    room.daemon(name, &words, || room.listens(&socket))
 }

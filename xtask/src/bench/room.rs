@@ -83,10 +83,23 @@ pub(crate) struct Daemon(Child);
 impl Daemon {
     /// The most memory that it has had at once, in bytes (`VmHWM`, proc_pid_status(5)).
     pub(crate) fn peak(&self) -> Result<u64> {
+        Ok(self.status("VmHWM:")? << 10)
+    }
+
+    /// The memory that it has now, in kilobytes.
+    pub(crate) fn resident(&self) -> Result<u64> {
+        self.status("VmRSS:")
+    }
+
+    /// How many descriptors it has open.
+    pub(crate) fn descriptors(&self) -> Result<usize> {
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.0.id()))?.count())
+    }
+
+    fn status(&self, field: &'static str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
-        let kilobytes: u64 = line.split_whitespace().next().context("no number")?.parse()?;
-        Ok(kilobytes << 10)
+        let line = status.lines().find_map(|line| line.strip_prefix(field)).context(field)?;
+        Ok(line.split_whitespace().next().context("no number")?.parse()?)
     }
 }
 

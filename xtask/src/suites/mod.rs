@@ -1,10 +1,11 @@
-//! Other people's test suites, run against a fresh `skiffd`: `cargo xtask suites NAME`.
+//! Other people's test suites, run against a fresh `skiffd`, or with `skiff-runtime` in the place of another runtime:
+//! `cargo xtask suites NAME`.
 //!
 //! Nothing of a suite is in the repository. It is fetched by its own client (pip, npm, apt-get source) into the target
-//! directory, once, and runs against a daemon with roots and a network namespace of its own (`skiff_tests::Daemon`), which
-//! must leave nothing behind. What is ours is one list per suite, `tests/suites/NAME.toml`: the tests that are not expected
-//! to pass, grouped by the reason. The list is checked in both directions: a test that fails and is not in it fails the
-//! command, and so does one that is in it and passes, so the list cannot become an excuse.
+//! directory, once. It runs against a daemon with roots and a network namespace of its own (`skiff_tests::Daemon`), which must
+//! leave nothing behind; suites of runtimes need no daemon. What is ours is one list per suite, `tests/suites/NAME.toml`: the
+//! tests that are not expected to pass, grouped by the reason. The list is checked in both directions: a test that fails and
+//! is not in it fails the command, and so does one that is in it and passes, so the list cannot become an excuse.
 //!
 //! ```toml
 //! [ran]                # the last run, for the book's page; `tests` without those that are not run
@@ -29,8 +30,10 @@
 //! The command needs the network, so no other command runs it.
 
 mod daemon;
+mod debian;
 mod docker_py;
 mod known;
+mod oci;
 mod python;
 
 use std::collections::BTreeMap;
@@ -57,6 +60,8 @@ const SUITES: &[Suite] = &[
         run: docker_py::newest,
     },
     Suite { name: "docker-py-6", what: "the same tests with the client they came with", run: docker_py::with_tests },
+    Suite { name: "runc", what: "runc's integration tests, with skiff-runtime as runc", run: oci::runc },
+    Suite { name: "crun", what: "crun's tests, with skiff-runtime as crun", run: oci::crun },
 ];
 
 /// What a suite is run with.

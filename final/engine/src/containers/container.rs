@@ -145,6 +145,11 @@ impl Container {
         self.life.borrow().state.clone()
     }
 
+    /// What is, as it is now, not copied. Nothing changes as long as this is held, so it is held over no wait.
+    pub(crate) fn look(&self) -> watch::Ref<'_, Life> {
+        self.life.borrow()
+    }
+
     pub(crate) fn status(&self) -> Status {
         self.life.borrow().state.status
     }

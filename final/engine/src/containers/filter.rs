@@ -1,5 +1,6 @@
 //! `docker ps --filter`: which containers pass.
 
+use std::collections::HashMap;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -11,6 +12,7 @@ use super::health;
 use super::record::{Asked, State};
 use crate::error::{Error, Result};
 use crate::filters::Filters;
+use crate::networks;
 
 /// The filters that containers know.
 const KNOWN: [&str; 16] = [
@@ -38,6 +40,8 @@ pub(super) struct Wanted<'a> {
     filters: &'a Filters,
     before: Option<Timestamp>,
     since: Option<Timestamp>,
+    /// Those that can be read: one that cannot fits nothing.
+    names: Vec<Regex>,
     exited: Vec<i32>,
 }
 
@@ -60,6 +64,7 @@ impl<'a> Wanted<'a> {
             filters,
             before: created("before")?,
             since: created("since")?,
+            names: filters.get("name").iter().filter_map(|pattern| Regex::new(pattern).ok()).collect(),
             exited: filters.get("exited").iter().map(code).collect::<Result<_>>()?,
         })
     }
@@ -71,20 +76,22 @@ impl<'a> Wanted<'a> {
 
     /// Whether a container passes.
     pub(super) fn passes(&self, containers: &Containers, container: &Container) -> bool {
-        let (asked, state) = (container.asked(), container.state());
-        let labels = asked.config.labels.clone().unwrap_or_default();
+        let (asked, life) = (container.asked(), container.look());
+        let state = &life.state;
+        let none = HashMap::new();
+        let labels = asked.config.labels.as_ref().unwrap_or(&none);
         self.filters.any("id", |id| asked.id.starts_with(id))
-            && self.filters.any("name", |pattern| name_fits(pattern, &asked.name))
+            && (self.filters.get("name").is_empty() || self.names.iter().any(|name| name_fits(name, &asked.name)))
             && self.filters.any("status", |status| status == state.status.as_str())
-            && self.filters.labels(&labels)
+            && self.filters.labels(labels)
             && self.filters.any("volume", |volume| has_mount(&asked, volume))
             && self
                 .filters
-                .any("health", |wanted| health::status(&state).map_or("none".to_owned(), |is| is.to_string()) == wanted)
+                .any("health", |wanted| health::status(state).map_or("none".to_owned(), |is| is.to_string()) == wanted)
             && self.filters.any("is-task", |task| task == "false")
             && self.filters.any("expose", |port| exposes(&asked, port))
-            && self.filters.any("publish", |port| publishes(&state, port))
-            && self.filters.any("network", |network| containers.is_on(network, &asked, &state))
+            && self.filters.any("publish", |port| publishes(state, port))
+            && self.filters.any("network", |network| containers.is_on(network, &asked, state))
             && self.filters.any("ancestor", |image| containers.descends(image, &asked))
             && self.before.is_none_or(|moment| asked.created < moment)
             && self.since.is_none_or(|moment| asked.created > moment)
@@ -104,14 +111,14 @@ impl Containers {
 
     fn is_on(&self, network: &str, asked: &Asked, state: &State) -> bool {
         let by_name = asked.networks.keys().any(|name| name == network);
-        let settings = || self.network_settings(asked, state).networks.unwrap_or_default();
-        by_name || settings().values().any(|on| on.network_id.as_deref().is_some_and(|id| id.starts_with(network)))
+        let endpoints = || networks::endpoints(&self.shared.networks, state.network.as_ref(), &asked.networks);
+        by_name || endpoints().values().any(|on| on.network_id.as_deref().is_some_and(|id| id.starts_with(network)))
     }
 }
 
-/// A regular expression that is found in the name, with or without its slash. One that cannot be read fits nothing.
-fn name_fits(pattern: &str, name: &str) -> bool {
-    Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(name) || pattern.is_match(&format!("/{name}")))
+/// Whether a regular expression is found in the name, with or without its slash.
+fn name_fits(pattern: &Regex, name: &str) -> bool {
+    pattern.is_match(name) || pattern.is_match(&format!("/{name}"))
 }
 
 /// By the volume's name or the place inside.
@@ -156,10 +163,10 @@ mod tests {
         for (pattern, name) in
             [("eb", "web"), ("^we", "web"), ("b$", "web"), ("^/web$", "web"), ("/w", "web"), ("^(x|web)$", "web")]
         {
-            assert!(name_fits(pattern, name), "{pattern}");
+            assert!(name_fits(&Regex::new(pattern).unwrap(), name), "{pattern}");
         }
-        for (pattern, name) in [("^eb", "web"), ("we$", "web"), ("/eb", "web"), ("(", "web")] {
-            assert!(!name_fits(pattern, name), "{pattern}");
+        for (pattern, name) in [("^eb", "web"), ("we$", "web"), ("/eb", "web")] {
+            assert!(!name_fits(&Regex::new(pattern).unwrap(), name), "{pattern}");
         }
     }
 

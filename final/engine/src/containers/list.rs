@@ -16,6 +16,7 @@ use super::record::{Asked, State, Status};
 use super::{Containers, status};
 use crate::error::Result;
 use crate::filters::Filters;
+use crate::networks;
 
 /// Which containers are listed, and how much of each.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -57,9 +58,11 @@ impl Containers {
     }
 
     fn summarise(&self, container: &Container) -> ContainerSummary {
-        let (asked, state) = (container.asked(), container.state());
+        // Looked at and not copied: this is done for a thousand containers at once.
+        let (asked, life) = (container.asked(), container.look());
+        let state = &life.state;
         let words = asked.config.entrypoint.iter().flatten().chain(asked.config.cmd.iter().flatten());
-        let networks = self.network_settings(&asked, &state).networks;
+        let networks = networks::endpoints(&self.shared.networks, state.network.as_ref(), &asked.networks);
         ContainerSummary {
             id: Some(container.id.clone()),
             names: Some(vec![format!("/{}", asked.name)]),
@@ -67,15 +70,15 @@ impl Containers {
             image_id: Some(asked.image.to_string()),
             command: Some(command_line(words)),
             created: Some(asked.created.as_second()),
-            ports: Some(ports(&asked, &state)),
+            ports: Some(ports(&asked, state)),
             labels: Some(asked.config.labels.clone().unwrap_or_default()),
             state: Some(show_status(state.status)),
-            status: Some(status::text(&state, Timestamp::now())),
+            status: Some(status::text(state, Timestamp::now())),
             host_config: Some(ContainerSummaryHostConfig {
                 network_mode: asked.host.network_mode.clone(),
                 annotations: asked.host.annotations.clone(),
             }),
-            network_settings: Some(ContainerSummaryNetworkSettings { networks }),
+            network_settings: Some(ContainerSummaryNetworkSettings { networks: Some(networks) }),
             mounts: Some(show_mounts(&asked)),
             ..ContainerSummary::default()
         }
@@ -83,9 +86,8 @@ impl Containers {
 
     /// The image's name as it was asked for, or its id when the name means another image by now.
     fn image_name(&self, asked: &Asked) -> String {
-        let name = asked.config.image.clone().unwrap_or_default();
-        match self.shared.images.find(&name) {
-            Ok(image) if image.id == asked.image => name,
+        match asked.config.image.as_deref() {
+            Some(name) if self.shared.images.id_of(name) == Some(asked.image) => name.to_owned(),
             _ => asked.image.to_string(),
         }
     }

@@ -78,7 +78,7 @@ impl Containers {
     /// Lets an image go that was removed before the last of its containers.
     async fn release_image(&self) {
         let this = self.clone();
-        if let Err(error) = blocking(move || this.shared.images.collect(&this.images_in_use())).await {
+        if let Err(error) = blocking(move || this.shared.images.collect(|| this.images_in_use())).await {
             tracing::warn!("{error}");
         }
     }

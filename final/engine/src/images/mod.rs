@@ -68,6 +68,11 @@ impl Images {
         Ok(self.store.resolve(name)?)
     }
 
+    /// The id of the image that `name` means.
+    pub(crate) fn id_of(&self, name: &str) -> Option<Digest> {
+        self.store.id_of(name).ok()
+    }
+
     /// The chapter's store: where `commit` puts what it makes.
     pub(crate) fn store(&self) -> &Store {
         &self.store
@@ -114,8 +119,12 @@ impl Images {
     }
 
     /// To be called when a container has been removed: the layers of an image that was only kept for it go now.
-    pub(crate) fn collect(&self, used: &[User]) -> Result<()> {
-        Ok(self.store.collect(used)?)
+    /// `used` is asked only when there is one, since it looks at all containers.
+    pub(crate) fn collect(&self, used: impl FnOnce() -> Vec<User>) -> Result<()> {
+        if !self.store.keeps_hidden() {
+            return Ok(());
+        }
+        Ok(self.store.collect(&used())?)
     }
 
     /// An event of an image: `name` is what it was called, `id` what it is.

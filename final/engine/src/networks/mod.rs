@@ -38,7 +38,7 @@ use rustix::rand::GetRandomFlags;
 
 use self::relay::Relay;
 use self::resolver::Resolver;
-pub use self::view::{Wishes, settings};
+pub use self::view::{Wishes, endpoints, settings};
 pub use self::wanted::Asked;
 use crate::config::Config;
 use crate::error::{Error, Result};

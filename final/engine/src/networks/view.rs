@@ -146,13 +146,8 @@ pub fn settings(
     asked: &Wishes,
     sandbox: Option<String>,
 ) -> NetworkSettings {
+    let shown = self::endpoints(networks, attachment, asked);
     let endpoints = attachment.map_or(&[][..], Attachment::endpoints);
-    let mut shown: HashMap<_, _> = asked.iter().map(|(name, asked)| networks.show_asked(name, asked)).collect();
-    for endpoint in endpoints {
-        let name = networks.name_of(&endpoint.network);
-        let settings = shown.remove(&name).unwrap_or_default();
-        shown.insert(name, show_endpoint(endpoint, settings));
-    }
     // The fields beside `Networks` are those of the default network, from the time when there was no other.
     let default = endpoints.iter().find(|endpoint| networks.name_of(&endpoint.network) == "bridge");
     let flat = default.map(|endpoint| show_endpoint(endpoint, EndpointSettings::default())).unwrap_or_default();
@@ -176,6 +171,21 @@ pub fn settings(
         networks: Some(shown),
         ..NetworkSettings::default()
     }
+}
+
+/// The part of [`settings`] that a list shows as well: each network by its name, and what the container has of it.
+pub fn endpoints(
+    networks: &Networks,
+    attachment: Option<&Attachment>,
+    asked: &Wishes,
+) -> HashMap<String, EndpointSettings> {
+    let mut shown: HashMap<_, _> = asked.iter().map(|(name, asked)| networks.show_asked(name, asked)).collect();
+    for endpoint in attachment.map_or(&[][..], Attachment::endpoints) {
+        let name = networks.name_of(&endpoint.network);
+        let settings = shown.remove(&name).unwrap_or_default();
+        shown.insert(name, show_endpoint(endpoint, settings));
+    }
+    shown
 }
 
 impl Networks {

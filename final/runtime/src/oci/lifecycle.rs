@@ -63,7 +63,7 @@ fn send(pid: Pid, signo: i32) -> Result<()> {
     }
 }
 
-/// `delete`: removes what is left of a container that has ended; with `--force`, ends it first.
+/// `delete`: removes what is left of a container that has ended or never began; with `--force`, ends it first.
 ///
 /// `--regex PATTERN` instead of an id, crun's option, is for all whose ids match.
 pub(crate) fn delete(command: &Command, options: &Options) -> Result<u8> {
@@ -82,7 +82,9 @@ fn delete_one(command: &Command, id: &str, force: bool) -> Result<u8> {
     };
     let status = record.status(&command.records)?;
     if status != Status::Stopped {
-        if !force {
+        // The specification wants one that was only created to be refused as well. runc and crun end it, and their callers,
+        // whose start has failed, count on that.
+        if !force && status != Status::Created {
             return Err(Failure::new("delete the container", format!("it is {}", word(status)))
                 .on(id)
                 .hint("Kill it first, or use --force."));
