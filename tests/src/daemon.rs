@@ -148,7 +148,7 @@ impl Daemon {
     }
 
     fn wait_until_ready(&mut self) {
-        let end = Instant::now() + Duration::from_secs(10);
+        let end = Instant::now() + Duration::from_mins(1);
         while std::os::unix::net::UnixStream::connect(self.socket()).is_err() {
             if let Ok(Some(status)) = self.child.try_wait() {
                 panic!("skiffd ended with {status}:\n{}", self.log());

@@ -186,7 +186,7 @@ fn broken() -> Vec<(&'static str, Vec<u8>, &'static [u16])> {
     let create = "POST /containers/create HTTP/1.1\r\nHost: d\r\nConnection: close\r\n";
     let chunked = format!("{create}Transfer-Encoding: chunked\r\nContent-Type: application/json\r\n\r\n");
     let head = |line: &str| format!("{create}{line}\r\n\r\n").into_bytes();
-    let many: String = (0..2000).map(|number| format!("X-{number}: y\r\n")).collect();
+    let many = "X-Many: y\r\n".repeat(2000);
     let body = "{\"Image\":7}";
     vec![
         ("no HTTP at all", b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 hello\r\n\r\n".to_vec(), &[400]),
@@ -214,7 +214,10 @@ fn who_speaks_no_http_is_told_so() {
         let mut stream = UnixStream::connect(daemon.socket()).unwrap();
         stream.set_read_timeout(Some(Duration::from_mins(1))).unwrap();
         let _closed_early = stream.write_all(&bytes);
-        let _closed_early = stream.shutdown(Shutdown::Write);
+        // Only who has not said all: a client that hangs up after a whole request wants no answer any more.
+        if matches!(what, "chunks that end early" | "a body that is too large") {
+            let _closed_early = stream.shutdown(Shutdown::Write);
+        }
         let mut answer = Vec::new();
         let _reset = stream.read_to_end(&mut answer);
         let answer = String::from_utf8_lossy(&answer);

@@ -88,7 +88,8 @@ impl Client<'_> {
         let exec = format!("/exec/{}", exec["Id"].as_str().unwrap());
         let said = self.get(&[200], "POST", &format!("{exec}/start"), &json!({}));
         assert_eq!(unframed(&said), format!("in {name}\n"));
-        let how: Value = serde_json::from_slice(&self.get(&[200], "GET", &format!("{exec}/json"), &Value::Null)).unwrap();
+        let how: Value =
+            serde_json::from_slice(&self.get(&[200], "GET", &format!("{exec}/json"), &Value::Null)).unwrap();
         assert_eq!((&how["Running"], &how["ExitCode"]), (&json!(false), &json!(7)), "{name}: {how}");
         self.get(&[204], "POST", &at("/kill"), &Value::Null);
         let how: Value = serde_json::from_slice(&self.get(&[200], "POST", &at("/wait"), &Value::Null)).unwrap();
@@ -126,7 +127,8 @@ impl Client<'_> {
             6 => drop(self.get(&[204, 404, 409], "POST", &at("/kill"), &none)),
             7 => drop(self.get(&[204, 404, 409], "DELETE", &at("?force=1"), &none)),
             _ => {
-                let all: Value = serde_json::from_slice(&self.get(&[200], "GET", "/containers/json?all=1", &none)).unwrap();
+                let all: Value =
+                    serde_json::from_slice(&self.get(&[200], "GET", "/containers/json?all=1", &none)).unwrap();
                 let own = format!("/own{}", self.number);
                 assert!(all.as_array().unwrap().iter().all(|one| one["Names"][0] != *own), "{own} was removed");
             }
@@ -187,15 +189,15 @@ fn unframed(mut bytes: &[u8]) -> String {
 struct Size {
     kilobytes: u64,
     descriptors: usize,
-    threads: usize,
 }
 
 fn size(daemon: &Daemon) -> Size {
-    let count = |what: &str| std::fs::read_dir(format!("/proc/{}/{what}", daemon.pid())).unwrap().count();
+    let descriptors = std::fs::read_dir(format!("/proc/{}/fd", daemon.pid())).unwrap().count();
+    // Without what comes from its file, which may be another daemon's as well at one time and its own alone at another.
     let text = std::fs::read_to_string(format!("/proc/{}/smaps_rollup", daemon.pid())).unwrap();
-    let private = text.lines().filter(|line| line.starts_with("Private_"));
-    let kilobytes = private.map(|line| line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()).sum();
-    Size { kilobytes, descriptors: count("fd"), threads: count("task") }
+    let anonymous = text.lines().find_map(|line| line.strip_prefix("Anonymous:")).unwrap();
+    let kilobytes = anonymous.split_whitespace().next().unwrap().parse().unwrap();
+    Size { kilobytes, descriptors }
 }
 
 /// Lets the crowd loose for a while, removes what all have made together, and looks at what is left. Returns the answers.

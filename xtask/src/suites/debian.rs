@@ -30,7 +30,9 @@ pub(super) fn source(directory: &Path, package: &str) -> Result<PathBuf> {
         let mut archives = archives.filter(|path| path.to_string_lossy().contains(".orig.tar.") && !is_signature(path));
         let archive = archives.next().context("the package has no archive of upstream's")?;
         std::fs::create_dir(scratch.join("tree"))?;
-        shell::run(Command::new("tar").arg("-C").arg(scratch.join("tree")).arg("--strip-components=1").arg("-xf").arg(archive))
+        shell::run(
+            Command::new("tar").arg("-C").arg(scratch.join("tree")).arg("--strip-components=1").arg("-xf").arg(archive),
+        )
     })?;
     Ok(fetched.join("tree"))
 }
@@ -67,7 +69,8 @@ fn sources(list: &str) -> String {
 mod tests {
     #[test]
     fn both_forms_of_a_list_are_turned() {
-        let lists = "Types: deb\nURIs: http://deb.debian.org/debian\n\ndeb http://deb.debian.org/debian bookworm main\n";
+        let lists =
+            "Types: deb\nURIs: http://deb.debian.org/debian\n\ndeb http://deb.debian.org/debian bookworm main\n";
         insta::assert_snapshot!(super::sources(lists), @r"
         Types: deb-src
         URIs: http://deb.debian.org/debian

@@ -35,7 +35,9 @@ pub(super) fn runc(bench: &Bench) -> Result<Outcomes> {
     let source = debian::source(&bench.directory, "runc")?;
     for helper in ["recvtty", "sd-helper", "seccompagent"] {
         let mut build = Command::new("go");
-        build.current_dir(source.join("contrib/cmd").join(helper)).args(["build", "-tags", "seccomp", "-o", helper, "."]);
+        build
+            .current_dir(source.join("contrib/cmd").join(helper))
+            .args(["build", "-tags", "seccomp", "-o", helper, "."]);
         shell::run(build.env("GO111MODULE", "off").env("GOPATH", "/usr/share/gocode"))?;
     }
     let images = images(&bench.directory)?;
@@ -78,7 +80,15 @@ fn images(directory: &Path) -> Result<std::path::PathBuf> {
         std::fs::create_dir(&root)?;
         std::fs::create_dir(&hello)?;
         let tar = |directory: &Path, how: &str, archive: &Path| {
-            shell::run(Command::new("tar").arg("-C").arg(directory).arg(how).arg(archive).args(["--exclude=./proc", "--exclude=./sys"]).arg("."))
+            shell::run(
+                Command::new("tar")
+                    .arg("-C")
+                    .arg(directory)
+                    .arg(how)
+                    .arg(archive)
+                    .args(["--exclude=./proc", "--exclude=./sys"])
+                    .arg("."),
+            )
         };
         shell::run(Command::new("tar").arg("-C").arg(&root).arg("-xf").arg(ours.join("busybox.tar")))?;
         tar(&root, "-cf", &scratch.join("busybox.tar"))?;

@@ -264,7 +264,7 @@ pub(crate) async fn says(engine: &Engine, id: &str, word: &str) {
 }
 
 /// Longer than anything takes on a busy machine, shorter than for ever.
-const PATIENCE: Duration = Duration::from_mins(1);
+const PATIENCE: Duration = Duration::from_mins(3);
 
 /// Waits for `future`, but not for ever.
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
