@@ -132,7 +132,7 @@ fn volume_attachment(request: &VolumeMount, wanted: &NamedVolume, store: &Store)
         labels: wanted.labels.clone(),
         options: wanted.options.clone(),
     })?;
-    let Supply { source, attributes, own, owner } = store.driver(&volume.driver)?.supply(&volume)?;
+    let Supply { source, attributes, fill, owner } = store.driver(&volume.driver)?.supply(&volume)?;
     let readonly = request.readonly || attributes.readonly;
     let attributes = match source {
         // A new file system has nothing below it, and nothing that could travel.
@@ -145,7 +145,7 @@ fn volume_attachment(request: &VolumeMount, wanted: &NamedVolume, store: &Store)
             ..attributes
         },
     };
-    let copy = wanted.copy && wanted.subpath.is_none() && own;
+    let copy = wanted.copy && wanted.subpath.is_none() && fill;
     let origin = Origin::Volume { name: volume.name, copy, subpath: wanted.subpath.clone(), owner };
     Ok(Attachment { mount: Mount { target: request.target.clone(), source, attributes }, origin })
 }
@@ -176,6 +176,7 @@ fn tmpfs_attachment(request: &VolumeMount, tmpfs: &Tmpfs) -> Attachment {
         nosuid: !tmpfs.suid,
         nodev: !tmpfs.dev,
         noexec: !tmpfs.exec,
+        noatime: tmpfs.noatime,
         ..Attributes::default()
     };
     let source = Source::New { kind: "tmpfs".to_owned(), options };

@@ -32,6 +32,7 @@ use rustix::fs::{AtFlags, FileType, FlockOperation, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use crate::copy_entry::{copy_file, copy_link, copy_metadata, copy_node, open_directory};
+use crate::store::RECORD;
 
 /// Directories inside each other. Each level holds descriptors open, and 1024 are often all that there are.
 const MAX_DEPTH: usize = 256;
@@ -52,24 +53,35 @@ pub(crate) fn copy_up(root: &Root, target: &Path, data: &Path) -> Result<bool> {
         Err(failure) if failure.is(Errno::NOENT) || failure.is(Errno::NOTDIR) => return Ok(false),
         source => source?,
     };
-    let volume =
-        rustix::fs::open(data, flags | OFlags::NOFOLLOW, Mode::empty()).during("open the volume", data.display())?;
+    let mark = mark(data);
+    // What stands for a volume elsewhere on the host may be a link: who made the volume wrote it so.
+    let links = if mark.is_some() { OFlags::NOFOLLOW } else { OFlags::empty() };
+    let volume = rustix::fs::open(data, flags | links, Mode::empty()).during("open the volume", data.display())?;
     rustix::fs::flock(&volume, FlockOperation::LockExclusive).during("lock the volume", data.display())?;
-    let mark = data.with_file_name(FILLING);
-    if mark.exists() {
+    if mark.as_ref().is_some_and(|mark| mark.exists()) {
         empty(data);
     }
     if !names(volume.as_fd()).during("list the volume", data.display())?.is_empty() {
         return Ok(false);
     }
-    std::fs::File::create(&mark).during("mark the volume as being filled", mark.display())?;
+    if let Some(mark) = &mark {
+        std::fs::File::create(mark).during("mark the volume as being filled", mark.display())?;
+    }
     let copied = Copy::new(source.as_fd(), &volume, target)
         .and_then(|mut copy| copy.directory(source.as_fd(), volume.as_fd(), Path::new(""), 0));
     if copied.is_err() {
         empty(data);
     }
-    std::fs::remove_file(&mark).during("remove the mark", mark.display())?;
+    if let Some(mark) = &mark {
+        std::fs::remove_file(mark).during("remove the mark", mark.display())?;
+    }
     copied.map(|()| true)
+}
+
+/// Where the mark is: beside the data in the volume's own directory. A directory of the host that a volume stands for
+/// (`o=bind`) has no place beside it that is ours, so there what a death leaves half filled stays so, as in docker.
+fn mark(data: &Path) -> Option<PathBuf> {
+    data.with_file_name(RECORD).exists().then(|| data.with_file_name(FILLING))
 }
 
 /// Fills the new file system `into` with what is in the directory `source`, and gives it that one's owner and mode: a tmpfs

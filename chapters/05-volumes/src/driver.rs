@@ -9,7 +9,7 @@
 //! | options | what is mounted |
 //! |---|---|
 //! | none | the volume's own directory |
-//! | `type=none o=bind device=/srv/data` | a directory of the host |
+//! | `type=none o=bind device=/srv/data` | a directory of the host, filled from the image while it is empty |
 //! | `type=tmpfs device=tmpfs o=size=64m,uid=1000` | memory; each container has its own, and it ends with it |
 //! | `type=ext4 device=/dev/vdb` | a disk |
 //! | `type=nfs device=:/export o=addr=10.0.0.2,rw` | a network share |
@@ -55,8 +55,8 @@ pub struct Supply {
     pub source: Source,
     /// What it asks of its mount, besides what the container's request says.
     pub attributes: Attributes,
-    /// Whether it is the engine's own directory, which may be filled from the image.
-    pub own: bool,
+    /// Whether it is a directory that begins with what the image has there, if it is empty.
+    pub fill: bool,
     /// Who it belongs to, whatever the image says.
     pub owner: Owner,
 }
@@ -110,12 +110,12 @@ impl Driver for Local {
 
     fn supply(&self, volume: &Volume) -> Result<Supply> {
         let LocalOptions { mounted, owner, idmap } = LocalOptions::parse(&volume.options)?;
-        let (path, attributes, own) = match mounted {
-            None => (volume.data.clone(), Attributes::default(), true),
-            Some(Mounted::Bind { device, attributes }) => (device, attributes, false),
+        let (path, attributes) = match mounted {
+            None => (volume.data.clone(), Attributes::default()),
+            Some(Mounted::Bind { device, attributes }) => (device, attributes),
             Some(Mounted::FileSystem { kind, options, attributes }) => {
                 let source = Source::New { kind, options: options.resolved()? };
-                return Ok(Supply { source, attributes, own: false, owner });
+                return Ok(Supply { source, attributes, fill: false, owner });
             }
         };
         let recursive = true;
@@ -124,7 +124,7 @@ impl Driver for Local {
         } else {
             Source::MappedBind { path, recursive, map_below: false, uid_map: idmap.clone(), gid_map: idmap }
         };
-        Ok(Supply { own: own && matches!(source, Source::Bind { .. }), source, attributes, owner })
+        Ok(Supply { fill: matches!(source, Source::Bind { .. }), source, attributes, owner })
     }
 }
 

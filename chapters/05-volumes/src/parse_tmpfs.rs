@@ -6,7 +6,7 @@
 //! | `mode=1770` | permission bits of its top | those of the image's directory |
 //! | `uid=1000`, `gid=1000` | owner of its top | root |
 //! | `nr_inodes=1k`, `nr_blocks`, `mpol`, `huge` | tmpfs(5) | the kernel's |
-//! | `ro` | read-only | writable |
+//! | `ro`, `noatime` | read-only; reading leaves no trace | writable, `relatime` |
 //! | `exec`, `suid`, `dev` | programs run, set-user-id bits count, devices work | they do not |
 //!
 //! Only options that are about this tmpfs are taken. Whatever else mount(8) knows is refused by name and not passed on:
@@ -15,6 +15,24 @@
 use namespaces::{Failure, Result};
 
 use crate::request::{Kind, Tmpfs, VolumeMount};
+
+/// What every mount does anyway, what makes no difference to memory, what the kernel has given up; and how mounts travel, as
+/// there is nothing below a new file system that could, and nobody to whom.
+const WITHOUT_EFFECT: [&str; 13] = [
+    "defaults",
+    "async",
+    "diratime",
+    "nodiratime",
+    "strictatime",
+    "mand",
+    "nomand",
+    "private",
+    "rprivate",
+    "slave",
+    "rslave",
+    "shared",
+    "rshared",
+];
 
 /// Reads `--tmpfs /run:rw,size=64k,mode=1777`.
 pub fn parse_tmpfs(spec: &str) -> Result<VolumeMount> {
@@ -49,8 +67,10 @@ pub fn parse_tmpfs_options(target: &str, options: &str) -> Result<VolumeMount> {
             ("nosuid", "") => tmpfs.suid = false,
             ("dev", "") => tmpfs.dev = true,
             ("nodev", "") => tmpfs.dev = false,
-            // What every mount does anyway.
-            ("defaults" | "async" | "relatime" | "diratime", "") => {}
+            ("noatime", "") => tmpfs.noatime = true,
+            ("atime" | "relatime", "") => tmpfs.noatime = false,
+            ("sync" | "dirsync", "") => tmpfs.options.push(option.to_owned()),
+            (word, "") if WITHOUT_EFFECT.contains(&word) => {}
             ("size", value) if value.ends_with('%') => tmpfs.options.push(option.to_owned()),
             ("size", value) => {
                 tmpfs.size = Some(cgroups::parse_size(value).map_err(|_| refused("is not a size"))?);
@@ -89,6 +109,8 @@ mod tests {
         };
         assert_eq!(mount.kind, Kind::Tmpfs(expected));
         assert!(parse_tmpfs("/run:ro").unwrap().readonly);
+        let quiet = Tmpfs { options: vec!["sync".into()], noatime: true, ..Tmpfs::default() };
+        assert_eq!(parse_tmpfs("/run:noatime,sync,mand,rprivate").unwrap().kind, Kind::Tmpfs(quiet));
         assert_eq!(parse_tmpfs("/run").unwrap().kind, Kind::Tmpfs(Tmpfs::default()));
     }
 

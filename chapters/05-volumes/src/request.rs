@@ -115,6 +115,9 @@ pub struct Tmpfs {
     pub suid: bool,
     /// Whether device nodes work.
     pub dev: bool,
+    /// Whether reading leaves the times of access alone.
+    #[serde(default)]
+    pub noatime: bool,
 }
 
 impl Bind {
@@ -270,8 +273,8 @@ mod tests {
             ("/d", false, Kind::Bind(readonly)),
             ("/d", true, Kind::Bind(slave)),
             ("/d", false, Kind::Volume(NamedVolume::new(Some("../etc")))),
-            ("/d", false, volume(Some("v"), "../../etc")),
-            ("/d", false, volume(Some("v"), "/etc")),
+            ("/d", false, volume(Some("vol"), "../../etc")),
+            ("/d", false, volume(Some("vol"), "/etc")),
             ("/d", false, volume(None, "x")),
         ];
         let messages = cases.map(|(target, ro, kind)| VolumeMount::new(target, ro, kind).unwrap_err().to_string());

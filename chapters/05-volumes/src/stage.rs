@@ -124,9 +124,9 @@ impl Attachment {
         let gone =
             |step| Failure { errno: Some(Errno::NOENT.raw_os_error()), ..Failure::new(step, "it does not exist") };
         match origin {
-            Origin::Volume { name, .. } => {
-                gone("find the data of the volume").on(path.display()).hint(format!("Make the volume {name} again."))
-            }
+            Origin::Volume { name, .. } => gone("find the data of the volume")
+                .on(path.display())
+                .hint(format!("Make it, or the volume {name} again.")),
             Origin::Image { name, .. } => {
                 gone("find the layer of the image").on(path.display()).hint(format!("Pull {name} again."))
             }

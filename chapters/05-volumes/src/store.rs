@@ -35,7 +35,7 @@ use rustix::io::Errno;
 use crate::driver::{Driver, Local, no_such_driver};
 use crate::record::{NewVolume, Volume};
 
-const RECORD: &str = "volume.json";
+pub(crate) const RECORD: &str = "volume.json";
 const DATA: &str = "_data";
 
 /// Names of what is being made or removed start with this, which no volume's name can.
@@ -187,20 +187,26 @@ impl Store {
     }
 }
 
-/// Whether `name` can be a volume's: `[a-zA-Z0-9][a-zA-Z0-9_.-]*`, at most 255 bytes. It becomes a directory's name, so
-/// this is also what keeps `..` and `/` out.
+/// Whether `name` can be a volume's: `[a-zA-Z0-9][a-zA-Z0-9_.-]+`, at most 255 bytes. It becomes a directory's name, so
+/// this is also what keeps `..` and `/` out. One letter is too short because `c:/data` would be a path of Windows.
+///
+/// # Errors
+/// In docker's words, which clients look for.
 pub fn validate_name(name: &str) -> Result<()> {
+    let refused = |cause: &str| Err(Failure::new("use the volume name", cause).on(format!("{name:?}")));
+    if name.len() == 1 {
+        return refused("volume name is too short, names should be at least two alphanumeric characters");
+    }
     let first = name.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
     let rest = name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-'));
-    if first && rest && name.len() <= 255 {
-        return Ok(());
+    match (first && rest, name.len()) {
+        (true, ..=255) => Ok(()),
+        (true, _) => refused("it is longer than 255 characters"),
+        (false, _) => refused(&format!(
+            "{name:?} includes invalid characters for a local volume name, only \"[a-zA-Z0-9][a-zA-Z0-9_.-]\" are \
+             allowed. If you intended to pass a host directory, use absolute path"
+        )),
     }
-    Err(Failure::new(
-        "use the volume name",
-        "it may have letters, digits and _.- in it, and begins with a letter or digit",
-    )
-    .on(format!("{name:?}"))
-    .hint("If you mean a directory of the host, write its absolute path."))
 }
 
 /// The record and an empty data directory, in `directory`.
@@ -338,10 +344,10 @@ mod tests {
 
     #[test]
     fn names_that_would_be_paths() {
-        for name in ["", ".", "..", "../etc", "a/b", "/etc", ".hidden", "-x", "a b", "ä1", &"x".repeat(256)] {
+        for name in ["", "a", ".", "..", "../etc", "a/b", "/etc", ".hidden", "-x", "a b", "ä1", &"x".repeat(256)] {
             assert!(validate_name(name).is_err(), "{name}");
         }
-        for name in ["a", "0b", "my_data.v1-x", &"x".repeat(255)] {
+        for name in ["ab", "0b", "my_data.v1-x", &"x".repeat(255)] {
             validate_name(name).unwrap();
         }
     }

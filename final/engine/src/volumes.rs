@@ -12,6 +12,7 @@ use bollard_stubs::models::{
     VolumeUsageData,
 };
 use namespaces::Failure;
+use regex_lite::Regex;
 use rustix::io::Errno;
 
 use crate::config::Config;
@@ -70,7 +71,8 @@ impl Engine {
         let passes = |volume: &::volumes::Volume| {
             let unused = !used.iter().any(|(name, _)| *name == volume.name);
             filters.any("driver", |driver| driver == volume.driver)
-                && filters.any("name", |name| volume.name.contains(name))
+                && filters
+                    .any("name", |pattern| Regex::new(pattern).is_ok_and(|pattern| pattern.is_match(&volume.name)))
                 && filters.labels(&labels(volume))
                 && dangling.is_none_or(|wanted| wanted == unused)
         };
@@ -91,11 +93,11 @@ impl Engine {
             options: map(options.driver_opts),
         };
         if !matches!(wanted.driver.as_str(), "" | "local") {
-            return Err(no_such_driver(&wanted.driver));
+            return Err(no_such_driver(&wanted));
         }
         self.blocking(move |engine| {
             let new = wanted.name.as_deref().is_none_or(|name| !matches!(engine.volumes.store.get(name), Ok(Some(_))));
-            let volume = engine.volumes.store.create(&wanted).map_err(refusal)?;
+            let volume = engine.volumes.store.create(&wanted).map_err(|failure| refusal(&wanted, failure))?;
             if new {
                 engine.volumes.tell("create", &volume.name);
             }
@@ -179,19 +181,22 @@ impl Engine {
 }
 
 /// Docker's words, which clients compare, for a driver that would be a plugin.
-fn no_such_driver(name: &str) -> Error {
-    Error::not_found(format!("error looking up volume plugin {name}: plugin \"{name}\" not found"))
+fn no_such_driver(wanted: &NewVolume) -> Error {
+    let (volume, name) = (wanted.name.as_deref().unwrap_or_default(), &wanted.driver);
+    Error::not_found(format!("create {volume}: error looking up volume plugin {name}: plugin \"{name}\" not found"))
         .hint("The one driver here is local: Docker's plugins are not supported.")
 }
 
 /// A name or option that cannot be is the client's error; a volume with other options is in the way.
-fn refusal(failure: Failure) -> Error {
-    let kind = match failure.errno {
-        None => Kind::Invalid,
-        Some(_) if failure.is(Errno::EXIST) => Kind::Conflict,
-        Some(_) => Kind::Internal,
-    };
-    Error { kind, ..failure.into() }
+fn refusal(wanted: &NewVolume, failure: Failure) -> Error {
+    match failure.errno {
+        None => {
+            let (volume, cause) = (wanted.name.as_deref().unwrap_or_default(), failure.cause.unwrap_or_default());
+            Error { hint: failure.hint, ..Error::invalid(format!("create {volume}: {cause}")) }
+        }
+        Some(_) if failure.is(Errno::EXIST) => Error { kind: Kind::Conflict, ..failure.into() },
+        Some(_) => failure.into(),
+    }
 }
 
 /// Docker's mark of a volume whose name was made up. It is shown as a label, and can be filtered by.

@@ -79,7 +79,10 @@ pub(super) fn put(mount: &Mount, path: &Path, tree: &OwnedFd, root: &Root) -> Re
 ///
 /// The failure carries what the file system itself said, which says more than `EINVAL`.
 pub fn new_file_system(kind: &str, options: &[String], attributes: Attributes) -> Result<OwnedFd> {
-    let context = rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).during("open the file system", kind)?;
+    let context = rustix::mount::fsopen(kind, FsOpenFlags::FSOPEN_CLOEXEC).during("open the file system", kind);
+    let context = context.map_err(|failure| {
+        failure.hint_on(Errno::NODEV, "This kernel does not have it. `modprobe` with its name loads what is a module.")
+    })?;
     let made = configure(&context, kind, options).and_then(|()| {
         // The bits fit: fsmount(2) takes the lower half of what mount_setattr(2) takes.
         let flags = attributes.flags() | attributes.below.set;

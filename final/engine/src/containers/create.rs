@@ -94,29 +94,39 @@ impl Containers {
             let found = images.find(name).map_err(|error| Error { kind: Kind::Invalid, ..error })?;
             Ok((found.id, images.lowers(&found)))
         };
+        let missing = mounts::missing(&wanted, store);
         asked.mounts = mounts::resolve(wanted, &others, &Sources { volumes: store, image: &image })?;
-        let mounted = asked.mounts.clone();
+        let made: Vec<String> = missing.into_iter().chain(mounts::made_up(&asked.mounts, &others)).collect();
         let container = Container::new(&self.shared.config, asked, State::default());
         let written = write(&container);
         if written.is_err() {
-            mounts::forget(&mounted, store);
+            mounts::forget(&container.asked().mounts, &others, store);
             let _ = fs::remove_dir_all(&container.places.record);
         }
-        written.map(|()| Arc::new(container))
+        written?;
+        for name in made {
+            self.shared.volumes.tell("create", &name);
+        }
+        Ok(Arc::new(container))
     }
 
     /// The mounts of the containers in `VolumesFrom`, `NAME[:ro|rw]`.
     fn volumes_from(&self, host: &HostConfig) -> Result<Vec<Mounted>> {
         let mut mounts = Vec::new();
         for text in host.volumes_from.iter().flatten() {
+            if text.is_empty() {
+                return Err(Error::invalid("volumes-from specification cannot be an empty string"));
+            }
             let (name, mode) = text.split_once(':').unwrap_or((text, "rw"));
-            if mode.split(',').any(|word| !matches!(word, "ro" | "rw" | "z" | "Z" | "nocopy")) {
+            if mode.split(',').any(|word| !matches!(word, "ro" | "rw" | "z" | "Z")) {
                 return Err(Error::invalid(format!("invalid mode: {mode}")).hint("Give ro or rw after the colon."));
             }
             let other = self.find(name).map_err(|error| Error { kind: Kind::Invalid, ..error })?.asked();
-            for mut mounted in other.mounts.iter().cloned() {
+            // Memory cannot be shared: each container has its own, if it asks for it.
+            let shared = other.mounts.iter().filter(|mounted| !mounted.is_memory());
+            for mut mounted in shared.cloned() {
                 mounted.attachment.mount.attributes.readonly |= mode.split(',').any(|word| word == "ro");
-                mounts.push(mounted);
+                mounts.push(Mounted { mode: String::new(), ..mounted });
             }
         }
         Ok(mounts)

@@ -4,12 +4,14 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use jiff::Timestamp;
+use namespaces::Mount;
+use namespaces::mount::Source;
 use regex_lite::Regex;
 
 use super::Containers;
 use super::container::Container;
 use super::health;
-use super::record::{Asked, State};
+use super::record::{Asked, Mounted, State};
 use crate::error::{Error, Result};
 use crate::filters::Filters;
 use crate::networks;
@@ -121,12 +123,14 @@ fn name_fits(pattern: &Regex, name: &str) -> bool {
     pattern.is_match(name) || pattern.is_match(&format!("/{name}"))
 }
 
-/// By the volume's name or the place inside.
+/// By the volume's name, the place inside, or what of the host is mounted.
 fn has_mount(asked: &Asked, wanted: &str) -> bool {
-    asked
-        .mounts
-        .iter()
-        .any(|mounted| mounted.volume() == Some(wanted) || mounted.attachment.mount.target == Path::new(wanted))
+    let fits = |mounted: &Mounted| match &mounted.attachment.mount {
+        Mount { target, .. } if target == Path::new(wanted) => true,
+        Mount { source: Source::Bind { path, .. }, .. } if mounted.volume().is_none() => path == Path::new(wanted),
+        _ => mounted.volume() == Some(wanted),
+    };
+    asked.mounts.iter().any(fits)
 }
 
 fn exposes(asked: &Asked, wanted: &str) -> bool {

@@ -152,8 +152,9 @@ fn mounts(asked: &Asked) -> Vec<Mount> {
     let privileged = asked.host.privileged == Some(true);
     let size = asked.host.shm_size.unwrap_or(super::request::defaults::SHM_SIZE);
     let shared = asked.host.ipc_mode.as_deref() == Some("host");
+    let covered = asked.mounts.iter().any(|mounted| mounted.attachment.mount.target == Path::new("/dev/shm"));
     let mut mounts = defaults::mounts();
-    if asked.host.ipc_mode.as_deref() == Some("none") {
+    if covered || asked.host.ipc_mode.as_deref() == Some("none") {
         mounts.retain(|mount| mount.target != Path::new("/dev/shm"));
     }
     for mount in &mut mounts {

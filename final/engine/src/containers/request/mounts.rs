@@ -1,12 +1,13 @@
 //! `-v`, `--mount`, `--tmpfs`, `--volumes-from` and the image's volumes become one list of mounts.
 
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use bollard_stubs::models::{
     ContainerConfig, HostConfig, Mount, MountBindOptionsPropagationEnum as Travel, MountTypeEnum,
 };
 use images::Digest;
-use namespaces::Propagation;
+use namespaces::{Failure, Propagation};
 use volumes::{
     Bind, BindRecursion, ImageFiles, Kind, NamedVolume, Store, Tmpfs, VolumeMount, attach, attach_image,
     parse_tmpfs_options, parse_volume,
@@ -45,7 +46,9 @@ pub(crate) fn wanted(config: &ContainerConfig, host: &HostConfig, others: &[Moun
         add(&mut wanted, from_bind(spec, driver)?)?;
     }
     for mount in host.mounts.iter().flatten() {
-        add(&mut wanted, Wanted { mount: from_mount(mount)?, mode: String::new() })?;
+        let mount = from_mount(mount)?;
+        let mode = default_mode(&mount);
+        add(&mut wanted, Wanted { mount, mode })?;
     }
     let mut tmpfs: Vec<_> = host.tmpfs.iter().flatten().collect();
     tmpfs.sort();
@@ -59,6 +62,8 @@ pub(crate) fn wanted(config: &ContainerConfig, host: &HostConfig, others: &[Moun
     let mut volumes: Vec<_> = config.volumes.iter().flatten().map(|(target, _)| target).collect();
     volumes.sort();
     for target in volumes {
+        // An image's `VOLUME data` means the one in its root.
+        let target = Path::new("/").join(target);
         let mount = VolumeMount::new(target, false, Kind::Volume(NamedVolume::new(None))).map_err(Error::refusal)?;
         let covered = wanted.iter().any(|other| other.mount.target == mount.target)
             || others.iter().any(|other| other.attachment.mount.target == mount.target);
@@ -80,7 +85,7 @@ pub(crate) fn resolve(wanted: Vec<Wanted>, others: &[Mounted], sources: &Sources
         match one(&each, sources) {
             Ok(one) => mounted.push(one),
             Err(error) => {
-                forget(&mounted, sources.volumes);
+                forget(&mounted, others, sources.volumes);
                 return Err(error);
             }
         }
@@ -88,21 +93,36 @@ pub(crate) fn resolve(wanted: Vec<Wanted>, others: &[Mounted], sources: &Sources
     for other in others {
         let target = &other.attachment.mount.target;
         if !mounted.iter().any(|own| own.attachment.mount.target == *target) {
-            // Somebody else's anonymous volume is not removed with this container.
-            mounted.push(Mounted { anonymous: false, ..other.clone() });
+            // An anonymous volume goes with the last container that has it (`rm -v`), not with the one it was made for.
+            mounted.push(other.clone());
         }
     }
     mounted.sort_by_key(|mounted| mounted.attachment.mount.target.components().count());
     Ok(mounted)
 }
 
-/// Removes the anonymous volumes among `mounted`.
-pub(crate) fn forget(mounted: &[Mounted], store: &Store) {
-    for name in mounted.iter().filter(|mounted| mounted.anonymous).filter_map(|mounted| mounted.volume()) {
-        if let Err(failure) = store.remove(name) {
+/// Removes the anonymous volumes among `mounted` that are not `others`'.
+pub(crate) fn forget(mounted: &[Mounted], others: &[Mounted], store: &Store) {
+    for name in made_up(mounted, others) {
+        if let Err(failure) = store.remove(&name) {
             tracing::warn!("{failure}");
         }
     }
+}
+
+/// The names of the anonymous volumes among `mounted` that are not `others`'.
+pub(crate) fn made_up(mounted: &[Mounted], others: &[Mounted]) -> Vec<String> {
+    let new = mounted.iter().filter(|mounted| mounted.anonymous).filter_map(Mounted::volume);
+    new.filter(|name| !others.iter().any(|other| other.volume() == Some(name))).map(str::to_owned).collect()
+}
+
+/// The names of volumes that are asked for and not there yet.
+pub(crate) fn missing(wanted: &[Wanted], store: &Store) -> BTreeSet<String> {
+    let names = wanted.iter().filter_map(|wanted| match &wanted.mount.kind {
+        Kind::Volume(volume) => volume.name.clone(),
+        _ => None,
+    });
+    names.filter(|name| matches!(store.get(name), Ok(None))).collect()
 }
 
 impl Mounted {
@@ -112,6 +132,11 @@ impl Mounted {
             volumes::Origin::Volume { name, .. } => Some(name),
             _ => None,
         }
+    }
+
+    /// Whether it is a tmpfs.
+    pub(crate) fn is_memory(&self) -> bool {
+        matches!(self.attachment.origin, volumes::Origin::Memory { .. })
     }
 
     /// The image whose files it is, if it is one.
@@ -154,12 +179,30 @@ fn add(all: &mut Vec<Wanted>, wanted: Wanted) -> Result<()> {
 }
 
 fn from_bind(spec: &str, driver: Option<&str>) -> Result<Wanted> {
-    let mut mount = parse_volume(spec).map_err(Error::refusal)?;
+    if let Some((source, _)) = spec.split_once(':').filter(|(source, _)| !source.is_empty() && !source.starts_with('/'))
+    {
+        check_name(source)?;
+    }
+    let refused = |cause: String| Error::invalid(format!("invalid volume specification: '{spec}': {cause}"));
+    let mut mount = parse_volume(spec)
+        .map_err(|failure| Error { hint: failure.hint, ..refused(failure.cause.unwrap_or_default()) })?;
     if let (Kind::Volume(volume), Some(driver)) = (&mut mount.kind, driver) {
         driver.clone_into(&mut volume.driver);
     }
-    let mode = spec.splitn(3, ':').nth(2).unwrap_or_default().to_owned();
+    let mode = spec.splitn(3, ':').nth(2).unwrap_or_default();
+    let mode = if mode.is_empty() { default_mode(&mount) } else { mode.to_owned() };
     Ok(Wanted { mount, mode })
+}
+
+/// A volume's name, refused in docker's words.
+fn check_name(name: &str) -> Result<()> {
+    let refused = |failure: Failure| Error::invalid(format!("create {name}: {}", failure.cause.unwrap_or_default()));
+    volumes::validate_name(name).map_err(refused)
+}
+
+/// What docker shows as the mode of a volume that none was written for: shared, as far as labels of SELinux go.
+fn default_mode(mount: &VolumeMount) -> String {
+    if matches!(mount.kind, Kind::Volume(_)) { "z".to_owned() } else { String::new() }
 }
 
 /// Where a mount goes to inside the container, refused in docker's words.
@@ -192,8 +235,12 @@ fn from_mount(mount: &Mount) -> Result<VolumeMount> {
             ))
             .hint(format!("Say which {kind} to mount at {target:?} in the container.")));
         }
+        MountTypeEnum::BIND if !source.starts_with('/') => {
+            let words = format!("invalid mount path: '{source}' mount path must be absolute");
+            return Err(Error::invalid(format!("invalid mount config for type \"bind\": {words}")));
+        }
         MountTypeEnum::BIND => Kind::Bind(bind(mount, source)),
-        MountTypeEnum::VOLUME => Kind::Volume(volume(mount, source)),
+        MountTypeEnum::VOLUME => Kind::Volume(volume(mount, source)?),
         MountTypeEnum::TMPFS if !source.is_empty() => {
             return Err(Error::invalid("invalid mount config for type \"tmpfs\": field Source must not be specified"));
         }
@@ -232,10 +279,12 @@ fn bind(mount: &Mount, source: &str) -> Bind {
     Bind { create_host_path, propagation, recursive_propagation, recursion, ..Bind::new(source) }
 }
 
-fn volume(mount: &Mount, source: &str) -> NamedVolume {
+fn volume(mount: &Mount, source: &str) -> Result<NamedVolume> {
     let options = mount.volume_options.clone().unwrap_or_default();
     let driver = options.driver_config.unwrap_or_default();
-    let mut volume = NamedVolume::new(Some(source).filter(|source| !source.is_empty()));
+    let name = Some(source).filter(|source| !source.is_empty());
+    name.map_or(Ok(()), check_name)?;
+    let mut volume = NamedVolume::new(name);
     if let Some(name) = driver.name.filter(|name| !name.is_empty()) {
         volume.driver = name;
     }
@@ -243,7 +292,7 @@ fn volume(mount: &Mount, source: &str) -> NamedVolume {
     volume.subpath = options.subpath.filter(|path| !path.is_empty()).map(PathBuf::from);
     volume.labels = options.labels.unwrap_or_default().into_iter().collect();
     volume.options = driver.options.unwrap_or_default().into_iter().collect();
-    volume
+    Ok(volume)
 }
 
 fn image(mount: &Mount, source: &str) -> ImageFiles {
@@ -334,7 +383,7 @@ mod tests {
         let json = serde_json::to_string_pretty(&mounted).unwrap();
         let json = json.replace(&name, "[anonymous]").replace(&*directory.path().to_string_lossy(), "[store]");
         insta::assert_snapshot!(json);
-        forget(&mounted, &store);
+        forget(&mounted, &[], &store);
         assert_eq!(store.get(&name).unwrap(), None);
         assert!(store.get("data").unwrap().is_some());
     }
@@ -350,7 +399,8 @@ mod tests {
         let mounted = resolve(wanted(&config(&["/b"]), &own, &theirs).unwrap(), &theirs, &sources(&store)).unwrap();
         let shown: Vec<_> =
             mounted.iter().map(|mounted| (mounted.volume() == Some("mine"), mounted.anonymous)).collect();
-        assert_eq!(shown, [(true, false), (false, false)]);
+        assert_eq!(shown, [(true, false), (false, true)]);
+        assert_eq!(made_up(&mounted, &theirs), [""; 0], "theirs is not this one's to take back");
     }
 
     #[test]
