@@ -6,9 +6,9 @@
 //! The bytes come from an image and may be anything, so every number in them is doubted: no offset is followed beyond what
 //! was read, and no addition may overflow.
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Segment type of the path of the dynamic loader.
 const PT_INTERP: u32 = 3;
@@ -29,6 +29,24 @@ pub(crate) fn of(head: &[u8]) -> Option<PathBuf> {
         _ => return None,
     };
     Some(PathBuf::from(OsString::from_vec(path.to_vec())))
+}
+
+/// What to say when the `interpreter` that a file asks for is not there.
+pub(crate) fn missing(interpreter: &Path) -> String {
+    let shown = interpreter.to_string_lossy();
+    let what = format!("The file is there, but the interpreter it asks for, {}, is not", shown.escape_debug());
+    if shown.ends_with('\r') {
+        return format!("{what}: its first line ends as those of DOS do. Convert it: dos2unix, or sed -i 's/\\r$//'.");
+    }
+    let loader = interpreter.file_name().and_then(OsStr::to_str).is_some_and(|name| name.starts_with("ld-"));
+    let why = ": the program was built for another C library. Link it statically, or take a fitting image";
+    format!("{what} in the image{}.", if loader { why } else { "" })
+}
+
+/// What to say when the `interpreter` that a file asks for may not be executed.
+pub(crate) fn unfit(interpreter: &Path) -> String {
+    let shown = interpreter.to_string_lossy();
+    format!("The file may be executed, but not the interpreter it asks for, {}.", shown.escape_debug())
 }
 
 /// What is wrong with a file that the kernel does not take for a program.
@@ -69,8 +87,6 @@ fn number<const N: usize>(bytes: &[u8], offset: usize) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use super::*;
 
     #[test]
@@ -86,6 +102,13 @@ mod tests {
     fn a_dynamic_program_names_its_loader() {
         let own = std::fs::read("/usr/bin/env").unwrap();
         assert_eq!(of(&own).as_deref(), Some(Path::new("/lib64/ld-linux-x86-64.so.2")));
+    }
+
+    #[test]
+    fn a_missing_interpreter_is_told_with_what_is_to_be_done() {
+        insta::assert_snapshot!(missing(Path::new("/bin/bash")), @"The file is there, but the interpreter it asks for, /bin/bash, is not in the image.");
+        insta::assert_snapshot!(missing(Path::new("/bin/sh\r")), @r#"The file is there, but the interpreter it asks for, /bin/sh\r, is not: its first line ends as those of DOS do. Convert it: dos2unix, or sed -i 's/\r$//'."#);
+        insta::assert_snapshot!(missing(Path::new("/lib/ld-musl-x86_64.so.1")), @"The file is there, but the interpreter it asks for, /lib/ld-musl-x86_64.so.1, is not in the image: the program was built for another C library. Link it statically, or take a fitting image.");
     }
 
     #[test]

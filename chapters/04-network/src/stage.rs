@@ -28,7 +28,7 @@ use crate::endpoint::{Attachment, Endpoint, mac_text};
 use crate::firewall::Firewall;
 use crate::namespace::{self, NetworkNamespace};
 use crate::netlink::{self, Operation, Socket};
-use crate::parameter::{self, Sysctls};
+use crate::parameter;
 
 /// The network of one container, as a [`Stage`].
 ///
@@ -99,13 +99,12 @@ impl NetworkStage {
 }
 
 /// Writes kernel parameters of a namespace: only from inside, which takes a thread.
-pub(crate) fn set_parameters(netns: impl AsFd + Sync, parameters: &[(String, String)]) -> Result<()> {
+pub(crate) fn set_parameters(netns: impl AsFd + Sync, parameters: &[(String, &'static str)]) -> Result<()> {
     if parameters.is_empty() {
         return Ok(());
     }
     namespace::within(netns, || {
-        let sysctls = Sysctls::mount()?;
-        parameters.iter().try_for_each(|(path, value)| sysctls.set(path, value))
+        parameters.iter().try_for_each(|(path, value)| parameter::set(&format!("/proc/sys/{path}"), value))
     })
 }
 
@@ -118,11 +117,8 @@ pub(crate) fn plug_in(
 ) -> Result<()> {
     // Each obstacle is cleared once; what then still fails, fails.
     let mut obstacles = [Errno::NODEV, Errno::EXIST].to_vec();
-    let mut operations = endpoint.wire.driver().attach(endpoint);
-    // A kernel without IPv6 refuses to be told how not to use it.
-    operations.retain(|operation| parameter::has_ipv6() || !matches!(operation, Operation::NoLinkLocal { .. }));
     loop {
-        let Err(refused) = netlink::apply(host, &operations, Some(netns)) else {
+        let Err(refused) = netlink::apply(host, &endpoint.wire.driver().attach(endpoint), Some(netns)) else {
             return Ok(());
         };
         let Some(obstacle) = obstacles.iter().position(|errno| refused.is(*errno)) else { return Err(refused) };

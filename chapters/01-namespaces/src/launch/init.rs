@@ -25,7 +25,10 @@ pub(super) fn fork_program(child: &Child<'_>) -> Result<()> {
     // Whoever is not first in its pid namespace (`--pid host`) inherits orphans only when it asks for them.
     rustix::process::set_child_subreaper(Some(Pid::INIT)).step("become the reaper of orphans")?;
     sys::block_signals();
-    if let Some(program) = sys::fork().step("fork the program from its init")? {
+    let forked = sys::fork().step("fork the program from its init");
+    let forked =
+        forked.map_err(|failure| failure.hint_on(Errno::AGAIN, "The limit of processes leaves no room for both."));
+    if let Some(program) = forked? {
         serve(program);
     }
     lead(child.terminal.is_some()).step("give the program a process group of its own")?;

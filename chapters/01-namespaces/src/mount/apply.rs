@@ -64,16 +64,22 @@ pub(super) fn bind(mount: &Mount, path: &Path, recursive: bool, root: &Root) -> 
 /// A detached copy of the tree at `path`, in its place.
 pub(super) fn put(mount: &Mount, path: &Path, tree: &OwnedFd, root: &Root) -> Result<()> {
     set_attributes(tree, mount.attributes).during("set the attributes of the mount at", mount.target.display())?;
-    // The kernel's two answers to a directory over a file and to the reverse.
-    let explain = |failure: Failure| {
-        let kinds = "A directory can be mounted only on a directory and a file only on a file; the source is";
-        let hint = format!("{kinds} {}.", path.display());
-        failure.hint_on(Errno::NOTDIR, hint.clone()).hint_on(Errno::INVAL, hint)
-    };
-    let place = place(mount, tree, root).map_err(explain)?;
-    attach(tree, &place).during("mount", mount.target.display()).map_err(explain)
+    let both_sides = |failure| mismatch(failure, path, &mount.target);
+    let place = place(mount, tree, root).map_err(both_sides)?;
+    attach(tree, &place).during("mount", mount.target.display()).map_err(both_sides)
 }
 // ANCHOR_END: bind
+
+/// A directory over a file and the reverse, for which the kernel has two answers (`ENOTDIR`, and `EINVAL` from move_mount(2));
+/// what matters to a person is which two things do not fit.
+fn mismatch(failure: Failure, source: &Path, target: &Path) -> Failure {
+    if !failure.is(Errno::NOTDIR) && !failure.is(Errno::INVAL) {
+        return failure;
+    }
+    let hint = "Are you trying to mount a directory onto a file (or vice-versa)? Each goes only on its like; \
+                look whether the path on the host is what you expect.";
+    Errno::NOTDIR.failure("mount").on(format!("{} on {}", source.display(), target.display())).hint(hint)
+}
 
 /// A new, detached mount of the file system `kind` with its own `options` (fsopen(2), fsconfig(2), fsmount(2)).
 ///

@@ -12,7 +12,7 @@ use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
-use rustix::fs::{Access, AtFlags, CWD, FileType};
+use rustix::fs::{Access, AtFlags, CWD, FileType, StatVfsMountFlags};
 use rustix::io::Errno;
 
 use crate::defaults::PATH;
@@ -31,11 +31,14 @@ pub(super) fn find_program(child: &mut Child<'_>) -> Result<()> {
         // A container that waits at its gate may never be started, and needs no program then.
         return Ok(());
     }
-    let Some(name) = process.args.first().filter(|name| !name.is_empty()) else {
+    let Some(name) = process.args.first() else {
         return Err(Failure::new(STEP, "no program is given").hint("Say which program to run."));
     };
     let found = if name.contains('/') {
-        runnable(Path::new(name)).map(|()| PathBuf::from(name)).map_err(|errno| errno.failure(STEP).on(name))
+        runnable(Path::new(name)).map(|()| PathBuf::from(name)).map_err(|errno| refused(Path::new(name), errno))
+    } else if name.is_empty() {
+        // In every directory it would be the directory itself.
+        Err(not_found(name).hint("The name of the program is empty: a variable without a value, perhaps."))
     } else {
         let path = process.env.iter().rev().find_map(|variable| variable.strip_prefix("PATH=")).unwrap_or(PATH);
         look_up(name, path)
@@ -47,20 +50,54 @@ pub(super) fn find_program(child: &mut Child<'_>) -> Result<()> {
 /// The first runnable file called `name` in the directories of `path`. A file that may not be run is remembered: it is the
 /// better answer when nothing else is found (environ(7), `PATH`).
 fn look_up(name: &str, path: &str) -> Result<PathBuf> {
-    let mut refused = None;
+    let mut found = None;
     for directory in path.split(':') {
         let candidate = Path::new(if directory.is_empty() { "." } else { directory }).join(name);
         match runnable(&candidate) {
             Ok(()) => return Ok(candidate),
-            Err(Errno::ACCESS) => refused = refused.or(Some(candidate)),
+            Err(Errno::ACCESS) => found = found.or(Some(candidate)),
             Err(_) => {}
         }
     }
-    let failure = Failure { errno: Some(libc::ENOENT), ..Failure::new(STEP, "executable file not found in $PATH") };
-    Err(match refused {
-        Some(candidate) => Errno::ACCESS.failure(STEP).on(candidate.display()),
-        None => failure.on(name).hint(format!("PATH is {path}; give the full path of the program, or another image.")),
+    Err(match found {
+        Some(candidate) => refused(&candidate, Errno::ACCESS),
+        None => not_found(name).hint(format!("PATH is {path}; give the full path of the program, or another image.")),
     })
+}
+
+fn not_found(name: &str) -> Failure {
+    Failure { errno: Some(libc::ENOENT), ..Failure::new(STEP, "executable file not found in $PATH").on(name) }
+}
+
+/// Why `path` was not to be run, as far as it can be seen from outside the file. Looked up only now that it has failed.
+fn refused(path: &Path, errno: Errno) -> Failure {
+    let failure = errno.failure(STEP).on(path.display());
+    match (errno, rustix::fs::stat(path)) {
+        (Errno::NOENT, _) => match rustix::fs::readlink(path, Vec::new()) {
+            Ok(target) => {
+                failure.hint(format!("It is a symbolic link to {}, which is not there.", target.to_string_lossy()))
+            }
+            Err(_) => failure,
+        },
+        (Errno::ACCESS, Ok(stat)) if FileType::from_raw_mode(stat.st_mode).is_dir() => {
+            failure.hint("It is a directory; name a program in it.")
+        }
+        (Errno::ACCESS, Ok(stat)) if stat.st_mode & 0o111 == 0 => {
+            failure.hint("No one has the right to execute it: chmod +x it, in the image or where it is mounted from.")
+        }
+        (Errno::ACCESS, Ok(_)) if is_noexec(path) => {
+            failure.hint("Nothing can be executed where it is: the mount has the option noexec.")
+        }
+        (Errno::ACCESS, Ok(stat)) => {
+            let (mode, owner, group) = (stat.st_mode & 0o7777, stat.st_uid, stat.st_gid);
+            failure.hint(format!("Its mode {mode:04o} does not let this user: it belongs to {owner}:{group}."))
+        }
+        _ => failure,
+    }
+}
+
+fn is_noexec(path: &Path) -> bool {
+    rustix::fs::statvfs(path).is_ok_and(|mount| mount.f_flag.contains(StatVfsMountFlags::NOEXEC))
 }
 
 /// Whether the effective user may execute the file (faccessat2(2), `AT_EACCESS`). A directory may be "executed" too, so it is told apart.
@@ -102,10 +139,12 @@ fn explain(child: &Child<'_>, failure: Failure, path: &Path) -> Failure {
     let head = child.root().and_then(|root| root.head(path, HEAD)).ok().flatten().unwrap_or_default();
     match failure.errno {
         Some(libc::ENOENT) => match interpreter::of(&head) {
-            Some(interpreter) => failure.hint(format!(
-                "The file is there, but the interpreter it asks for, {}, is not in the image.",
-                interpreter.display()
-            )),
+            Some(interpreter) => failure.hint(interpreter::missing(&interpreter)),
+            None => failure,
+        },
+        // The file itself was found fit, so it is the other one that is not.
+        Some(libc::EACCES) => match interpreter::of(&head) {
+            Some(interpreter) => failure.hint(interpreter::unfit(&interpreter)),
             None => failure,
         },
         Some(libc::ENOEXEC) => failure.hint(interpreter::why_not(&head)),

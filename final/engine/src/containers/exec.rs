@@ -290,9 +290,12 @@ impl Containers {
     }
 }
 
-/// Writes why the program could not be run where its output would have been.
+/// Writes why the program could not be run where its output would have been, and what to do when it is there: why that file
+/// cannot be run is the question then.
 fn complain(socket: OwnedFd, error: &Error, tty: bool) {
-    let text = format!("{}\r\n", error.message);
+    let hint = error.hint.iter().filter(|_| error.message.contains(": exec: ") && !error.message.contains("$PATH"));
+    let lines: Vec<&str> = [error.message.as_str()].into_iter().chain(hint.map(String::as_str)).collect();
+    let text = lines.join("\r\n") + "\r\n";
     let length = u32::try_from(text.len()).unwrap_or(u32::MAX).to_be_bytes();
     let head = [&[1, 0, 0, 0], &length[..]].concat();
     let bytes = if tty { text.into_bytes() } else { [head, text.into_bytes()].concat() };

@@ -1,6 +1,9 @@
 //! Limits that contradict each other or are too small to start a program with, refused in docker's words. What remains is the
 //! chapter's to check (`cgroups::Limits::validate`).
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use bollard_stubs::models::HostConfig;
 
 use crate::error::{Error, Result};
@@ -62,8 +65,31 @@ fn lists(host: &HostConfig) -> Result<()> {
             return Err(Error::invalid(format!("Invalid value {text} for cpuset {what}"))
                 .hint("Write numbers and ranges: 0-2,4."));
         }
+        let Some(there) = of_machine(what) else { continue };
+        if !text.is_empty() && members(text).iter().any(|number| !members(&there).contains(number)) {
+            let kind = if what == "cpus" { "CPUs" } else { "memory nodes" };
+            let message = format!("Requested {kind} are not available - requested {text}, available: {there}");
+            return Err(Error::invalid(message));
+        }
     }
     Ok(())
+}
+
+/// The processors (`cpus`) or memory nodes (`mems`) that this machine gives out, by the top group of either version.
+fn of_machine(what: &str) -> Option<String> {
+    let top = Path::new("/sys/fs/cgroup");
+    let files = [top.join(format!("cpuset/cpuset.{what}")), top.join(format!("cpuset.{what}.effective"))];
+    files.iter().find_map(|file| std::fs::read_to_string(file).ok()).map(|text| text.trim().to_owned())
+}
+
+/// The numbers of a list that is known to be one, at most as many of each range as any machine has.
+fn members(list: &str) -> BTreeSet<u32> {
+    let number = |text: &str| text.parse::<u32>().ok();
+    let range = |part: &str| {
+        let (from, to) = part.split_once('-').unwrap_or((part, part));
+        Some(number(from)?..=number(to)?).map(|range| range.take(8192))
+    };
+    list.split(',').filter_map(range).flatten().collect()
 }
 
 #[cfg(test)]
@@ -87,8 +113,15 @@ mod tests {
             HostConfig { shm_size: Some(-1), ..none() },
             HostConfig { cpuset_cpus: Some("1-42,,".to_owned()), ..none() },
             HostConfig { cpuset_mems: Some("42-3,1--".to_owned()), ..none() },
+            HostConfig { cpuset_cpus: Some("0,7000-7001".to_owned()), ..none() },
         ];
-        let words: Vec<_> = all.iter().map(|host| check(host).unwrap_err().message).collect();
+        let processors = of_machine("cpus").unwrap_or_default();
+        let words: Vec<_> = all
+            .iter()
+            .map(|host| {
+                check(host).unwrap_err().message.replace(&format!("available: {processors}"), "available: [list]")
+            })
+            .collect();
         insta::assert_snapshot!(words.join("\n"), @r#"
         Minimum memory limit allowed is 6MB
         Minimum memory reservation allowed is 6MB
@@ -103,6 +136,7 @@ mod tests {
         SHM size can not be less than 0
         Invalid value 1-42,, for cpuset cpus
         Invalid value 42-3,1-- for cpuset mems
+        Requested CPUs are not available - requested 0,7000-7001, available: [list]
         "#);
         let fine = HostConfig { memory: Some(LEAST), memory_swap: Some(-1), cpu_period: Some(1000), ..none() };
         assert_eq!(check(&fine), Ok(()));
