@@ -93,16 +93,28 @@ fn a_file_has_the_flags_and_is_read_again() {
     assert_eq!(shown.ok(), "true map[max-size:1m] [10.9.8.7] 1");
     daemon.docker(&["rm", id.ok()]).ok();
     assert!(!daemon.log().contains("/_ping"), "{}", daemon.log());
-    fs::write(&path, settings.replace(r#""debug": false"#, r#""debug": true"#)).unwrap();
+    let changed = settings.replace(r#""debug": false"#, r#""debug": true"#).replace("rack=7", "rack=8");
+    fs::write(&path, changed.replacen('{', r#"{"registry-mirrors": ["http://127.0.0.1:7/"], "#, 1)).unwrap();
     let hang_up = || run(Command::new("kill").args(["-HUP", &daemon.pid().to_string()]), b"");
     hang_up().ok();
     eventually("requests are logged", || {
         daemon.docker(&["version"]).ok();
         daemon.log().contains("/_ping")
     });
-    fs::write(&path, r#"{"colour": "red"}"#).unwrap();
+    assert_eq!(
+        daemon.docker(&["info", "-f", "{{.Labels}} {{.RegistryConfig.Mirrors}}"]).ok(),
+        "[rack=8] [http://127.0.0.1:7/]"
+    );
+    let soon = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs() + 1;
+    let past = ["events", "--since", "1", "--until", &soon.to_string(), "--filter", "type=daemon", "--format"];
+    let told =
+        daemon.docker(&[&past[..], &["{{.Action}} {{.Actor.Attributes.debug}} {{.Actor.Attributes.labels}}"]].concat());
+    assert_eq!(told.ok(), "reload true [\"rack=8\"]");
+    fs::write(&path, r#"{"colour": "red", "labels": ["rack=9"]}"#).unwrap();
     hang_up().ok();
     eventually("a warning", || daemon.log().contains("don't match any configuration option: colour"));
+    assert!(daemon.log().contains("everything stays as it was"));
+    assert_eq!(daemon.docker(&["info", "-f", "{{.Labels}}"]).ok(), "[rack=8]");
     daemon.finish();
 }
 
@@ -130,4 +142,23 @@ fn systemd_may_hold_the_socket() {
     eventually("an answer", || ask().stdout == "OK");
     run(Command::new("kill").args(["-TERM", &child.id().to_string()]), b"").ok();
     assert!(child.wait().unwrap().success());
+}
+
+#[test]
+fn settings_can_be_checked_without_starting() {
+    let home = tempfile::tempdir().unwrap();
+    let path = home.path().join("daemon.json");
+    let check = |text: &str, more: &[&str]| {
+        fs::write(&path, text).unwrap();
+        let mut skiffd = Command::new(binary("skiffd"));
+        run(skiffd.args(["--validate", "--config-file"]).arg(&path).args(more), b"")
+    };
+    check(r#"{"debug": true, "features": {"buildkit": true}, "default-runtime": "runc"}"#, &[])
+        .fails(0, "configuration OK");
+    check(r#"{"debug": false}"#, &["-D"])
+        .fails(1, "in the configuration file: debug: (from flag: true, from file: false)");
+    check(r#"{"validate": true}"#, &[]).fails(1, "don't match any configuration option: validate");
+    check(r#"{"log-opts": {"colour": "red"}}"#, &[])
+        .fails(1, "failed to set log opts: unknown log opt 'colour' for json-file");
+    check("{", &[]).fails(1, "unable to configure the daemon with file");
 }

@@ -14,7 +14,7 @@ use serde_json::{Map, Value};
 use crate::flags::Flags;
 
 /// Keys that are called otherwise than their flags.
-const PLURALS: [(&str, &str); 10] = [
+const PLURALS: [(&str, &str); 12] = [
     ("hosts", "host"),
     ("labels", "label"),
     ("log-opts", "log-opt"),
@@ -25,7 +25,12 @@ const PLURALS: [(&str, &str); 10] = [
     ("default-ulimits", "default-ulimit"),
     ("exec-opts", "exec-opt"),
     ("runtimes", "add-runtime"),
+    ("features", "feature"),
+    ("cdi-spec-dirs", "cdi-spec-dir"),
 ];
+
+/// Flags that make no sense in the file.
+const LINE_ONLY: [&str; 4] = ["config-file", "validate", "version", "help"];
 
 /// The command line that says the same as the file at `path`, without what is empty.
 ///
@@ -45,7 +50,8 @@ pub(crate) fn arguments(path: &Path, given: &ArgMatches) -> Result<Vec<String>> 
         let id = flag(&command, key);
         id.is_some_and(|id| given.value_source(&id) == Some(ValueSource::CommandLine))
     };
-    let twice: Vec<&str> = keys.keys().map(String::as_str).filter(said_twice).collect();
+    let twice = keys.iter().map(|(key, value)| (key.as_str(), value)).filter(|(key, _)| said_twice(key));
+    let twice: Vec<String> = twice.map(|(key, value)| conflict(&command, given, key, value)).collect();
     if !twice.is_empty() {
         let twice = twice.join(", ");
         bail!(
@@ -56,10 +62,20 @@ pub(crate) fn arguments(path: &Path, given: &ArgMatches) -> Result<Vec<String>> 
     let mut arguments = Vec::new();
     for (key, value) in &keys {
         let name = PLURALS.iter().find(|(plural, _)| plural == key).map_or(key.as_str(), |(_, name)| name);
-        let words = words(key, value).with_context(failed)?;
+        let words = words_of_file(key, value).with_context(failed)?;
         arguments.extend(words.into_iter().map(|word| format!("--{name}={word}")));
     }
     Ok(arguments)
+}
+
+/// Both that is said of `key`, as dockerd shows it.
+fn conflict(command: &Command, given: &ArgMatches, key: &str, value: &Value) -> String {
+    let raw = flag(command, key).and_then(|id| Some(given.get_raw(&id)?.map(|word| word.to_string_lossy()).collect()));
+    let words: Vec<_> = raw.unwrap_or_default();
+    let file = words_of_file(key, value).unwrap_or_default();
+    let list = PLURALS.iter().any(|(plural, _)| *plural == key);
+    let show = |words: String| if list { format!("[{words}]") } else { words };
+    format!("{key}: (from flag: {}, from file: {})", show(words.join(" ")), show(file.join(" ")))
 }
 
 /// The parser's own name of the flag that a key stands for.
@@ -67,12 +83,12 @@ fn flag(command: &Command, key: &str) -> Option<String> {
     let name = PLURALS.iter().find(|(plural, _)| *plural == key).map_or(key, |(_, name)| name);
     let found = command.get_arguments().find(|argument| argument.get_long() == Some(name));
     // What has a plural is only known by that.
-    let singular = PLURALS.iter().any(|(_, name)| *name == key);
+    let singular = PLURALS.iter().any(|(_, name)| *name == key) || LINE_ONLY.contains(&key);
     found.filter(|_| !singular).map(|argument| argument.get_id().to_string())
 }
 
 /// A value as the words of a command line: a list is a flag that comes more than once, an object `key=value` each time.
-fn words(key: &str, value: &Value) -> Result<Vec<String>> {
+fn words_of_file(key: &str, value: &Value) -> Result<Vec<String>> {
     let one = |value: &Value| match value {
         Value::String(text) => Ok(text.clone()),
         Value::Number(number) => Ok(number.to_string()),
@@ -140,7 +156,7 @@ mod tests {
         insta::assert_snapshot!(read(r#"{"colour": "red", "host": "x"}"#, &[]).unwrap_err(),
             @"unable to configure the daemon with file daemon.json: the following directives don't match any configuration option: colour, host");
         insta::assert_snapshot!(read(r#"{"debug": true, "hosts": ["unix:///a"]}"#, &["-D", "-H", "unix:///b"]).unwrap_err(),
-            @"unable to configure the daemon with file daemon.json: the following directives are specified both as a flag and in the configuration file: debug, hosts");
+            @"unable to configure the daemon with file daemon.json: the following directives are specified both as a flag and in the configuration file: debug: (from flag: true, from file: true), hosts: (from flag: [unix:///b], from file: [unix:///a])");
         insta::assert_snapshot!(read("{", &[]).unwrap_err(),
             @"unable to configure the daemon with file daemon.json: EOF while parsing an object at line 1 column 1");
         insta::assert_snapshot!(read(r#"{"mtu": [[1]]}"#, &[]).unwrap_err(),

@@ -3,13 +3,16 @@
 //! A flag that docker has and that changes nothing here is accepted and ignored, with the reason beside it. A flag that
 //! nobody knows is refused by name: a daemon that overlooks an instruction is worse than one that does not start.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser};
 use ipnet::Ipv4Net;
 use skiff_engine::AddressPool;
+use skiff_engine::containers::check_log;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::address::Address;
@@ -53,6 +56,10 @@ pub(crate) struct Flags {
     /// /etc/docker/certs.d]. May be given more than once.
     #[arg(long = "registry-certs", value_name = "DIR")]
     pub(crate) registry_certificates: Vec<PathBuf>,
+    /// Directory with the descriptions of devices that --device names as vendor.com/class=name [default: /etc/cdi and
+    /// /var/run/cdi]. May be given more than once.
+    #[arg(long = "cdi-spec-dir", value_name = "DIR")]
+    pub(crate) cdi_spec_dirs: Vec<PathBuf>,
     /// Name of the default network's bridge, at most 15 bytes [default: skiff0, or one made from DATA_ROOT].
     #[arg(short, long, value_name = "NAME", value_parser = link_name)]
     bridge: Option<String>,
@@ -81,6 +88,9 @@ pub(crate) struct Flags {
     /// Print the version and end.
     #[arg(short, long, action = clap::ArgAction::Version)]
     version: Option<bool>,
+    /// Check the settings, and end.
+    #[arg(long)]
+    pub(crate) validate: bool,
     #[command(flatten)]
     pub(crate) defaults: DefaultFlags,
     #[command(flatten)]
@@ -102,7 +112,7 @@ pub(crate) struct DefaultFlags {
     /// Limit of containers, as NAME=SOFT[:HARD]. May be given more than once.
     #[arg(long = "default-ulimit", value_name = "NAME=SOFT[:HARD]", value_parser = ulimit)]
     pub(crate) ulimits: Vec<(String, i64, i64)>,
-    /// Where the containers' output goes: json-file, local, none.
+    /// Where the containers' output goes: json-file, local, syslog, journald, none.
     #[arg(long, value_name = "DRIVER", default_value = "json-file")]
     pub(crate) log_driver: String,
     /// Option of that, as NAME=VALUE. May be given more than once.
@@ -175,6 +185,18 @@ struct Ignored {
     /// Ignored, as `max-concurrent-downloads`.
     #[arg(long, hide = true)]
     max_concurrent_uploads: Option<u32>,
+    /// Ignored: what a registry did not send the first time is asked for again by the next pull.
+    #[arg(long, hide = true)]
+    max_download_attempts: Option<u32>,
+    /// Ignored: there is one runtime, and it goes by the usual names.
+    #[arg(long, hide = true, value_parser = ["skiff", "skiff-runtime", "runc", "crun", "io.containerd.runc.v2"])]
+    default_runtime: Option<String>,
+    /// Ignored: what they turn on is on, or not there.
+    #[arg(long, hide = true)]
+    feature: Vec<String>,
+    /// Ignored: there are no experiments.
+    #[arg(long, hide = true, num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    experimental: Option<bool>,
     /// Ignored: the only driver there is.
     #[arg(short, long, hide = true, value_parser = ["overlay2", "overlay", "overlayfs"])]
     storage_driver: Option<String>,
@@ -198,15 +220,37 @@ impl Flags {
         let given = Self::command().get_matches();
         let named: Option<PathBuf> = given.get_one::<PathBuf>("config_file").cloned();
         let usual = || Some(PathBuf::from(CONFIG_FILE)).filter(|path| path.exists());
-        let Some(path) = named.or_else(usual) else { return Ok(Self::from_arg_matches(&given)?) };
+        let Some(path) = named.or_else(usual) else { return Self::from_arg_matches(&given)?.checked() };
         let from_file = config_file::arguments(&path, &given)?;
         let line =
             std::env::args_os().take(1).chain(from_file.into_iter().map(Into::into)).chain(std::env::args_os().skip(1));
         let both = Self::try_parse_from(line);
-        both.map_err(|error| match error.kind() {
+        let both = both.map_err(|error| match error.kind() {
             clap::error::ErrorKind::DisplayHelp | clap::error::ErrorKind::DisplayVersion => error.exit(),
             _ => anyhow::anyhow!("unable to configure the daemon with file {}: {error}", path.display()),
-        })
+        });
+        both?.checked()
+    }
+
+    /// What the parser cannot see: the options of a log that only its driver knows.
+    fn checked(self) -> anyhow::Result<Self> {
+        let DefaultFlags { log_driver, log_opts, .. } = &self.defaults;
+        check_log(log_driver, log_opts).context("failed to set log opts")?;
+        Ok(self)
+    }
+
+    /// What the event of a reload tells besides what the engine knows, in dockerd's words.
+    pub(crate) fn told(&self) -> HashMap<String, String> {
+        let Ignored { max_concurrent_downloads, max_concurrent_uploads, shutdown_timeout, .. } = &self.ignored;
+        [
+            ("debug", self.debug.to_string()),
+            ("live-restore", true.to_string()),
+            ("max-concurrent-downloads", max_concurrent_downloads.unwrap_or(3).to_string()),
+            ("max-concurrent-uploads", max_concurrent_uploads.unwrap_or(5).to_string()),
+            ("shutdown-timeout", shutdown_timeout.unwrap_or(15).to_string()),
+        ]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
     }
 
     /// What clients from the network must show.

@@ -40,13 +40,14 @@ mod versions;
 mod websocket;
 
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
 use rustix::net::AddressFamily;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use skiff_engine::config::Defaults;
-use skiff_engine::{Config, Engine};
+use skiff_engine::{Config, Engine, Live};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -69,6 +70,11 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
+    if flags.validate {
+        // Where and as dockerd says it.
+        eprintln!("configuration OK");
+        return ExitCode::SUCCESS;
+    }
     let log = log_to_stderr(&flags);
     // Requests are short and the chapters' own work runs on blocking threads, so a few workers are enough.
     let workers = std::thread::available_parallelism().map_or(2, |cores| cores.get().clamp(2, 4));
@@ -127,7 +133,7 @@ async fn run(flags: &Flags, passed: Vec<passed::Named>, log: &Log) -> Result<()>
     for socket in sockets {
         servers.spawn(server::serve(socket, router.clone(), stopped.clone()));
     }
-    let name = signals.next(|| reload(log)).await;
+    let name = signals.next(|| reload(log, &engine)).await;
     tracing::info!("{name}: stopping; containers keep running");
     stop.send_replace(true);
     servers.join_all().await;
@@ -161,13 +167,25 @@ async fn listen(flags: &Flags, mut passed: Vec<passed::Named>) -> Result<Vec<Soc
     Ok(sockets)
 }
 
-/// Reads the settings again. Only how much is logged can change while the daemon runs.
-fn reload(log: &Log) {
-    match Flags::read().and_then(|flags| Ok(log.reload(chosen(&flags))?)) {
-        Ok(()) => {
-            tracing::info!("SIGHUP: the log's level is read again; what else has changed holds from the next start on");
-        }
-        Err(error) => tracing::warn!("SIGHUP: {error:#}"),
+/// Reads the settings again. What of them cannot change while the daemon runs holds from the next start on; what is wrong changes
+/// nothing at all.
+fn reload(log: &Log, engine: &Engine) {
+    let reloaded = Flags::read().and_then(|flags| {
+        log.reload(chosen(&flags))?;
+        engine.reload(live(&flags), flags.told())?;
+        Ok(())
+    });
+    match reloaded {
+        Ok(()) => tracing::info!("SIGHUP: labels, mirrors, insecure registries and the log's level are read again"),
+        Err(error) => tracing::error!("SIGHUP: everything stays as it was: {error:#}"),
+    }
+}
+
+fn live(flags: &Flags) -> Live {
+    Live {
+        labels: defaults(&flags.defaults).labels,
+        registry_mirrors: flags.registry_mirrors.clone(),
+        insecure_registries: flags.insecure_registries.clone(),
     }
 }
 
@@ -182,10 +200,11 @@ fn raise_descriptors() {
 
 /// What the engine is told.
 fn config(flags: &Flags) -> Config {
-    let Config { registry_certificates: usual, .. } = Config::default();
-    let own = &flags.registry_certificates;
+    let usual = Config::default();
+    let own = |own: &Vec<PathBuf>, usual: Vec<PathBuf>| if own.is_empty() { usual } else { own.clone() };
     Config {
-        registry_certificates: if own.is_empty() { usual } else { own.clone() },
+        registry_certificates: own(&flags.registry_certificates, usual.registry_certificates),
+        cdi_spec_dirs: own(&flags.cdi_spec_dirs, usual.cdi_spec_dirs),
         bridge: flags.bridge(),
         bridge_address: flags.bip,
         bridge_range: flags.fixed_cidr,

@@ -28,6 +28,8 @@ pub struct Config {
     pub mtu: Option<u32>,
     /// Directory below each cgroup hierarchy under which the containers' own cgroups are made.
     pub cgroup_parent: String,
+    /// Directories with the descriptions of devices (`--cdi-spec-dir`), the one that counts most last.
+    pub cdi_spec_dirs: Vec<PathBuf>,
     /// What containers have unless they say otherwise.
     pub defaults: Defaults,
     /// Registries asked before the one an image names (`--registry-mirror`): `URL` for those of docker.io, `HOST=URL` for
@@ -72,6 +74,7 @@ impl Default for Config {
             address_pools: Vec::new(),
             mtu: None,
             cgroup_parent: "skiff".into(),
+            cdi_spec_dirs: ["/etc/cdi", "/var/run/cdi"].map(PathBuf::from).into(),
             defaults: Defaults::default(),
             registry_mirrors: Vec::new(),
             insecure_registries: Vec::new(),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, RwLock};
 
 use namespaces::Context;
 
@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::events::Events;
 use crate::images::Images;
 use crate::networks::Networks;
+use crate::reload::Live;
 use crate::volumes::Volumes;
 
 /// The whole engine. Cheap to clone: each part is shared.
@@ -20,6 +21,8 @@ use crate::volumes::Volumes;
 pub struct Engine {
     /// What it was told.
     pub config: Arc<Config>,
+    /// What of it may change.
+    pub(crate) live: Arc<RwLock<Arc<Live>>>,
     /// What happened.
     pub events: Arc<Events>,
     /// Images and layers.
@@ -46,7 +49,13 @@ impl Engine {
         let volumes = Arc::new(Volumes::open(&config, &events)?);
         networks.guard_rules()?;
         let containers = Containers::open(&config, &events, &images, &networks, &volumes).await?;
-        let engine = Self { config, events, images, networks, volumes, containers };
+        let live = Live {
+            labels: config.defaults.labels.clone(),
+            registry_mirrors: config.registry_mirrors.clone(),
+            insecure_registries: config.insecure_registries.clone(),
+        };
+        let live = Arc::new(RwLock::new(Arc::new(live)));
+        let engine = Self { config, live, events, images, networks, volumes, containers };
         // Removing takes its time, and nobody has to wait for it.
         let tidy = engine.clone();
         tokio::spawn(async move {

@@ -11,6 +11,7 @@
 //! 3. `record.rs`: how a record is written so that a half-written one cannot exist.
 //! 4. `events.rs`: what happened, for everybody who listens; `filters.rs`: `--filter name=value` for every list.
 //! 5. `engine.rs`: [`Engine`], which opens the parts below in the order in which they need each other.
+//!    `reload.rs`: what may change while it runs.
 //! 6. `images/`, `networks/`, `volumes.rs`: the chapters 6, 4 and 5 behind docker's nouns.
 //! 7. `containers/`: the heart. It has a reading order of its own in `containers/mod.rs`.
 //! 8. `uses.rs`: who uses what, for those who remove; `system.rs`, `hello.rs`: `version`, `info`, and the image that is
@@ -26,6 +27,7 @@ pub mod hello;
 pub mod images;
 pub mod networks;
 pub mod record;
+pub mod reload;
 mod sys;
 pub mod system;
 mod uses;
@@ -39,6 +41,7 @@ pub use error::{Error, Kind, Result};
 pub use events::Events;
 pub use filters::Filters;
 pub use network::AddressPool;
+pub use reload::Live;
 
 /// The example of the README is compiled with the tests.
 #[cfg(doctest)]

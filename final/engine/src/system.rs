@@ -16,6 +16,7 @@ use images::Reference;
 use jiff::Timestamp;
 use namespaces::Context;
 
+use crate::containers::LOG_DRIVERS;
 use crate::engine::Engine;
 use crate::error::{Error, Result};
 use crate::events::Event;
@@ -92,7 +93,8 @@ impl Engine {
             registry_config: Some(self.registries()),
             debug: Some(tracing::enabled!(tracing::Level::DEBUG)),
             runtimes: Some(self.runtimes()),
-            labels: Some(self.config.defaults.labels.clone()),
+            labels: Some(self.live().labels.clone()),
+            cdi_spec_dirs: Some(self.config.cdi_spec_dirs.iter().map(|path| path.display().to_string()).collect()),
             logging_driver: Some(self.config.defaults.log_driver.clone()).filter(|driver| !driver.is_empty()),
             ..machine(fixed())
         })
@@ -170,7 +172,7 @@ impl Engine {
     }
 
     /// Made once and kept, so that a client can tell two engines apart.
-    fn identity(&self) -> Result<String> {
+    pub(crate) fn identity(&self) -> Result<String> {
         let path = self.config.data_root.join("engine-id");
         if let Ok(identity) = fs::read_to_string(&path) {
             return Ok(identity.trim().to_owned());
@@ -182,15 +184,14 @@ impl Engine {
     }
 
     fn registries(&self) -> RegistryServiceConfig {
-        let mirrors = self.config.registry_mirrors.clone();
+        let live = self.live();
+        let mirrors = live.registry_mirrors.clone();
         let index = |name: &str, secure, official, mirrors| {
             let info = IndexInfo { name: Some(name.into()), mirrors: Some(mirrors), secure, official };
             (name.to_owned(), info)
         };
         let mut indexes = HashMap::from([index("docker.io", Some(true), Some(true), mirrors.clone())]);
-        indexes.extend(
-            self.config.insecure_registries.iter().map(|name| index(name, Some(false), Some(false), Vec::new())),
-        );
+        indexes.extend(live.insecure_registries.iter().map(|name| index(name, Some(false), Some(false), Vec::new())));
         RegistryServiceConfig {
             insecure_registry_cidrs: Some(vec!["127.0.0.0/8".into(), "::1/128".into()]),
             index_configs: Some(indexes),
@@ -251,7 +252,7 @@ fn fixed() -> SystemInfo {
             volume: list(&["local"]),
             network: list(&["bridge", "host", "null"]),
             authorization: list(&[]),
-            log: list(&["json-file", "local", "none"]),
+            log: list(&LOG_DRIVERS),
         }),
         memory_limit: Some(true),
         swap_limit: Some(true),

@@ -3,8 +3,11 @@
 //! The engine writes it from an API request, the OCI commands from a `config.json`; the monitor only carries it out. It
 //! crosses to the monitor as JSON, with the descriptors it needs beside it ([`crate::protocol`]).
 
+mod log;
+
 use std::path::PathBuf;
 
+pub use log::{Collector, Forward, Log, LogFile, Place, Syslog, SyslogFormat};
 use namespaces::{Container, Process};
 use serde::{Deserialize, Serialize};
 
@@ -90,24 +93,4 @@ pub enum Stdin {
     /// Closed for ever when the first attached client closes its half (docker's `StdinOnce`, and every exec). A terminal
     /// has no such end: there this is the same as [`Stdin::Open`].
     Once,
-}
-
-/// Where output is written besides to those who are attached.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Log {
-    /// Nowhere.
-    #[default]
-    None,
-    /// Docker's json-file format, one object a line: `{"log":"text\n","stream":"stdout","time":"RFC 3339"}`.
-    JsonFile {
-        /// The current file; older ones are `PATH.1`, `PATH.2`, …
-        path: PathBuf,
-        /// Bytes at which a new file is begun. `None` never does.
-        #[serde(default)]
-        max_size: Option<u64>,
-        /// How many files there are at most, the current one counted; 0 and 1 both mean the current one alone.
-        #[serde(default)]
-        max_files: u32,
-    },
 }

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use bench::{ALL, Bench, OUTPUT, entries, frames, receive, spawn, until};
 use namespaces::Failure;
 use skiff_runtime::monitor::read_exit;
-use skiff_runtime::plan::{Log, Stdin};
+use skiff_runtime::plan::{LogFile, Stdin};
 use skiff_runtime::protocol::{Attach, Event, Exit, Request, State};
 use skiff_runtime::{Channel, ExecPlan};
 
@@ -198,7 +198,7 @@ fn a_container_that_cannot_be_made_is_told_and_leaves_nothing() {
 #[test]
 fn a_log_that_cannot_be_opened_stops_the_start() {
     let mut bench = Bench::new("log", &["true"]);
-    bench.plan.log = Log::JsonFile { path: "/no/such/directory/log".into(), max_size: None, max_files: 1 };
+    bench.plan.log = LogFile { path: "/no/such/directory/log".into(), max_size: None, max_files: 1 }.into();
     let (_client, theirs) = UnixStream::pair().unwrap();
     let Event::Failed(failure) = bench.ask_to_start(OUTPUT, theirs.into()) else { panic!("it started") };
     insta::assert_snapshot!(failure, @"cannot open the log /no/such/directory/log: No such file or directory");

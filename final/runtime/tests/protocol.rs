@@ -7,14 +7,14 @@ use std::os::fd::AsFd;
 
 use insta::assert_json_snapshot;
 use namespaces::Failure;
-use skiff_runtime::plan::{Log, Network, Stdin};
+use skiff_runtime::plan::{LogFile, Network, Stdin};
 use skiff_runtime::protocol::{Attach, Event, Exit, Request, Started, State};
 use skiff_runtime::{Channel, Plan};
 
 fn plan(environment: usize) -> Plan {
     let mut plan = Plan { id: "ab".into(), network: Network::FromFd, stdin: Stdin::Once, ..Plan::default() };
     plan.container.process.env = vec!["A=\"quoted\"\n\u{1f6f6}".into(); environment];
-    plan.log = Log::JsonFile { path: "/x/ab-json.log".into(), max_size: Some(1 << 20), max_files: 3 };
+    plan.log = LogFile { path: "/x/ab-json.log".into(), max_size: Some(1 << 20), max_files: 3 }.into();
     plan
 }
 

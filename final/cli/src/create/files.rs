@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use bollard_stubs::models::{ContainerCreateBody, DeviceMapping, HostConfig, Mount};
+use bollard_stubs::models::{ContainerCreateBody, DeviceRequest, HostConfig, Mount};
 use clap::Args;
 
 use super::{empty, given};
@@ -34,9 +34,9 @@ pub(crate) struct Files {
     /// Option of the storage, such as size=10G
     #[arg(long = "storage-opt", value_name = "OPTION", value_parser = key_value::pair)]
     storage_options: Vec<(String, String)>,
-    /// Device of the host, SOURCE[:TARGET[:rwm]]
-    #[arg(long = "device", value_name = "DEVICE", value_parser = device::mapping)]
-    devices: Vec<DeviceMapping>,
+    /// Device of the host, SOURCE[:TARGET[:rwm]], or one that a vendor has described, VENDOR/CLASS=NAME
+    #[arg(long = "device", value_name = "DEVICE", value_parser = device::wanted)]
+    devices: Vec<device::Wanted>,
     /// Rule for devices, such as "c 1:3 rwm"
     #[arg(long = "device-cgroup-rule", value_name = "RULE", value_parser = device::cgroup_rule)]
     device_rules: Vec<String>,
@@ -66,7 +66,17 @@ impl Files {
         host.readonly_rootfs = self.read_only.then_some(true);
         let options = self.storage_options.iter().cloned().collect::<HashMap<_, _>>();
         host.storage_opt = Some(options).filter(|options| !options.is_empty());
-        host.devices = given(&self.devices);
+        let (mut nodes, mut names) = (Vec::new(), Vec::new());
+        for wanted in &self.devices {
+            match wanted {
+                device::Wanted::Node(node) => nodes.push(node.clone()),
+                device::Wanted::Named(name) => names.push(name.clone()),
+            }
+        }
+        host.devices = given(&nodes);
+        let request =
+            |ids| DeviceRequest { driver: Some("cdi".to_owned()), device_ids: Some(ids), ..Default::default() };
+        host.device_requests = given(&names).map(|names| vec![request(names)]);
         host.device_cgroup_rules = given(&self.device_rules);
     }
 }

@@ -71,7 +71,7 @@ fn requests() {
         "--blkio-weight-device /dev/sda:200 --device-read-bps /dev/sda:1mb --device-write-iops /dev/sda:5 image",
         "-v /host:/inside:ro -v data:/data -v /anonymous --tmpfs /scratch:size=1m --volumes-from other:ro image",
         "--mount type=bind,src=/a,dst=/b,readonly --mount type=tmpfs,target=/t,tmpfs-size=1m image",
-        "--device /dev/fuse --device /dev/a:/dev/b:r --device-cgroup-rule \"c 1:3 rwm\" image",
+        "--device /dev/fuse --device /dev/a:/dev/b:r --device vendor.com/gpu=0 --device-cgroup-rule \"c 1:3 rwm\" image",
         "-p 8080:80 -p 127.0.0.1::53/udp -p 9000-9001:9000-9001 -P --expose 7 image",
         "--network host image",
         "--network web --network-alias a --ip 10.0.0.5 --link db:sql image",

@@ -4,6 +4,31 @@ use bollard_stubs::models::{DeviceMapping, ResourcesBlkioWeightDevice, ThrottleD
 
 use super::size;
 
+/// What `--device` can mean.
+#[derive(Debug, Clone)]
+pub(crate) enum Wanted {
+    /// A node of the host.
+    Node(DeviceMapping),
+    /// What a vendor has described under this name: `vendor.com/class=name`.
+    Named(String),
+}
+
+/// A name or a path. They cannot be confused: a path begins with a slash, and a name has none before its first dot.
+pub(crate) fn wanted(text: &str) -> Result<Wanted, String> {
+    let is_word = |word: &str| {
+        word.starts_with(|c: char| c.is_ascii_alphanumeric())
+            && word.ends_with(|c: char| c.is_ascii_alphanumeric())
+            && word.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:".contains(c))
+    };
+    let parts = text.split_once('=').and_then(|(kind, name)| Some((kind.split_once('/')?, name)));
+    match parts {
+        Some(((vendor, class), name)) if [vendor, class, name].into_iter().all(is_word) => {
+            Ok(Wanted::Named(text.to_owned()))
+        }
+        _ => mapping(text).map(Wanted::Node),
+    }
+}
+
 /// `/dev/x`, `/dev/x:/dev/y`, `/dev/x:rwm`, `/dev/x:/dev/y:rwm`.
 pub(crate) fn mapping(text: &str) -> Result<DeviceMapping, String> {
     let (source, target, mode) = match text.split(':').collect::<Vec<_>>().as_slice() {

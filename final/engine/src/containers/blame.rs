@@ -4,6 +4,7 @@
 use namespaces::Failure;
 use rustix::io::Errno;
 
+use super::plan::log::JOURNAL;
 use crate::error::{Error, Kind};
 
 /// What docker says before the reason why a container has not started, but for the programs that it starts one by.
@@ -16,8 +17,17 @@ pub(super) fn of_start(failure: Failure) -> (Error, i32) {
     match failure.step.as_str() {
         "execute" => program(START, failure),
         "find the user" | "find the group" => (account(failure), 128),
+        "connect to the log's collector" | "look up the log's collector" => (collector(failure), 128),
         _ => (failure.into(), 128),
     }
+}
+
+/// Nobody takes the log.
+fn collector(failure: Failure) -> Error {
+    let there = failure.target.as_deref() != Some(JOURNAL);
+    let reason = if there { failure.to_string() } else { "journald is not enabled on this host".to_owned() };
+    let message = format!("failed to create task for container: failed to initialize logging driver: {reason}");
+    Error { kind: Kind::Internal, message, hint: failure.hint }
 }
 
 /// Of an exec: the same. Whatever is in its way, the container is not to blame: 126.
@@ -30,7 +40,7 @@ pub(super) fn of_exec(failure: Failure) -> (Error, i32) {
     }
 }
 
-/// The program itself. A file that is there and has a hint is one whose interpreter is not.
+/// The program itself. A file that has a hint is there: what it needs, its interpreter or the end of a link, is not.
 fn program(what: &str, failure: Failure) -> (Error, i32) {
     let program = failure.target.clone().unwrap_or_default();
     let by_path = program.contains('/');
@@ -81,6 +91,8 @@ mod tests {
             failure("execute", "/x", Errno::NOEXEC),
             Failure::new("find the user", "nobody by this name").on("who").hint("Use a number."),
             Failure::new("make the namespaces", "not permitted").on("web"),
+            failure("connect to the log's collector", JOURNAL, Errno::NOENT),
+            failure("connect to the log's collector", "127.0.0.1:514", Errno::CONNREFUSED),
         ];
         insta::assert_snapshot!(cases.map(of_start).map(said).join("\n"));
     }

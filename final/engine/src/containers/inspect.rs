@@ -14,6 +14,7 @@ use namespaces::mount::Source;
 use volumes::Origin;
 
 use super::container::Container;
+use super::plan::log;
 use super::record::{Asked, Mounted, State, Status};
 use super::{Containers, blocking, links};
 use crate::error::Result;
@@ -51,7 +52,11 @@ impl Containers {
             resolv_conf_path: path(container.places.etc("resolv.conf")),
             hostname_path: path(container.places.etc("hostname")),
             hosts_path: path(container.places.etc("hosts")),
-            log_path: path(container.places.log(&container.id)),
+            log_path: if log::is(&asked.host, "json-file") {
+                path(container.places.log(&container.id))
+            } else {
+                text("")
+            },
             name: Some(format!("/{}", asked.name)),
             restart_count: Some(state.restarts.into()),
             driver: text("overlay"),

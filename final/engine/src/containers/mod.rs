@@ -80,6 +80,8 @@ pub use export::Export;
 pub use kernel::{ChapterFacts, KernelView};
 pub use list::ListOptions;
 pub use logs::{LogStream, Logs, LogsOptions};
+pub(crate) use plan::log::DRIVERS as LOG_DRIVERS;
+pub use plan::log::check_log;
 pub use record::{Asked, Mounted, State, Status};
 pub use update::Update;
 pub use wait::Condition;

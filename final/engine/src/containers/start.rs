@@ -17,7 +17,7 @@ use super::explain::{Measure, Timings};
 use super::health::{self, Check};
 use super::monitor::{Ending, Monitor};
 use super::plan::files::{self, Files};
-use super::plan::{self, Facts, Shared, devices};
+use super::plan::{self, Facts, Shared, cdi, devices};
 use super::record::{Asked, Status};
 use super::{Containers, blame, blocking, marked_for_removal, whole};
 use crate::error::{Error, Kind, Result};
@@ -210,6 +210,9 @@ impl Containers {
     /// What a container is made from. Decided anew whenever it is needed: the records have all that it takes.
     pub(super) fn plan(&self, container: &Container, asked: &Asked, network: &Attachment) -> Result<Plan> {
         let image = self.shared.images.find(&asked.image.to_string())?;
+        let mut named = cdi::look_up(&asked.host, &self.shared.config.cdi_spec_dirs)?;
+        let mut devices = devices::look_up(&asked.host)?;
+        devices.append(&mut named.devices);
         plan::plan(&Facts {
             asked,
             places: &container.places,
@@ -218,7 +221,8 @@ impl Containers {
             network,
             links: self.link_variables(asked),
             shared: self.shared_namespaces(&asked.host)?,
-            devices: devices::look_up(&asked.host)?,
+            devices,
+            named,
             throttles: devices::throttles(&asked.host)?,
             weights: devices::weights(&asked.host)?,
         })

@@ -68,7 +68,7 @@ impl Engine {
     pub async fn login(&self, login: Login) -> Result<SystemAuthResponse> {
         let server = registry_of(&login.serveraddress).to_owned();
         let shown = login.credentials().ok_or_else(|| Error::invalid("a login needs a user name and a password"))?;
-        self.blocking(move |engine| match self::login(&server, &shown, &engine.images.registries) {
+        self.blocking(move |engine| match self::login(&server, &shown, &engine.images.registries()) {
             Ok(token) => Ok(SystemAuthResponse { status: "Login Succeeded".into(), identity_token: Some(token) }),
             Err(error) if error.kind() == Of::Denied => Err(Error::new(Kind::Unauthorized, error.to_string())),
             Err(error) => Err(error.into()),

@@ -21,7 +21,7 @@ mod view;
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use ::images::{Digest, Image, RegistryOptions, Store, User};
@@ -33,6 +33,7 @@ pub use self::transfer::{Archive, Detail, ErrorDetail, Import, Progress, Telling
 use crate::config::Config;
 use crate::error::{Error, Kind, Result};
 use crate::events::Events;
+use crate::reload::Live;
 
 /// How long what an interrupted pull has left is kept for the next one.
 const DAY: Duration = Duration::from_hours(24);
@@ -41,7 +42,7 @@ const DAY: Duration = Duration::from_hours(24);
 #[derive(Debug)]
 pub struct Images {
     store: Arc<Store>,
-    registries: RegistryOptions,
+    registries: RwLock<Arc<RegistryOptions>>,
     events: Arc<Events>,
 }
 
@@ -56,7 +57,20 @@ impl Images {
             certificates: config.registry_certificates.clone(),
             explain: None,
         };
+        let registries = RwLock::new(Arc::new(registries));
         Ok(Self { store: Arc::new(store), registries, events: Arc::clone(events) })
+    }
+
+    /// How registries are spoken to now.
+    fn registries(&self) -> Arc<RegistryOptions> {
+        Arc::clone(&self.registries.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Which mirrors are asked, and which registries without encryption, from now on.
+    pub(crate) fn talk_to(&self, live: &Live) {
+        let mut options = RegistryOptions::clone(&self.registries());
+        (options.mirrors, options.insecure) = (live.registry_mirrors.clone(), live.insecure_registries.clone());
+        *self.registries.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(options);
     }
 
     /// The image that `name` means: a reference (`busybox`, `busybox:1.36`), an id, or the beginning of an id. Looks into

@@ -27,7 +27,7 @@ impl Engine {
         let platform = platform.map(str::parse::<Platform>).transpose()?;
         let login = credentials(login)?;
         Ok(told(&self.images, move |images, tell| {
-            let (login, options) = (login.as_ref(), &images.registries);
+            let (login, options) = (login.as_ref(), &*images.registries());
             let all = reference.tag().is_none() && reference.digest().is_none();
             let wanted = if all {
                 let tags = tags(&reference, login, options)?;
@@ -64,8 +64,9 @@ impl Engine {
         }
         let login = credentials(login)?;
         Ok(told(&self.images, move |images, tell| {
+            let options = images.registries();
             for name in images.to_push(&reference)? {
-                let sent = push(&images.store, &name, login.as_ref(), &images.registries, &|event| tell(event.into()))?;
+                let sent = push(&images.store, &name, login.as_ref(), &options, &|event| tell(event.into()))?;
                 let aux = json!({ "Tag": name.tag(), "Digest": sent.digest, "Size": sent.size });
                 tell(Progress { aux: Some(aux), ..Progress::default() });
                 images.tell("push", &name.familiar(), &name.familiar_name());
@@ -96,7 +97,7 @@ impl Engine {
 
     async fn remote(&self, name: &str, login: Option<&str>) -> Result<Remote> {
         let (name, login) = (name.parse::<Reference>()?, credentials(login)?);
-        self.blocking(move |engine| Ok(look_up(&name, login.as_ref(), &engine.images.registries)?)).await
+        self.blocking(move |engine| Ok(look_up(&name, login.as_ref(), &engine.images.registries())?)).await
     }
 }
 

@@ -17,7 +17,7 @@ use namespaces::{Context, Failure, Result};
 
 use super::lines::Lines;
 use super::stream::Stream;
-use crate::plan::Log;
+use crate::plan::LogFile;
 
 /// The open log of one container.
 #[derive(Debug)]
@@ -37,11 +37,10 @@ pub(crate) struct JsonLog {
 
 impl JsonLog {
     /// Opens the log that the plan asks for, and continues what is there.
-    pub(crate) fn open(log: &Log) -> Result<Option<Self>> {
-        let Log::JsonFile { path, max_size, max_files } = log else { return Ok(None) };
+    pub(crate) fn open(LogFile { path, max_size, max_files }: &LogFile) -> Result<Self> {
         let file = open(path)?;
         let size = file.metadata().during("measure the log", path.display())?.len();
-        Ok(Some(Self {
+        Ok(Self {
             path: path.clone(),
             file,
             size,
@@ -50,7 +49,7 @@ impl JsonLog {
             batch: Vec::new(),
             lines: Default::default(),
             failure: None,
-        }))
+        })
     }
 
     /// Records what was read from `stream`.
@@ -190,7 +189,7 @@ mod tests {
 
     fn log(directory: &Path, max_size: Option<u64>, max_files: u32) -> JsonLog {
         let path = directory.join("ab-json.log");
-        JsonLog::open(&Log::JsonFile { path, max_size, max_files }).unwrap().unwrap()
+        JsonLog::open(&LogFile { path, max_size, max_files }).unwrap()
     }
 
     fn entries(path: &Path) -> Vec<Entry> {
@@ -230,8 +229,8 @@ mod tests {
 
     #[test]
     fn a_full_disk_is_told_once_and_does_not_stop_anything() {
-        let log = Log::JsonFile { path: "/dev/full".into(), max_size: None, max_files: 1 };
-        let mut log = JsonLog::open(&log).unwrap().unwrap();
+        let log = LogFile { path: "/dev/full".into(), max_size: None, max_files: 1 };
+        let mut log = JsonLog::open(&log).unwrap();
         log.record(Stream::Output, b"one\n");
         log.record(Stream::Output, b"two\n");
         insta::assert_snapshot!(log.failure.unwrap(), @"cannot write the log /dev/full: No space left on device");

@@ -12,19 +12,25 @@
 //! 1. `make.rs`: from a plan to a running program.
 //! 2. `watch.rs`: the loop, and what it waits for.
 //! 3. `stream.rs`, `attached.rs`: the container's streams, and the clients that are connected to them.
-//! 4. `lines.rs`, `json_log.rs`: from bytes to lines, from lines to the log.
+//! 4. `lines.rs`, `json_log.rs`, `log.rs`: from bytes to lines, from lines to the log. `forward.rs`, `collector.rs`: to somebody who
+//!    collects logs; `syslog.rs`, `journal.rs`: in whose words.
 //! 5. `requests.rs`: what a daemon asks in the meantime.
 //! 6. `exit.rs`: the status, and the file that keeps it.
 //!
 //! One thread, one poll(2). The daemon waits for Started, so nothing is done before it that can be done after it.
 
 mod attached;
+mod collector;
 pub(crate) mod exit;
+mod forward;
+mod journal;
 mod json_log;
 mod lines;
+mod log;
 mod make;
 mod requests;
 mod stream;
+mod syslog;
 mod watch;
 
 use std::os::fd::OwnedFd;
@@ -35,7 +41,7 @@ use namespaces::{Context, Failure, Result};
 use rustix::fs::OFlags;
 
 use attached::Attached;
-use json_log::JsonLog;
+use log::Log;
 pub(crate) use make::WorkingDirectory;
 use make::{Made, Netns};
 use watch::Monitor;
@@ -76,7 +82,7 @@ fn begin(received: Received<Request>, control: &Channel) -> Result<(Monitor, Sta
     let mut fds = received.fds.into_iter();
     match received.message {
         Request::Start { plan, attach } => {
-            let log = JsonLog::open(&plan.log)?;
+            let log = Log::open(&plan.log).inspect_err(|_| take_network(plan.network, control))?;
             let netns = match plan.network {
                 Network::Container => Netns::None,
                 Network::FromFd => fds.next().map_or(Netns::None, Netns::There),
@@ -92,20 +98,22 @@ fn begin(received: Received<Request>, control: &Channel) -> Result<(Monitor, Sta
             let attached = pair_up(attach, fds)?;
             let made = make::exec(&plan)?;
             let places = plan.run.map(|run| Places { record: run.clone(), run });
-            let (monitor, started) = watched(plan.id, plan.stdin, made, None, attached);
+            let (monitor, started) = watched(plan.id, plan.stdin, made, Log::default(), attached);
             Ok((monitor, started, places))
         }
         _ => Err(Failure::new("make a container", "the first request must be Start or Exec")),
     }
 }
 
-fn watched(
-    id: String,
-    stdin: Stdin,
-    mut made: Made,
-    log: Option<JsonLog>,
-    attached: Vec<Attached>,
-) -> (Monitor, Started) {
+/// Reads the message about the network before an early end: a socket that is closed with something unread in it takes along the
+/// answer that was sent (unix(7): the other side gets `ECONNRESET`).
+fn take_network(network: Network, control: &Channel) {
+    if network == Network::Coming {
+        let _ = control.receive::<Request>();
+    }
+}
+
+fn watched(id: String, stdin: Stdin, mut made: Made, log: Log, attached: Vec<Attached>) -> (Monitor, Started) {
     let pid = made.running.pid.as_raw_nonzero().get();
     let state = State { id, pid, started_at: Timestamp::now(), exit: None };
     let timings = std::mem::take(&mut made.running.timings);

@@ -4,6 +4,7 @@
 
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use namespaces::{Result, Stage};
@@ -12,7 +13,7 @@ use rustix::io::Errno;
 
 use super::attached::{Attached, HEAD, Input, head};
 use super::exit;
-use super::json_log::JsonLog;
+use super::log::Log;
 use super::make::{Group, Made, release};
 use super::stream::{Ends, Stream};
 use crate::channel::Channel;
@@ -26,13 +27,16 @@ const CHUNK: usize = 16 * 1024;
 /// that outlived it (an exec's daemon), and that one would never stop.
 const LAST_CHUNKS: usize = 64;
 
+/// How long who collects the log may take for the last of it.
+const LAST_LINES: Duration = Duration::from_secs(10);
+
 /// One program with all that is connected to it.
 pub(crate) struct Monitor {
     pub(super) state: State,
     pub(super) pidfd: OwnedFd,
     pub(super) ends: Ends,
     stdin: Stdin,
-    log: Option<JsonLog>,
+    log: Log,
     pub(super) attached: Vec<Attached>,
     stages: Vec<Box<dyn Stage>>,
     group: Option<Group>,
@@ -61,10 +65,12 @@ enum Source {
     Input,
     /// A client has room, has written, or has gone.
     Attached(usize),
+    /// Who collects the log has room.
+    Log,
 }
 
 impl Monitor {
-    pub(super) fn new(state: State, made: Made, stdin: Stdin, log: Option<JsonLog>) -> Self {
+    pub(super) fn new(state: State, made: Made, stdin: Stdin, log: Log) -> Self {
         let Made { running, ends, stages, group } = made;
         Self {
             state,
@@ -119,13 +125,14 @@ impl Monitor {
         }
     }
 
-    /// What to wait for. The container's output is left alone while a client has more of it waiting than it should.
+    /// What to wait for. The container's output is left alone while a client, or who collects its log, has more of it waiting
+    /// than it should.
     fn interests(&self) -> Vec<(Source, PollFd<'_>)> {
         let input = PollFlags::IN;
         let mut all = vec![(Source::End, PollFd::new(&self.pidfd, input))];
         all.extend(self.listener.iter().map(|listener| (Source::Listener, PollFd::new(listener, input))));
         all.extend(self.daemons.iter().enumerate().map(|(i, fd)| (Source::Daemon(i), PollFd::new(fd, input))));
-        if !self.attached.iter().any(Attached::is_full) {
+        if !self.attached.iter().any(Attached::is_full) && !self.log.holds_up() {
             let outputs = [Stream::Output, Stream::Error].map(|stream| (stream, self.ends.output(stream)));
             let open = outputs.into_iter().filter_map(|(stream, fd)| Some((Source::Output(stream), fd?)));
             all.extend(open.map(|(source, fd)| (source, PollFd::from_borrowed_fd(fd, input))));
@@ -138,6 +145,7 @@ impl Monitor {
             let flags = client.interest(has_room);
             all.extend(flags.map(|flags| (Source::Attached(index), PollFd::new(client, flags))));
         }
+        all.extend(self.log.waits_for().map(|fd| (Source::Log, PollFd::from_borrowed_fd(fd, PollFlags::OUT))));
         all
     }
 
@@ -162,6 +170,7 @@ impl Monitor {
             }
             Source::Input => self.feed(),
             Source::Attached(index) => self.serve(index, flags),
+            Source::Log => self.log.flush(),
         }
     }
 
@@ -172,9 +181,7 @@ impl Monitor {
         if let Some((place, rest)) = self.buffer.split_first_chunk_mut::<HEAD>() {
             *place = head(stream, read);
             let data = rest.get(..read).unwrap_or_default();
-            if let Some(log) = &mut self.log {
-                log.record(stream, data);
-            }
+            self.log.record(stream, data);
         }
         // The head lies before the data, so a frame is one piece of memory and one send(2).
         let start = if self.ends.is_terminal() { HEAD } else { 0 };
@@ -228,9 +235,7 @@ impl Monitor {
         for stream in [Stream::Output, Stream::Error] {
             (0..LAST_CHUNKS).take_while(|_| self.pass_on(stream)).for_each(drop);
         }
-        if let Some(log) = &mut self.log {
-            log.finish();
-        }
+        self.log.finish();
         let exit = self.exit();
         if let Some(record) = record {
             // A daemon that listens has the status from the message; for another one an unreadable file is an unknown end.
@@ -250,13 +255,14 @@ impl Monitor {
     fn exit(&mut self) -> Exit {
         let (code, signal) = exit::reap(self.pidfd.as_fd());
         let oom_killed = self.group.as_ref().is_some_and(Group::was_oom_killed);
-        let log_failure = self.log.as_mut().and_then(|log| log.failure.take());
+        let log_failure = self.log.failure();
         Exit { code, signal, oom_killed, log_failure, finished_at: Timestamp::now() }
     }
 
-    /// Ends the conversations, then waits for the clients that have not read everything yet.
+    /// Ends the conversations, then waits for the clients that have not read everything yet, and a while for who collects the log.
     pub(super) fn hang_up(&mut self) {
         self.daemons.clear();
+        self.log.drain(Instant::now() + LAST_LINES);
         while !self.attached.is_empty() {
             let mut fds: Vec<_> = self.attached.iter().map(|client| PollFd::new(client, PollFlags::OUT)).collect();
             if rustix::event::poll(&mut fds, None).is_err() {

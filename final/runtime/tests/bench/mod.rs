@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use namespaces::Container;
 use skiff_runtime::monitor::read_exit;
-use skiff_runtime::plan::Log;
+use skiff_runtime::plan::LogFile;
 use skiff_runtime::protocol::{Attach, Event, Exit, Request, Started};
 use skiff_runtime::{Channel, Plan, own_executable};
 
@@ -35,7 +35,7 @@ impl Bench {
         let (record, run) = (rootfs.join("record"), rootfs.join("run"));
         std::fs::create_dir(&record).unwrap();
         std::fs::create_dir(&run).unwrap();
-        let log = Log::JsonFile { path: record.join("json.log"), max_size: None, max_files: 1 };
+        let log = LogFile { path: record.join("json.log"), max_size: None, max_files: 1 }.into();
         let plan = Plan { id: id.into(), record, run, container, log, ..Plan::default() };
         Self { rootfs, plan, daemon: None, monitor: None }
     }

@@ -7,20 +7,31 @@ use std::fmt::Write as _;
 use bollard_stubs::models::ContainerConfig;
 use regex_lite::Regex;
 
+use crate::containers::plan::log_tag;
 use crate::containers::record::Asked;
 use crate::error::{Error, Result};
 
 /// `NAME=VALUE,NAME=VALUE` in the order of names, each escaped as in the query of an address.
 pub(super) fn of(asked: &Asked) -> Result<String> {
+    let mut pairs = chosen(asked)?;
+    let options = asked.host.log_config.as_ref().and_then(|log| log.config.as_ref());
+    if let Some(tag) = options.and_then(|options| options.get("tag")).filter(|tag| !tag.is_empty()) {
+        pairs.push(("tag".to_owned(), log_tag::of(tag, asked)?));
+    }
+    pairs.sort_unstable();
+    let words: Vec<_> = pairs.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
+    Ok(words.join(","))
+}
+
+/// The labels and variables that the options name.
+pub(in crate::containers) fn chosen(asked: &Asked) -> Result<Vec<(String, String)>> {
     let options = asked.host.log_config.as_ref().and_then(|log| log.config.as_ref());
     let option = |name: &str| options.and_then(|options| options.get(name)).map_or("", String::as_str);
     let labels = Chosen::new(option("labels"), option("labels-regex"))?;
     let variables = Chosen::new(option("env"), option("env-regex"))?;
-    let mut pairs: Vec<_> = labels_of(&asked.config).filter(|(name, _)| labels.has(name)).collect();
-    pairs.extend(variables_of(&asked.config).filter(|(name, _)| variables.has(name)));
-    pairs.sort_unstable();
-    let words: Vec<_> = pairs.iter().map(|(name, value)| format!("{}={}", escape(name), escape(value))).collect();
-    Ok(words.join(","))
+    let chosen = labels_of(&asked.config).filter(|(name, _)| labels.has(name));
+    let chosen = chosen.chain(variables_of(&asked.config).filter(|(name, _)| variables.has(name)));
+    Ok(chosen.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
 }
 
 fn labels_of(config: &ContainerConfig) -> impl Iterator<Item = (&str, &str)> {
@@ -85,6 +96,7 @@ mod tests {
         };
         assert_eq!(with(&[]).unwrap(), "");
         assert_eq!(with(&[("labels", "team,none"), ("env", "APP")]).unwrap(), "APP=%C3%A9,team=a+b");
+        assert_eq!(with(&[("labels", "team"), ("tag", "{{.Name}}")]).unwrap(), "tag=web,team=a+b");
         assert_eq!(with(&[("labels-regex", "^t"), ("env-regex", "^HO")]).unwrap(), "HOME=%2F,team=a+b,tier=1%2C2");
         assert!(with(&[("env-regex", "(")]).unwrap_err().message.contains("\"(\""));
     }

@@ -6,7 +6,7 @@
 //! 4. `files.rs`: the current file and its older ones; lines from them, the last N first found from the end.
 //! 5. `follow.rs`: waiting for more, across rotation, until the container ends.
 
-mod details;
+pub(super) mod details;
 mod entry;
 mod files;
 mod follow;
@@ -18,6 +18,7 @@ use tokio_stream::wrappers::ReceiverStream;
 
 use self::entry::Rendering;
 use super::Containers;
+use super::plan::log;
 use crate::error::{Error, Result};
 
 /// What is wanted of a log.
@@ -64,10 +65,9 @@ impl Containers {
             return Err(Error::invalid("Bad parameters: you must choose at least one stream"));
         }
         let asked = container.asked();
-        let driver = asked.host.log_config.as_ref().and_then(|log| log.typ.as_deref());
-        if driver == Some("none") {
+        if !log::is_kept(&asked.host)? {
             return Err(Error::unsupported("configured logging driver does not support reading")
-                .hint("The container was made with --log-driver none."));
+                .hint("The container was made with --log-driver none, or with --log-opt cache-disabled=true."));
         }
         // A few pieces ahead of the reader: a log of gigabytes is read as fast as the client takes it.
         let (pieces, received) = mpsc::channel(4);

@@ -1,12 +1,12 @@
 //! Devices of the host that a container gets: a node in its `/dev`, and the leave to open it.
 
-use std::fs;
 use std::os::unix::fs::{FileTypeExt, MetadataExt};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use bollard_stubs::models::{HostConfig, ResourcesBlkioWeightDevice, ThrottleDevice};
 use cgroups::{DeviceKind, DeviceRule, DeviceWeight, Throttle};
-use namespaces::{Context, Device};
+use namespaces::{Cause, Device};
 use rustix::fs::{major, minor};
 
 use crate::error::{Error, Result};
@@ -30,8 +30,14 @@ pub(crate) struct HostDevice {
 
 impl HostDevice {
     /// Looks at the device at `path`.
-    fn look(path: &Path, inside: &Path, permissions: &str) -> Result<Self> {
-        let metadata = fs::metadata(path).during("use the device", path.display()).map_err(Error::refusal)?;
+    pub(super) fn look(path: &Path, inside: &Path, permissions: &str) -> Result<Self> {
+        let refused = |error: io::Error| {
+            let reason = error.failure("look").cause.unwrap_or_default().to_lowercase();
+            let what = "error gathering device information while adding custom device";
+            let message = format!("{what} \"{}\": {reason}", path.display());
+            Error::invalid(message).hint("Look for its name in /dev of the host.")
+        };
+        let metadata = fs::metadata(path).map_err(refused)?;
         let kind = match metadata.file_type() {
             kind if kind.is_char_device() => DeviceKind::Character,
             kind if kind.is_block_device() => DeviceKind::Block,
@@ -201,6 +207,9 @@ mod tests {
         let [null] = look_up(&host("/dev/null")).unwrap().try_into().unwrap();
         assert_eq!((null.rule().to_string(), null.node().path), ("c 1:3 r".into(), PathBuf::from("/dev/zilch")));
         insta::assert_snapshot!(look_up(&host("/etc/passwd")).unwrap_err(), @"not a device node: /etc/passwd");
-        insta::assert_snapshot!(look_up(&host("/dev/nothing")).unwrap_err(), @"cannot use the device /dev/nothing: No such file or directory");
+        insta::assert_snapshot!(look_up(&host("/dev/nothing")).unwrap_err(), @r#"
+        error gathering device information while adding custom device "/dev/nothing": no such file or directory
+        Look for its name in /dev of the host.
+        "#);
     }
 }

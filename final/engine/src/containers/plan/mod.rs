@@ -4,17 +4,20 @@
 //! 2. `process.rs`: the program, its environment, user, directory.
 //! 3. `namespaces.rs`: which are its own, the host's, or another container's.
 //! 4. `security.rs`: capabilities, system call filter, no-new-privileges, privileged.
-//! 5. `limits.rs`, `devices.rs`: what it may use.
+//! 5. `limits.rs`, `devices.rs`: what it may use; `cdi.rs`: devices by the name that their vendor gives them.
 //! 6. `files.rs`: `/etc/hosts`, `/etc/hostname`, `/etc/resolv.conf`.
-//! 7. `log.rs`: where its output goes.
+//! 7. `log.rs`, `syslog.rs`, `log_tag.rs`: where its output goes.
 
+pub(crate) mod cdi;
 pub(crate) mod devices;
 pub(crate) mod files;
 pub(crate) mod limits;
 pub(crate) mod log;
+pub(crate) mod log_tag;
 mod namespaces;
 pub(crate) mod process;
 pub(crate) mod security;
+mod syslog;
 
 use std::path::{Path, PathBuf};
 
@@ -50,6 +53,8 @@ pub(crate) struct Facts<'a> {
     pub(crate) shared: Shared,
     /// The devices of the host that it gets.
     pub(crate) devices: Vec<HostDevice>,
+    /// What else of the host comes with devices that were asked for by name.
+    pub(crate) named: cdi::Edits,
     /// Block devices whose use is limited.
     pub(crate) throttles: Vec<cgroups::Throttle>,
     /// Block devices whose use is weighed.
@@ -89,6 +94,7 @@ pub(crate) fn plan(facts: &Facts<'_>) -> Result<Plan> {
         root,
     };
     container.devices.extend(facts.devices.iter().map(HostDevice::node));
+    process::extend(&mut container.process, &facts.named);
     Ok(Plan {
         id: asked.id.clone(),
         record: facts.places.record.clone(),
@@ -103,7 +109,7 @@ pub(crate) fn plan(facts: &Facts<'_>) -> Result<Plan> {
         volumes,
         create_cwd: true,
         stdin: stdin(asked),
-        log: log::of(&asked.host, &facts.places.log(&asked.id))?,
+        log: log::of(asked, &facts.places.log(&asked.id))?,
         timings: false,
     })
 }
@@ -178,6 +184,7 @@ fn mounts(asked: &Asked) -> Vec<Mount> {
 /// asked is not ours.
 fn volumes(facts: &Facts<'_>) -> Result<Vec<Attachment>> {
     let mut all: Vec<_> = facts.asked.mounts.iter().map(|mounted| mounted.attachment.clone()).collect();
+    all.extend(facts.named.mounts.iter().cloned());
     for name in files::NAMES {
         let target = Path::new("/etc").join(name);
         if all.iter().any(|attachment| attachment.mount.target == target) {

@@ -3,6 +3,7 @@
 use bollard_stubs::models::{ExecConfig, ResourcesUlimits};
 use namespaces::{Capabilities, Process, Rlimit, UserSpec, capabilities, defaults};
 
+use super::cdi::Edits;
 use super::security::Security;
 use crate::containers::record::Asked;
 use crate::error::{Error, Result};
@@ -27,6 +28,15 @@ pub(crate) fn of(asked: &Asked, links: &[String], security: Security) -> Result<
         apparmor: security.apparmor,
         ..Process::default()
     })
+}
+
+/// Adds what comes with devices: their variables count before those that were asked for.
+pub(super) fn extend(process: &mut Process, named: &Edits) {
+    let name = |variable: &str| variable.split('=').next().unwrap_or_default().to_owned();
+    let theirs: Vec<_> = named.env.iter().map(|variable| name(variable)).collect();
+    process.env.retain(|variable| !theirs.contains(&name(variable)));
+    process.env.extend(named.env.iter().cloned());
+    process.user.groups.extend(named.groups.iter().cloned());
 }
 
 /// A second process in a container: the container's rights and environment, unless the request says otherwise.

@@ -9,6 +9,7 @@ use cgroups::{DeviceKind, Throttle};
 use network::{Attachment, Endpoint, Network, Request, Wish};
 use serde_json::Value;
 
+use super::cdi::Edits;
 use super::devices::HostDevice;
 use super::files::Files;
 use super::process::of_exec;
@@ -40,6 +41,7 @@ fn planned(config: ContainerConfig, host: HostConfig, change: impl FnOnce(&mut F
         links: Vec::new(),
         shared: Shared::default(),
         devices: Vec::new(),
+        named: Edits::default(),
         throttles: Vec::new(),
         weights: Vec::new(),
     };

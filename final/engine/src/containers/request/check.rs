@@ -2,9 +2,11 @@
 
 use std::thread::available_parallelism;
 
-use bollard_stubs::models::{ContainerConfig, HostConfig, HostConfigIsolationEnum, RestartPolicyNameEnum};
+use bollard_stubs::models::{
+    ContainerConfig, DeviceRequest, HostConfig, HostConfigIsolationEnum, RestartPolicyNameEnum,
+};
 
-use crate::containers::plan::{limits, log, security};
+use crate::containers::plan::{cdi, limits, log, security};
 use crate::containers::{health, signal};
 use crate::error::{Error, Result};
 
@@ -124,9 +126,11 @@ fn not_here(host: &HostConfig) -> Result<()> {
     if !["skiff", "runc", "io.containerd.runc.v2", "crun"].contains(&runtime) {
         return Err(Error::invalid(format!("unknown or invalid runtime name: {runtime}")));
     }
+    if let Some(request) = host.device_requests.iter().flatten().find(|request| !cdi::is_named(request)) {
+        return Err(no_driver(request));
+    }
     let positive = |value: Option<i64>| value.unwrap_or(0) > 0;
     let lacking = [
-        (some(host.device_requests.iter().flatten().count()), "device requests (--gpus)"),
         (some(host.storage_opt.iter().flatten().count()), "storage options (--storage-opt)"),
         (positive(host.cpu_realtime_period) || positive(host.cpu_realtime_runtime), "real-time scheduling limits"),
         (positive(host.cpu_count) || positive(host.cpu_percent), "Windows' processor limits"),
@@ -138,6 +142,16 @@ fn not_here(host: &HostConfig) -> Result<()> {
         }
         None => Ok(()),
     }
+}
+
+/// What dockerd says on a machine without the vendor's hook: here it is never called.
+fn no_driver(request: &DeviceRequest) -> Error {
+    let all_of = |set: &Vec<String>| format!("[{}]", set.join(" "));
+    let sets: Vec<_> = request.capabilities.iter().flatten().map(all_of).collect();
+    let driver = request.driver.clone().unwrap_or_default();
+    Error::invalid(format!("could not select device driver {driver:?} with capabilities: [{}]", sets.join(" "))).hint(
+        "Handing out GPUs needs a vendor's runtime hook, which Skiff does not call. Give the devices with --device.",
+    )
 }
 
 #[cfg(test)]
@@ -181,9 +195,14 @@ mod tests {
             host(|h| h.pid_mode = text("mine")),
             host(|h| h.userns_mode = text("keep-id")),
             host(|h| h.runtime = text("kata")),
+            host(|h| {
+                let capabilities = Some(vec![vec!["gpu".into()]]);
+                h.device_requests =
+                    Some(vec![DeviceRequest { count: Some(-1), capabilities, ..DeviceRequest::default() }]);
+            }),
             host(|h| h.cap_add = Some(vec!["FLY".into()])),
             host(|h| h.security_opt = Some(vec!["selinux=on".into()])),
-            host(|h| h.log_config = Some(HostConfigLogConfig { typ: text("syslog"), config: None })),
+            host(|h| h.log_config = Some(HostConfigLogConfig { typ: text("gelf"), config: None })),
         ];
         let processors = available_parallelism().unwrap();
         let all = all
