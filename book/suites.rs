@@ -70,13 +70,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_failure_of_the_last_run_has_its_reason() {
-        let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/suites");
-        for entry in std::fs::read_dir(directory).unwrap() {
-            let list: List = toml::from_str(&std::fs::read_to_string(entry.unwrap().path()).unwrap()).unwrap();
-            let with_reason: usize = list.fail.iter().map(|group| group.tests.len()).sum();
-            assert_eq!(list.ran.tests, list.ran.passed + list.ran.skipped + with_reason);
-        }
+    fn every_list_has_its_last_run() {
+        let page = table(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..")).unwrap();
+        assert!(page.contains("| `docker-py` |"), "{page}");
     }
 
     #[test]

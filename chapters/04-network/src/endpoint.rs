@@ -11,7 +11,8 @@ use namespaces::{Failure, Result};
 use serde::{Deserialize, Serialize};
 
 use crate::driver::Wire;
-use crate::network::Network;
+use crate::network::{Network, interface_name};
+use crate::parameter::InterfaceParameter;
 use crate::port::PublishedPort;
 
 /// The network of one container.
@@ -61,14 +62,30 @@ pub struct Wish {
     pub names: Vec<String>,
     /// Whom the resolver asks for other names. Empty: whom the host asks.
     pub servers: Vec<IpAddr>,
+    /// What the interface inside is called. `None` is the network's prefix and the number.
+    pub interface: Option<String>,
+    /// Addresses besides, of which nobody keeps account: they are used between neighbours only.
+    pub link_local: Vec<IpAddr>,
+    /// Kernel parameters of the interface: [`InterfaceParameter`].
+    pub parameters: Vec<InterfaceParameter>,
 }
 
 impl Wish {
     /// This address and nothing else.
     pub fn at(address: impl Into<IpAddr>) -> Self {
         let address = address.into();
-        let (ports, names, servers) = (Vec::new(), Vec::new(), Vec::new());
-        Self { address, address6: None, mac: None, ports, index: 0, names, servers }
+        Self {
+            address,
+            address6: None,
+            mac: None,
+            ports: Vec::new(),
+            index: 0,
+            names: Vec::new(),
+            servers: Vec::new(),
+            interface: None,
+            link_local: Vec::new(),
+            parameters: Vec::new(),
+        }
     }
 }
 
@@ -111,13 +128,20 @@ pub struct Endpoint {
     /// Whom the resolver asks for other names. Empty: whom the host asks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<IpAddr>,
+    /// Addresses besides, with the prefix of all link-local ones: `169.254.3.4/16`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub link_local: Vec<IpNet>,
+    /// Kernel parameters of the interface.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parameters: Vec<InterfaceParameter>,
 }
 
 impl Endpoint {
     /// Decides the endpoint of `container` in `network`. Pure: nothing is made.
     ///
     /// # Errors
-    /// When the network is `host` or `none`, which have no endpoints.
+    /// When the network is `host` or `none`, which have no endpoints; a name that no interface can have; an address that is
+    /// not link-local.
     pub fn new(network: &Network, container: &str, wish: Wish) -> Result<Self> {
         let (Some(wire), Some(pool)) = (network.wire(), &network.ipv4) else {
             return Err(Failure::new("make an endpoint in", "the network has no interfaces").on(&network.name));
@@ -129,7 +153,7 @@ impl Endpoint {
             wire,
             container: container.to_owned(),
             index: wish.index,
-            interface: format!("{}{}", network.prefix.as_deref().unwrap_or("eth"), wish.index),
+            interface: wish.interface.map_or_else(|| Ok(network.interface_of(wish.index)), interface_name)?,
             veth: veth_name(container, wish.index),
             address: pool.with_prefix(wish.address),
             address6: pool6.zip(wish.address6).map(|(pool, address)| pool.with_prefix(address)),
@@ -139,6 +163,8 @@ impl Endpoint {
             ports: wish.ports,
             names: wish.names,
             servers: wish.servers,
+            link_local: wish.link_local.into_iter().map(link_local).collect::<Result<_>>()?,
+            parameters: wish.parameters,
         })
     }
 
@@ -161,6 +187,20 @@ impl Endpoint {
     pub fn gateways(&self) -> impl Iterator<Item = IpAddr> {
         [self.gateway, self.gateway6].into_iter().flatten()
     }
+}
+
+/// An address for neighbours only, with the prefix of all of them (RFC 3927, RFC 4291 2.5.6).
+fn link_local(address: IpAddr) -> Result<IpNet> {
+    let (is_one, prefix) = match address {
+        IpAddr::V4(address) => (address.is_link_local(), 16),
+        IpAddr::V6(address) => (address.is_unicast_link_local(), 64),
+    };
+    let net = IpNet::new(address, prefix).ok().filter(|_| is_one);
+    net.ok_or_else(|| {
+        Failure::new("use the address", format_args!("invalid link local IP address: {address}"))
+            .on(address)
+            .hint("Link-local addresses begin with 169.254 or fe80.")
+    })
 }
 
 /// The name of the host's end of the pair: at most 15 bytes, and a hint for people whose it is.

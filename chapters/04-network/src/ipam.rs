@@ -67,7 +67,8 @@ impl Ipam {
     /// When it is outside of the subnet or in use.
     pub fn claim(&mut self, address: IpAddr) -> Result<()> {
         if !self.pool.subnet.contains(&address) {
-            let cause = format!("it is not in the network's subnet {}", self.pool.subnet);
+            let cause =
+                format!("no configured subnet contains IP address {address} (the network's is {})", self.pool.subnet);
             return Err(Failure::new("use the address", cause).on(address));
         }
         if !self.used.insert(address) {
@@ -126,7 +127,7 @@ mod tests {
 
     fn pool(subnet: &str) -> Pool {
         let subnet: IpNet = subnet.parse().unwrap();
-        Pool { subnet, gateway: subnet.hosts().next().unwrap(), range: None, reserved: BTreeMap::new() }
+        Pool { subnet, gateway: subnet.hosts().next().unwrap(), range: None, reserved: BTreeMap::new(), chosen: false }
     }
 
     fn last(address: IpAddr) -> u8 {
@@ -175,7 +176,7 @@ mod tests {
         insta::assert_snapshot!([full, taken, outside].map(|failure| failure.to_string()).join("\n"), @r"
         cannot find a free address in 10.0.0.0/30: no available IPv4 addresses on this network's address pools
         cannot use the address 10.0.0.2: Address already in use
-        cannot use the address 10.0.1.2: it is not in the network's subnet 10.0.0.0/30
+        cannot use the address 10.0.1.2: no configured subnet contains IP address 10.0.1.2 (the network's is 10.0.0.0/30)
         ");
     }
 
@@ -199,7 +200,7 @@ mod tests {
         fn an_address_belongs_to_one_container_at_a_time(prefix in 24u8..=30, acts in acts()) {
             let subnet = IpNet::new([10, 0, 0, 0].into(), prefix).unwrap();
             let gateway = IpAddr::from([10, 0, 0, 1]);
-            let mut ipam = Ipam::new(Pool { subnet, gateway, range: None, reserved: BTreeMap::new() });
+            let mut ipam = Ipam::new(Pool { subnet, gateway, range: None, reserved: BTreeMap::new(), chosen: false });
             let mut held = BTreeSet::new();
             for act in acts {
                 let claimed = match act {

@@ -56,7 +56,7 @@ fn make(
 ) -> Result<()> {
     let mut host = Socket::route()?;
     plug_in(endpoint, &mut host, netns.as_fd(), firewall)?;
-    set_parameters(&netns, &endpoint.parameters().into_iter().collect::<Vec<_>>())?;
+    set_parameters(&netns, &endpoint.parameters())?;
     let operations: Vec<Operation> = endpoint.inside().into_iter().chain(default_routes(all)).collect();
     netlink::apply(inside, &operations, None)?;
     wake(endpoint, &mut host, inside)

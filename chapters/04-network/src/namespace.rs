@@ -7,12 +7,13 @@
 use std::fs::File;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
+use std::sync::mpsc;
 
 use namespaces::{Context as _, Failure, Result};
 use nix::sched::{CloneFlags, setns, unshare};
 
 use crate::netlink::Socket;
-use crate::parameter;
+use crate::parameter::Sysctls;
 
 /// The namespace of the thread that asks.
 const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
@@ -23,10 +24,10 @@ const OF_THIS_THREAD: &str = "/proc/thread-self/ns/net";
 /// that it hears as its own (CVE-2020-13401). The other two are docker's: programs that are not root may serve port 80 and
 /// use ping, since in here these are not the host's.
 const PARAMETERS: [(&str, &str); 4] = [
-    ("/proc/sys/net/ipv6/conf/default/disable_ipv6", "1"),
-    ("/proc/sys/net/ipv6/conf/default/accept_ra", "0"),
-    ("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0"),
-    ("/proc/sys/net/ipv4/ping_group_range", "0 2147483647"),
+    ("net/ipv6/conf/default/disable_ipv6", "1"),
+    ("net/ipv6/conf/default/accept_ra", "0"),
+    ("net/ipv4/ip_unprivileged_port_start", "0"),
+    ("net/ipv4/ping_group_range", "0 2147483647"),
 ];
 
 /// A network namespace, and a socket to configure it with.
@@ -41,13 +42,27 @@ pub struct NetworkNamespace {
 impl NetworkNamespace {
     /// A new namespace with nothing in it but a loopback that is down.
     pub fn new() -> Result<Self> {
-        in_a_thread(|| {
-            unshare(CloneFlags::CLONE_NEWNET).step("make a network namespace")?;
-            for (path, value) in PARAMETERS {
-                parameter::set_if_present(path, value)?;
-            }
+        let (send, answer) = mpsc::channel();
+        let work = move || {
+            let (made, sysctls) = Self::make();
+            // Whoever asked goes on, and has gone if nobody listens; this thread takes its mount down meanwhile.
+            let _ = send.send(made);
+            drop(sysctls);
+        };
+        let thread = std::thread::Builder::new().name("netns".to_owned()).spawn(work);
+        thread.step("start a thread for a network namespace")?;
+        answer.recv().unwrap_or_else(|_| Err(Failure::new("make a network namespace", "the thread for it panicked")))
+    }
+
+    /// Moves the calling thread into a new namespace, for good. What the parameters were written by is returned as well.
+    fn make() -> (Result<Self>, Option<Sysctls>) {
+        let mut sysctls = None;
+        let made = unshare(CloneFlags::CLONE_NEWNET).step("make a network namespace").and_then(|()| {
+            let sysctls = sysctls.insert(Sysctls::mount()?);
+            PARAMETERS.iter().try_for_each(|(path, value)| sysctls.set_if_present(path, value))?;
             Self::of_this_thread()
-        })
+        });
+        (made, sysctls)
     }
 
     /// An existing one by path: `/proc/PID/ns/net`.

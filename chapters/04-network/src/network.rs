@@ -107,8 +107,28 @@ pub struct Network {
     /// The driver's options as they were asked for, docker's names.
     #[serde(default)]
     pub options: BTreeMap<String, String>,
+    /// What docker's API shows and nothing here depends on.
+    #[serde(default, skip_serializing_if = "Shown::is_empty")]
+    pub shown: Shown,
     /// When it was made, RFC 3339.
     pub created: String,
+}
+
+/// Parts of a request that are kept to be shown again.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Whether services of a swarm might use the network.
+    #[serde(default)]
+    pub attachable: bool,
+    /// Options of the address driver. `None` and none are two things in docker's API.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ipam_options: Option<BTreeMap<String, String>>,
+}
+
+impl Shown {
+    fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a record that was written before the field existed means by leaving it out.
@@ -137,6 +157,8 @@ pub struct Request {
     pub labels: BTreeMap<String, String>,
     /// The driver's options: `options.rs` has the list.
     pub options: BTreeMap<String, String>,
+    /// See [`Network::shown`].
+    pub shown: Shown,
 }
 
 impl Network {
@@ -187,6 +209,7 @@ impl Network {
             host_ip: options.host_ip,
             labels: request.labels,
             options: request.options,
+            shown: request.shown,
             created: created.to_owned(),
         })
     }
@@ -219,6 +242,11 @@ impl Network {
             icc: self.icc,
             masquerade: self.masquerade,
         })
+    }
+
+    /// What an interface in a container is called by itself: `eth0`.
+    pub fn interface_of(&self, index: usize) -> String {
+        format!("{}{index}", self.prefix.as_deref().unwrap_or("eth"))
     }
 
     /// Its subnets.
@@ -261,7 +289,8 @@ mod tests {
           "interface": "br-0123456789ab",
           "ipv4": {
             "subnet": "172.18.0.0/16",
-            "gateway": "172.18.0.1"
+            "gateway": "172.18.0.1",
+            "chosen": true
           },
           "internal": false,
           "icc": true,

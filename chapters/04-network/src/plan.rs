@@ -5,6 +5,7 @@
 //! ```text
 //! on the host:
 //!   ip link add veth1f2e3d4c master skiff0 up type veth peer name eth0 address 02:42:ac:11:00:02 netns CONTAINER
+//!   ip link set veth1f2e3d4c addrgenmode none
 //! in the container's namespace:
 //!   ip address add 172.17.0.2/16 broadcast + dev eth0
 //!   ip link set lo up
@@ -30,7 +31,7 @@ pub struct Plan {
     /// On the host: the pairs.
     pub host: Vec<Operation>,
     /// Kernel parameters of the container's namespace: path below `/proc/sys` and value.
-    pub parameters: Vec<(String, &'static str)>,
+    pub parameters: Vec<(String, String)>,
     /// Inside the container's namespace, in one batch.
     pub inside: Vec<Operation>,
     /// What the firewall gets to know, last: a port leads to a container only when that can be reached.
@@ -46,7 +47,7 @@ impl Attachment {
         }
         let endpoints = self.endpoints();
         plan.host = endpoints.iter().flat_map(|endpoint| endpoint.wire.driver().attach(endpoint)).collect();
-        plan.parameters = endpoints.iter().filter_map(Endpoint::parameters).collect();
+        plan.parameters = endpoints.iter().flat_map(Endpoint::parameters).collect();
         plan.inside = inside(endpoints);
         plan.elements = firewall::of_endpoints(endpoints);
         plan
@@ -64,6 +65,7 @@ impl Bridge {
             mac: endpoint.mac,
             mtu: self.mtu,
         }];
+        operations.push(Operation::NoLinkLocal { link: endpoint.veth.clone() });
         // A container can meet itself only by a published port. Without icc the bridge keeps its ports apart.
         let (hairpin, isolated) = (!endpoint.ports.is_empty(), !self.icc);
         if hairpin || isolated {
@@ -75,16 +77,18 @@ impl Bridge {
 }
 
 impl Endpoint {
-    /// IPv6 is off on an interface of a new namespace; this one has an address of it.
-    pub(crate) fn parameters(&self) -> Option<(String, &'static str)> {
-        self.address6.map(|_| (format!("net/ipv6/conf/{}/disable_ipv6", self.interface), "0"))
+    /// IPv6 is off on an interface of a new namespace, unless this one has an address of it. What the user wants comes last.
+    pub(crate) fn parameters(&self) -> Vec<(String, String)> {
+        let ipv6 = self.address6.iter().chain(&self.link_local).any(|net| net.addr().is_ipv6());
+        let on = ipv6.then(|| (format!("net/ipv6/conf/{}/disable_ipv6", self.interface), "0".to_owned()));
+        on.into_iter().chain(self.parameters.iter().map(|wanted| wanted.of(&self.interface))).collect()
     }
 
     /// What is done inside for one endpoint, but for the routes.
     pub(crate) fn inside(&self) -> Vec<Operation> {
         let address = |address| Operation::AddAddress { link: self.interface.clone(), address };
         let up = Operation::SetUp { link: self.interface.clone() };
-        self.addresses().map(address).chain([up]).collect()
+        self.addresses().chain(self.link_local.iter().copied()).map(address).chain([up]).collect()
     }
 }
 
@@ -120,7 +124,7 @@ impl fmt::Display for Plan {
         };
         let commands = |operations: &[Operation]| operations.iter().map(Operation::to_string).collect::<Vec<_>>();
         let element = |element: &Element| format!("nft add element inet {} {element}", self.table);
-        let parameter = |(path, value): &(String, &str)| format!("sysctl -w {}={value}", path.replace('/', "."));
+        let parameter = |(path, value): &(String, String)| format!("sysctl -w {}={value}", path.replace('/', "."));
         let inside = self.parameters.iter().map(parameter).chain(commands(&self.inside)).collect::<Vec<_>>();
         section(f, "on the host", &commands(&self.host))?;
         section(f, "in the container's namespace", &inside)?;
@@ -132,7 +136,7 @@ impl fmt::Display for Plan {
 mod tests {
     use crate::network::{Network, Request};
     use crate::port::PublishedPort;
-    use crate::{PoolRequest, Protocol, Wish};
+    use crate::{InterfaceParameter, PoolRequest, Protocol, Wish};
 
     use super::*;
 
@@ -157,6 +161,7 @@ mod tests {
         insta::assert_snapshot!(plan(&[("0.0.0.0", 8080, 80), ("127.0.0.1", 8443, 443)], |_| {}), @r#"
         on the host:
           ip link add veth1f2e3d4c master skiff0 up type veth peer name eth0 address 02:42:ac:11:00:02 netns CONTAINER
+          ip link set veth1f2e3d4c addrgenmode none
           ip link set veth1f2e3d4c type bridge_slave hairpin on isolated off
         in the container's namespace:
           ip address add 172.17.0.2/16 broadcast + dev eth0
@@ -174,6 +179,56 @@ mod tests {
     }
 
     #[test]
+    fn what_is_special_about_one_interface() {
+        let request = Request { interface: Some("skiff0".to_owned()), ..Request::default() };
+        let network = Network::plan(request, &"ab".repeat(32), "", &[]).unwrap();
+        let endpoint = |interface: &str, address: &str, parameters: &str| {
+            let wish = Wish {
+                interface: Some(interface.to_owned()),
+                link_local: vec![address.parse().unwrap()],
+                parameters: InterfaceParameter::parse_list(parameters)?,
+                ..Wish::at([172, 17, 0, 2])
+            };
+            Endpoint::new(&network, &"1f2e3d4c".repeat(8), wish)
+        };
+        let parameters = "net.ipv4.conf.IFNAME.log_martians=1,net.ipv6.neigh.ifname.ucast_solicit=5";
+        let made = endpoint("wan1", "169.254.3.4", parameters).unwrap();
+        insta::assert_snapshot!(Attachment::Endpoints(vec![made]).plan("skiff").to_string(), @r#"
+        on the host:
+          ip link add veth1f2e3d4c master skiff0 up type veth peer name wan1 address 02:42:ac:11:00:02 netns CONTAINER
+          ip link set veth1f2e3d4c addrgenmode none
+        in the container's namespace:
+          sysctl -w net.ipv4.conf.wan1.log_martians=1
+          sysctl -w net.ipv6.neigh.wan1.ucast_solicit=5
+          ip address add 172.17.0.2/16 broadcast + dev wan1
+          ip address add 169.254.3.4/16 broadcast + dev wan1
+          ip link set lo up
+          ip link set wan1 up
+          ip route replace default via 172.17.0.1
+        in the firewall:
+          nft add element inet skiff bridges { "skiff0" }
+          nft add element inet skiff subnets { 172.17.0.0/16 }
+          nft add element inet skiff masqueraded { 172.17.0.0/16 }
+          nft add element inet skiff open { "skiff0" . "skiff0" }
+        "#);
+        let refused = [
+            endpoint("no/name", "169.254.3.4", ""),
+            endpoint("eth0", "10.1.1.1", ""),
+            endpoint("eth0", "169.254.3.4", "net.ipv4.conf.eth0.log_martians=1"),
+            endpoint("eth0", "169.254.3.4", "net.ipv4.conf.IFNAME...=1"),
+            endpoint("eth0", "169.254.3.4", "kernel.conf.IFNAME.shmmax=1"),
+        ];
+        let said: Vec<_> = refused.into_iter().map(|refused| refused.unwrap_err().to_string()).collect();
+        insta::assert_snapshot!(said.join("\n"), @r#"
+        cannot name an interface "no/name": an interface name has 1 to 15 letters, digits, dashes or dots
+        cannot use the address 10.1.1.1: invalid link local IP address: 10.1.1.1
+        cannot read the interface's kernel parameter net.ipv4.conf.eth0.log_martians=1: it is none of an interface
+        cannot read the interface's kernel parameter net.ipv4.conf.IFNAME...=1: it is none of an interface
+        cannot read the interface's kernel parameter kernel.conf.IFNAME.shmmax=1: it is none of an interface
+        "#);
+    }
+
+    #[test]
     fn one_in_an_internal_network_without_icc() {
         let plan = plan(&[("0.0.0.0", 8080, 80)], |request| {
             request.internal = true;
@@ -183,6 +238,7 @@ mod tests {
         insta::assert_snapshot!(plan, @r#"
         on the host:
           ip link add veth1f2e3d4c master skiff0 mtu 1400 up type veth peer name eth0 address 02:42:ac:11:00:02 mtu 1400 netns CONTAINER
+          ip link set veth1f2e3d4c addrgenmode none
           ip link set veth1f2e3d4c type bridge_slave hairpin on isolated on
         in the container's namespace:
           ip address add 172.17.0.2/16 broadcast + dev eth0
@@ -201,6 +257,7 @@ mod tests {
         insta::assert_snapshot!(plan(&ports, |request| request.ipv6 = Some(PoolRequest::default())), @r#"
         on the host:
           ip link add veth1f2e3d4c master skiff0 up type veth peer name eth0 address 02:42:ac:11:00:02 netns CONTAINER
+          ip link set veth1f2e3d4c addrgenmode none
           ip link set veth1f2e3d4c type bridge_slave hairpin on isolated off
         in the container's namespace:
           sysctl -w net.ipv6.conf.eth0.disable_ipv6=0

@@ -37,6 +37,9 @@ pub struct Pool {
     /// Addresses that something else has, by its name (docker's `--aux-address`): no container gets them.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub reserved: BTreeMap<String, IpAddr>,
+    /// Whether nobody asked for this subnet: it was free.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub chosen: bool,
 }
 
 impl Pool {
@@ -181,7 +184,7 @@ fn complete(request: &PoolRequest, taken: &[IpNet], choose: impl FnOnce() -> Res
         return Err(Failure::new("reserve the address", cause).on(format_args!("{name}={address}")));
     }
     let range = request.range.map(|range| range.trunc());
-    Ok(Pool { subnet, gateway, range, reserved: request.reserved.clone() })
+    Ok(Pool { subnet, gateway, range, reserved: request.reserved.clone(), chosen: request.subnet.is_none() })
 }
 
 /// The first address after the subnet's own. (`hosts()` of an IPv6 subnet begins with its own, which is there the address of

@@ -28,7 +28,7 @@ use crate::endpoint::{Attachment, Endpoint, mac_text};
 use crate::firewall::Firewall;
 use crate::namespace::{self, NetworkNamespace};
 use crate::netlink::{self, Operation, Socket};
-use crate::parameter;
+use crate::parameter::{self, Sysctls};
 
 /// The network of one container, as a [`Stage`].
 ///
@@ -99,12 +99,13 @@ impl NetworkStage {
 }
 
 /// Writes kernel parameters of a namespace: only from inside, which takes a thread.
-pub(crate) fn set_parameters(netns: impl AsFd + Sync, parameters: &[(String, &'static str)]) -> Result<()> {
+pub(crate) fn set_parameters(netns: impl AsFd + Sync, parameters: &[(String, String)]) -> Result<()> {
     if parameters.is_empty() {
         return Ok(());
     }
     namespace::within(netns, || {
-        parameters.iter().try_for_each(|(path, value)| parameter::set(&format!("/proc/sys/{path}"), value))
+        let sysctls = Sysctls::mount()?;
+        parameters.iter().try_for_each(|(path, value)| sysctls.set(path, value))
     })
 }
 
@@ -117,8 +118,11 @@ pub(crate) fn plug_in(
 ) -> Result<()> {
     // Each obstacle is cleared once; what then still fails, fails.
     let mut obstacles = [Errno::NODEV, Errno::EXIST].to_vec();
+    let mut operations = endpoint.wire.driver().attach(endpoint);
+    // A kernel without IPv6 refuses to be told how not to use it.
+    operations.retain(|operation| parameter::has_ipv6() || !matches!(operation, Operation::NoLinkLocal { .. }));
     loop {
-        let Err(refused) = netlink::apply(host, &endpoint.wire.driver().attach(endpoint), Some(netns)) else {
+        let Err(refused) = netlink::apply(host, &operations, Some(netns)) else {
             return Ok(());
         };
         let Some(obstacle) = obstacles.iter().position(|errno| refused.is(*errno)) else { return Err(refused) };

@@ -208,3 +208,45 @@ fn options_of_networks_and_endpoints() {
     daemon.docker(&["network", "rm", "own", "zoo"]).ok();
     daemon.finish();
 }
+
+#[test]
+fn an_interface_has_the_name_and_the_settings_that_were_asked_for() {
+    let daemon = Daemon::start();
+    daemon.docker(&["network", "create", "--subnet", "10.96.0.0/24", "one"]).ok();
+    daemon.docker(&["network", "create", "--attachable", "two"]).ok();
+    let option = |key: &str| format!("driver-opt=com.docker.network.endpoint.{key}");
+    let wish = format!("name=one,{},ip=10.96.0.9", option("ifname=wan0"));
+    sleeper(&daemon, "web", &["--network", &wish]);
+    let connect = |name: &str, link_local: &str| {
+        let name = format!("com.docker.network.endpoint.ifname={name}");
+        let sysctl = "com.docker.network.endpoint.sysctls=net.ipv4.conf.IFNAME.log_martians=1";
+        let options = ["--driver-opt", &name, "--driver-opt", sysctl, "--link-local-ip", link_local];
+        daemon.docker(&[&["network", "connect"], &options[..], &["two", "web"]].concat())
+    };
+    let refused = connect("wan0", "169.254.3.4");
+    assert!(refused.stderr.contains("has an interface wan0 already"), "{refused}");
+    let refused = connect("lan0", "10.1.1.1");
+    assert!(refused.stderr.contains("invalid link local IP address: 10.1.1.1"), "{refused}");
+    connect("lan0", "169.254.3.4").ok();
+    let shown = |words: &[&str]| daemon.docker(&[&["exec", "web"], words].concat()).ok().to_owned();
+    assert!(shown(&["ip", "-4", "-o", "addr", "show", "wan0"]).contains("10.96.0.9/24"));
+    assert!(shown(&["ip", "-4", "-o", "addr", "show", "lan0"]).contains("169.254.3.4/16"));
+    assert_eq!(shown(&["cat", "/proc/sys/net/ipv4/conf/wan0/log_martians"]), "0");
+    assert_eq!(shown(&["cat", "/proc/sys/net/ipv4/conf/lan0/log_martians"]), "1");
+    // Nobody has chosen the subnet of `two`, so nobody can choose an address in it.
+    let refused = daemon.docker(&["run", "--rm", "--network", "two", "--ip", "172.18.0.9", "busybox", "true"]);
+    assert!(refused.stderr.contains("only when connecting to networks with user configured subnets"), "{refused}");
+    let told = daemon.docker(&["network", "inspect", "-f", "{{.Attachable}} {{json .IPAM.Options}}", "two"]);
+    assert_eq!(told.ok(), "true {}");
+    let told = daemon.docker(&[
+        "network",
+        "inspect",
+        "-f",
+        "{{index .Options \"com.docker.network.driver.mtu\"}} {{json .IPAM.Options}}",
+        "bridge",
+    ]);
+    assert_eq!(told.ok(), "1500 null");
+    daemon.docker(&["rm", "-f", "web"]).ok();
+    daemon.docker(&["network", "rm", "one", "two"]).ok();
+    daemon.finish();
+}

@@ -36,7 +36,7 @@ impl Peers {
         peers.start_docker(&busybox)?;
         peers.start_skiff(SKIFF, &[], &busybox)?;
         // Room for as many networks as a benchmark makes.
-        let pools = ["--default-address-pool", "base=10.64.0.0/10,size=24"];
+        let pools = ["--default-address-pool", "base=10.64.0.0/10,size=22"];
         peers.start_skiff(TELLING, &["--debug", pools[0], pools[1]], &busybox)?;
         peers.prepare_podman(&busybox);
         Ok(peers)

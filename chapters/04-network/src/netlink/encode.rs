@@ -16,6 +16,9 @@
 //!         IFLA_NET_NS_FD  12                   a descriptor of ours: born over there
 //! ```
 //!
+//! Both ends are made with one queue for each direction. The kernel would make one for each processor and then take all but
+//! one away again, which costs as much as the rest: each time it waits until no processor can still be using what it takes.
+//!
 //! The other end cannot be brought up by the same message: it has no partner yet when the kernel makes it (`ENOTCONN`).
 
 use std::net::IpAddr;
@@ -31,8 +34,8 @@ use netlink_packet_core::Emitable;
 use netlink_packet_route::AddressFamily;
 use netlink_packet_route::address::{AddressAttribute, AddressFlags, AddressMessage};
 use netlink_packet_route::link::{
-    InfoBridgePort, InfoData, InfoKind, InfoMacVlan, InfoPortData, InfoPortKind, InfoVeth, LinkAttribute, LinkFlags,
-    LinkInfo, LinkMessage, MacVlanMode,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoBridgePort, InfoData, InfoKind, InfoMacVlan, InfoPortData,
+    InfoPortKind, InfoVeth, LinkAttribute, LinkFlags, LinkInfo, LinkMessage, MacVlanMode,
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -49,6 +52,8 @@ use crate::macvlan::Mode;
 const NEW: u16 = (NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL) as u16;
 /// Flags of what takes the place of what is there, if anything is.
 const REPLACE: u16 = (NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE) as u16;
+/// Of an end of a pair: one queue in each direction.
+const ONE_QUEUE: [LinkAttribute; 2] = [LinkAttribute::NumTxQueues(1), LinkAttribute::NumRxQueues(1)];
 /// Flags of what changes something that is there.
 const CHANGE: u16 = NLM_F_ACK as u16;
 
@@ -108,8 +113,10 @@ fn encode(operation: &Operation, index: u32, netns: Option<BorrowedFd<'_>>) -> (
         Operation::AddVeth { veth, interface, mac, mtu, .. } => {
             let mut message = up(named(veth));
             message.attributes.extend(mtu.map(LinkAttribute::Mtu));
+            message.attributes.extend(ONE_QUEUE);
             message.attributes.push(LinkAttribute::Controller(index));
-            let peer = peer(interface, *mac, *mtu, netns);
+            let mut peer = peer(interface, *mac, *mtu, netns);
+            peer.attributes.extend(ONE_QUEUE);
             let data = LinkInfo::Data(InfoData::Veth(InfoVeth::Peer(peer)));
             message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::Veth), data]));
             (RTM_NEWLINK, NEW, bytes(&message))
@@ -124,6 +131,7 @@ fn encode(operation: &Operation, index: u32, netns: Option<BorrowedFd<'_>>) -> (
             message.attributes.push(LinkAttribute::LinkInfo(vec![LinkInfo::Kind(InfoKind::MacVlan), data]));
             (RTM_NEWLINK, NEW, bytes(&message))
         }
+        Operation::NoLinkLocal { link } => (RTM_NEWLINK, CHANGE, bytes(&no_link_local(link))),
         Operation::SetPort { veth, hairpin, isolated } => {
             let settings = vec![HairpinMode(*hairpin), Isolated(*isolated)];
             (RTM_NEWLINK, CHANGE, bytes(&port(veth, settings)))
@@ -170,6 +178,14 @@ pub(super) fn named(name: &str) -> LinkMessage {
 fn up(mut message: LinkMessage) -> LinkMessage {
     message.header.flags = LinkFlags::Up;
     message.header.change_mask = LinkFlags::Up;
+    message
+}
+
+/// Says that the link's IPv6 addresses are made by nobody.
+fn no_link_local(link: &str) -> LinkMessage {
+    let mut message = named(link);
+    let family = AfSpecUnspec::Inet6(vec![AfSpecInet6::AddrGenMode(In6AddrGenMode::None)]);
+    message.attributes.push(LinkAttribute::AfSpecUnspec(vec![family]));
     message
 }
 

@@ -84,7 +84,11 @@ impl Identity {
 
 /// A label must have a name.
 fn label(text: &str) -> Result<String, String> {
-    if text.starts_with('=') { Err(format!("invalid label format: '{text}'")) } else { Ok(text.to_owned()) }
+    if text.is_empty() || text.starts_with('=') {
+        Err(format!("invalid label '{text}': empty name"))
+    } else {
+        Ok(text.to_owned())
+    }
 }
 
 fn in_file(file: &Path, why: &str) -> Error {

@@ -6,7 +6,7 @@ use bollard_stubs::models::{ContainerCreateBody, HostConfig, RestartPolicy, Rest
 use clap::Args;
 
 use super::read_file;
-use crate::error::{Error, Result};
+use crate::error::{ENGINE, Error, Result};
 use crate::grammar::key_value;
 
 /// The flags.
@@ -86,7 +86,7 @@ pub(crate) fn environment(
         all.extend(found.map_err(|why| Error::new(format!("invalid env file ({}): {why}", file.display())))?);
     }
     for variable in variables {
-        all.push(key_value::environment(variable, look_up).map_err(Error::new)?);
+        all.push(key_value::environment(variable, look_up).map_err(|why| Error::new(why).exit(ENGINE))?);
     }
     Ok(all)
 }

@@ -30,6 +30,7 @@ impl Containers {
             }
             let asked = container.asked();
             refuse(&asked, &network, connects)?;
+            this.shared.networks.check_aliases(&network, &wish)?;
             this.shared.networks.check_new(wishes(&asked), &id)?;
             let mut after = Asked::clone(&asked);
             // Compose takes a container out of its only network and puts it into another one.
@@ -58,8 +59,8 @@ impl Containers {
             refuse(&asked, &network, connects)?;
             let is_it = |known: &String| this.shared.networks.look_up(known).is_ok_and(|(_, known, _)| known == id);
             let Some(key) = asked.networks.keys().find(|known| is_it(known)).cloned() else {
-                let name = container.name();
-                return Err(Error::forbidden(format!("container {name} is not connected to network {network}")));
+                let id = &container.id;
+                return Err(Error::forbidden(format!("container {id} is not connected to network {network}")));
             };
             let mode = asked.host.network_mode.clone().unwrap_or_default();
             container.ask(|asked| {

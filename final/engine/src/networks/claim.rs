@@ -24,17 +24,22 @@ impl Networks {
     pub fn claim(&self, asked: Asked<'_>) -> Result<Attachment> {
         let mut state = self.lock();
         let wanted = wanted::wanted(&state, asked)?;
-        if let [(id, _)] = wanted.as_slice() {
-            match state.held(id)?.network.driver {
+        if let [(id, wish)] = wanted.as_slice() {
+            let held = state.held(id)?;
+            if held.ipams.is_empty() {
+                wanted::refuse_addresses(held, &wish.ipam_config.clone().unwrap_or_default())?;
+            }
+            match held.network.driver {
                 Kind::Host => return Ok(Attachment::Host),
                 Kind::None => return Ok(Attachment::None),
                 _ => {}
             }
         }
         let mut claimed = Vec::new();
-        let all = wanted.iter().enumerate().try_for_each(|(index, (id, wish))| {
+        let all = wanted.iter().try_for_each(|(id, wish)| {
             self.settle(&mut state, id)?;
-            claimed.push(wanted::endpoint(state.held(id)?, asked, wish, index)?);
+            let endpoint = wanted::endpoint(state.held(id)?, asked, wish, &claimed)?;
+            claimed.push(endpoint);
             Ok(())
         });
         let all = all.and_then(|()| {

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::str::FromStr;
 
-use ::network::{Network, PoolRequest, Request};
+use ::network::{Network, PoolRequest, Request, Shown, netlink};
 use bollard_stubs::models::{
     EventMessageTypeEnum, IpamConfig, NetworkCreateRequest, NetworkCreateResponse, NetworkPruneResponse,
 };
@@ -64,6 +64,7 @@ impl Networks {
         let (id, taken) = (new_id()?, taken(&state, None)?);
         let wish = Request { pools: self.pools.clone(), ..wish };
         let network = Network::plan(wish, &id, &Timestamp::now().to_string(), &taken).map_err(refusal)?;
+        refuse_stranger(&network)?;
         self.tell("create", &network, None);
         self.keep(&mut state, network)?;
         Ok(id)
@@ -127,11 +128,15 @@ fn wish(request: NetworkCreateRequest) -> Result<Request> {
             return Err(Error::unsupported(format!("network {}: {what} is not supported yet", request.name)));
         }
     }
-    let (ipv4, ipv6) = pools(request.ipam.and_then(|ipam| ipam.config).unwrap_or_default())?;
-    if ipv6.is_some() && request.enable_ipv6 != Some(true) {
-        return Err(Error::invalid(format!("network {}: an IPv6 subnet needs --ipv6", request.name)));
-    }
     let driver = request.driver.unwrap_or_default();
+    refuse_driver(&driver)?;
+    let ipam = request.ipam.unwrap_or_default();
+    if let Some(other) = ipam.driver.filter(|driver| !matches!(driver.as_str(), "" | "default")) {
+        return Err(
+            Error::not_found(format!("plugin \"{other}\" not found")).hint("There is one IPAM driver, default.")
+        );
+    }
+    let (ipv4, ipv6) = pools(&driver, ipam.config.unwrap_or_default())?;
     if matches!(driver.as_str(), "host" | "none" | "null") {
         return Err(Error::forbidden(format!("only one instance of \"{driver}\" network is allowed")));
     }
@@ -145,11 +150,44 @@ fn wish(request: NetworkCreateRequest) -> Result<Request> {
         internal: request.internal.unwrap_or_default(),
         labels: request.labels.unwrap_or_default().into_iter().collect(),
         options: request.options.unwrap_or_default().into_iter().collect(),
+        shown: Shown {
+            attachable: request.attachable.unwrap_or_default(),
+            ipam_options: ipam.options.map(|options| options.into_iter().collect()),
+        },
     })
 }
 
+/// A driver that is not here, in docker's words.
+fn refuse_driver(driver: &str) -> Result<()> {
+    if driver == "overlay" {
+        return Err(Error::new(
+            Kind::Unavailable,
+            "This node is not a swarm manager. Use \"docker swarm init\" or \"docker swarm join\" to connect this node to \
+             swarm and try again.",
+        ));
+    }
+    match ::network::Kind::parse(driver) {
+        Ok(_) => Ok(()),
+        Err(failure) => {
+            let refusal = Error::not_found(format!("plugin \"{driver}\" not found"));
+            Err(refusal.hint(failure.hint.unwrap_or_default()))
+        }
+    }
+}
+
+/// Refuses to take an interface of the host for the network's bridge that is none.
+fn refuse_stranger(network: &Network) -> Result<()> {
+    let (Some(name), Some(_)) = (&network.interface, network.bridge()) else { return Ok(()) };
+    match netlink::link(&mut netlink::Socket::route()?, name)? {
+        Some(link) if link.kind != "bridge" => {
+            Err(Error::forbidden(format!("existing interface {name} is not a bridge")))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The wish for each family: at most one subnet of each, as with docker's bridge.
-fn pools(configs: Vec<IpamConfig>) -> Result<(Option<PoolRequest>, Option<PoolRequest>)> {
+fn pools(driver: &str, configs: Vec<IpamConfig>) -> Result<(Option<PoolRequest>, Option<PoolRequest>)> {
     let (mut ipv4, mut ipv6) = (None, None);
     for config in configs {
         let pool = pool(&config)?;
@@ -159,7 +197,8 @@ fn pools(configs: Vec<IpamConfig>) -> Result<(Option<PoolRequest>, Option<PoolRe
         );
         let place = if six { &mut ipv6 } else { &mut ipv4 };
         if place.replace(pool).is_some() {
-            return Err(Error::unsupported("more than one subnet of a family is not supported by this driver"));
+            let driver = if driver.is_empty() { "bridge" } else { driver };
+            return Err(Error::forbidden(format!("{driver} driver doesn't support multiple subnets")));
         }
     }
     Ok((ipv4, ipv6))
@@ -183,18 +222,22 @@ fn pool(config: &IpamConfig) -> Result<PoolRequest> {
 fn address<T: FromStr>(config: &IpamConfig, what: &str, text: Option<&str>) -> Result<Option<T>> {
     let Some(text) = text.filter(|text| !text.is_empty()) else { return Ok(None) };
     text.parse().map(Some).map_err(|_| {
+        let form = if what == "gateway" { "invalid address" } else { "invalid CIDR block notation" };
         let subnet = config.subnet.as_deref().unwrap_or_default();
-        Error::invalid(format!("invalid --{what} {text:?} (subnet {subnet:?}): not an IP address or prefix"))
+        let of = if subnet.is_empty() || what == "subnet" { String::new() } else { format!(" (of {subnet})") };
+        Error::invalid(format!("invalid {what} {text}: {form}{of}"))
             .hint("Write it as in --subnet 10.1.0.0/16 --gateway 10.1.0.1.")
     })
 }
 
-/// What was asked for and means nothing here.
+/// What was asked for and means nothing: docker takes it in silence.
 fn unused(request: &NetworkCreateRequest) -> String {
-    let ipam = request.ipam.as_ref().and_then(|ipam| ipam.driver.as_deref()).unwrap_or("default");
-    match ipam {
-        "" | "default" => String::new(),
-        other => format!("there is no IPAM driver {other}; the default one is used"),
+    let subnets = request.ipam.iter().flat_map(|ipam| ipam.config.iter().flatten()).flat_map(|config| &config.subnet);
+    match subnets.into_iter().find(|subnet| subnet.contains(':')) {
+        Some(subnet) if request.enable_ipv6 != Some(true) => {
+            format!("the subnet {subnet} is not used: the network was made without IPv6 (--ipv6)")
+        }
+        _ => String::new(),
     }
 }
 
@@ -236,7 +279,10 @@ mod tests {
             r#"{"Name":"host"}"#,
             r#"{"Name":"a","Driver":"host"}"#,
             r#"{"Name":"a","IPAM":{"Config":[{"Subnet":"10.1.0.0/16","AuxiliaryAddresses":{"x":"y"}}]}}"#,
-            r#"{"Name":"a","IPAM":{"Config":[{"Subnet":"fd00::/64"}]}}"#,
+            r#"{"Name":"a","Driver":"nonsense"}"#,
+            r#"{"Name":"a","Driver":"overlay"}"#,
+            r#"{"Name":"a","IPAM":{"Driver":"nonsense"}}"#,
+            r#"{"Name":"a","IPAM":{"Config":[{"Gateway":"x"}]}}"#,
             r#"{"Name":"a","IPAM":{"Config":[{"Subnet":"10.1.0.0/33"}]}}"#,
             r#"{"Name":"a","IPAM":{"Config":[{},{}]}}"#,
         ]

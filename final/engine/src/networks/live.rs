@@ -31,10 +31,8 @@ impl Networks {
         let id = state.find(network)?;
         self.settle(&mut state, &id)?;
         let mut endpoints = now.endpoints().to_vec();
-        let index = (0..=endpoints.len())
-            .find(|index| endpoints.iter().all(|endpoint| endpoint.index != *index))
-            .unwrap_or_default();
-        let endpoint = wanted::endpoint(state.held(&id)?, asked, wish, index)?;
+        let endpoint = wanted::endpoint(state.held(&id)?, asked, wish, &endpoints)?;
+        let index = endpoint.index;
         endpoints.push(endpoint.clone());
         arrange(&state, &mut endpoints, asked.endpoints);
         // Ports that had nowhere to lead to until now.
@@ -169,6 +167,17 @@ impl Networks {
         let id = state.find(name)?;
         let held = state.held(&id)?;
         Ok((held.network.name.clone(), id, !held.ipams.is_empty()))
+    }
+
+    /// Refuses a name that is to be known in one network only, where no names are known.
+    pub fn check_aliases(&self, network: &str, wish: &EndpointSettings) -> Result<()> {
+        if matches!(network, "bridge" | "host" | "none") && wish.aliases.as_ref().is_some_and(|names| !names.is_empty())
+        {
+            return Err(Error::invalid(
+                "network-scoped alias is supported only for containers in user defined networks",
+            ));
+        }
+        Ok(())
     }
 
     /// Tells that a container was connected or disconnected.

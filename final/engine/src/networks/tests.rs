@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::process::Command;
 use std::sync::Arc;
 
-use ::network::Attachment;
+use ::network::{Attachment, PoolRequest, Request};
 use bollard_stubs::models::{EndpointIpamConfig, EndpointSettings, HostConfig, PortBinding};
 use nix::sched::{CloneFlags, unshare};
 
@@ -131,15 +131,18 @@ fn an_address_that_cannot_be_leaves_nothing_claimed() {
     let at = |address: &str| {
         let config = EndpointIpamConfig { ipv4_address: Some(address.to_owned()), ..EndpointIpamConfig::default() };
         Wishes::from([(
-            "bridge".to_owned(),
+            "net".to_owned(),
             EndpointSettings { ipam_config: Some(config), ..EndpointSettings::default() },
         )])
     };
-    let web = host("bridge", &[("8080", "80/tcp")]);
+    let subnet = PoolRequest { subnet: Some("172.29.0.0/16".parse().unwrap()), ..PoolRequest::default() };
+    let request = Request { name: "net".to_owned(), ipv4: subnet, ..Request::default() };
+    networks.create(request).unwrap();
+    let web = host("net", &[("8080", "80/tcp")]);
     let refusal = claim_with(&networks, "a", &web, &at("10.0.0.1")).unwrap_err();
-    assert!(refusal.contains("not in the network's subnet 172.17.0.0/16"), "{refusal}");
-    assert_eq!(addresses(&claim_with(&networks, "b", &web, &at("172.17.0.99")).unwrap()), ["172.17.0.99/16"]);
-    let refusal = claim_with(&networks, "c", &host("bridge", &[]), &at("172.17.0.99")).unwrap_err();
+    assert!(refusal.contains("no configured subnet contains IP address 10.0.0.1"), "{refusal}");
+    assert_eq!(addresses(&claim_with(&networks, "b", &web, &at("172.29.0.99")).unwrap()), ["172.29.0.99/16"]);
+    let refusal = claim_with(&networks, "c", &host("net", &[]), &at("172.29.0.99")).unwrap_err();
     assert!(refusal.contains("Address already in use"), "{refusal}");
 }
 

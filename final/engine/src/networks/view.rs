@@ -69,6 +69,7 @@ pub(super) fn is_dangling(held: &Held) -> bool {
 
 /// A network without its containers. Every list and object is there: clients print them with templates.
 pub(super) fn show(network: &Network) -> models::Network {
+    let shown = &network.shown;
     let config = network.ipv4.iter().chain(&network.ipv6).map(|pool| IpamConfig {
         subnet: Some(pool.subnet.to_string()),
         gateway: Some(pool.gateway.to_string()),
@@ -88,18 +89,34 @@ pub(super) fn show(network: &Network) -> models::Network {
         ipam: Some(Ipam {
             driver: Some("default".into()),
             config: Some(config.collect()),
-            options: Some(HashMap::new()),
+            options: shown.ipam_options.clone().map(|options| options.into_iter().collect()),
         }),
         internal: Some(network.internal),
-        attachable: Some(false),
+        attachable: Some(shown.attachable),
         ingress: Some(false),
         config_from: Some(ConfigReference { network: Some(String::new()) }),
         config_only: Some(false),
         containers: Some(HashMap::new()),
-        options: Some(network.options.clone().into_iter().collect()),
+        options: Some(options(network)),
         labels: Some(network.labels.clone().into_iter().collect()),
         peers: None,
     }
+}
+
+/// The options that were asked for; of the default network, as docker shows them: people look up its bridge there.
+fn options(network: &Network) -> HashMap<String, String> {
+    let mut options: HashMap<_, _> = network.options.clone().into_iter().collect();
+    let Some(bridge) = network.interface.as_ref().filter(|_| super::is_default(network)) else { return options };
+    let mut tell = |key: &str, value: String| {
+        options.entry(format!("com.docker.network.{key}")).or_insert(value);
+    };
+    tell("bridge.default_bridge", "true".to_owned());
+    tell("bridge.enable_icc", network.icc.to_string());
+    tell("bridge.enable_ip_masquerade", network.masquerade.to_string());
+    tell("bridge.host_binding_ipv4", network.host_ip.map_or_else(|| "0.0.0.0".to_owned(), |ip| ip.to_string()));
+    tell("bridge.name", bridge.clone());
+    tell("driver.mtu", network.mtu.unwrap_or(1500).to_string());
+    options
 }
 
 fn show_container(endpoint: &Endpoint, name: Option<String>) -> NetworkContainer {

@@ -3,10 +3,10 @@
 use std::cmp::Reverse;
 use std::net::IpAddr;
 
-use ::network::{Endpoint, Ipam, PortRequest, Wish};
+use ::network::{Endpoint, InterfaceParameter, Ipam, Pool, PortRequest, Wish};
 use bollard_stubs::models::{EndpointIpamConfig, EndpointSettings, HostConfig};
 
-use super::{Held, State, Wishes, has_names};
+use super::{Held, State, Wishes, has_names, is_default};
 use crate::error::{Error, Result};
 
 /// What a container asks of the networks: parts of its record.
@@ -40,8 +40,14 @@ pub(super) fn wanted(state: &State, asked: Asked<'_>) -> Result<Vec<(String, End
     Ok(wanted)
 }
 
-/// Takes an address of each family, the one that is asked for or the lowest, and decides the endpoint.
-pub(super) fn endpoint(held: &mut Held, asked: Asked<'_>, wish: &EndpointSettings, index: usize) -> Result<Endpoint> {
+/// Takes an address of each family, the one that is asked for or the lowest, and decides the endpoint. `others` are those
+/// that the container has already.
+pub(super) fn endpoint(
+    held: &mut Held,
+    asked: Asked<'_>,
+    wish: &EndpointSettings,
+    others: &[Endpoint],
+) -> Result<Endpoint> {
     let name = &held.network.name;
     if held.ipams.is_empty() {
         return Err(Error::invalid(format!("the network {name} cannot be combined with other networks")));
@@ -50,19 +56,77 @@ pub(super) fn endpoint(held: &mut Held, asked: Asked<'_>, wish: &EndpointSetting
     let servers = servers(asked.host)?;
     let names = if has_names(&held.network) { names(asked, wish) } else { Vec::new() };
     let config = wish.ipam_config.clone().unwrap_or_default();
-    if given(config.ipv6_address.as_deref()).is_some() && held.network.ipv6.is_none() {
-        return Err(Error::invalid(format!("the network {name} has no IPv6 addresses: it was made without --ipv6")));
-    }
+    let interface = option(wish, "ifname");
+    let index = index(held, others);
+    refuse_name(interface, others)?;
+    refuse_addresses(held, &config)?;
+    let link_local = link_local(&config)?;
+    let parameters = InterfaceParameter::parse_list(option(wish, "sysctls").unwrap_or_default());
+    let parameters = parameters.map_err(|failure| Error::invalid(failure.to_string()))?;
     let addresses = claim_addresses(&mut held.ipams, &config)?;
     let (address, address6) = match *addresses.as_slice() {
         [address] => (address, None),
         [address, address6, ..] => (address, Some(address6)),
         [] => return Err(Error::internal(format!("the network {name} has no addresses"))),
     };
-    let wish = Wish { address, address6, mac, ports: Vec::new(), index, names, servers };
-    let endpoint = Endpoint::new(&held.network, asked.container, wish)?;
+    let interface = interface.map(str::to_owned);
+    let ports = Vec::new();
+    let wish = Wish { address, address6, mac, ports, index, names, servers, interface, link_local, parameters };
+    let endpoint = Endpoint::new(&held.network, asked.container, wish).map_err(|failure| {
+        held.ipams.iter_mut().zip(&addresses).for_each(|(ipam, address)| ipam.release(*address));
+        Error::invalid(failure.to_string())
+    })?;
     held.endpoints.insert(asked.container.to_owned(), endpoint.clone());
     Ok(endpoint)
+}
+
+/// A driver's option of an endpoint, `com.docker.network.endpoint.KEY`.
+fn option<'a>(wish: &'a EndpointSettings, key: &str) -> Option<&'a str> {
+    let options = wish.driver_opts.as_ref()?;
+    given(options.get(&format!("com.docker.network.endpoint.{key}")).map(String::as_str))
+}
+
+/// The lowest number that no other endpoint has, nor its interface in its name.
+fn index(held: &Held, others: &[Endpoint]) -> usize {
+    let is_free = |index: &usize| {
+        let name = held.network.interface_of(*index);
+        others.iter().all(|other| other.index != *index && other.interface != name)
+    };
+    // Each other one stands in the way of two at most.
+    (0..=2 * others.len()).find(is_free).unwrap_or_default()
+}
+
+/// Refuses the name of an interface that the container has.
+fn refuse_name(wanted: Option<&str>, others: &[Endpoint]) -> Result<()> {
+    match wanted.filter(|name| *name == "lo" || others.iter().any(|other| other.interface == *name)) {
+        Some(name) => Err(Error::conflict(format!("the container has an interface {name} already"))
+            .hint("Choose another com.docker.network.endpoint.ifname.")),
+        None => Ok(()),
+    }
+}
+
+/// Refuses addresses where docker has no say in them: in the default network, and where nobody chose the subnet, since it may
+/// be another one when the network is made again.
+pub(super) fn refuse_addresses(held: &Held, config: &EndpointIpamConfig) -> Result<()> {
+    let network = &held.network;
+    let chosen = |pool: &Option<Pool>| pool.as_ref().is_none_or(|pool| pool.chosen);
+    let wanted = [(&config.ipv4_address, &network.ipv4), (&config.ipv6_address, &network.ipv6)];
+    let wanted = || wanted.iter().filter(|(address, _)| given(address.as_deref()).is_some());
+    if is_default(network) && wanted().next().is_some() {
+        return Err(Error::invalid("user specified IP address is supported on user defined networks only"));
+    }
+    if wanted().any(|(_, pool)| chosen(pool)) {
+        return Err(Error::invalid(
+            "user specified IP address is supported only when connecting to networks with user configured subnets",
+        )
+        .hint("Make the network with --subnet."));
+    }
+    Ok(())
+}
+
+fn link_local(config: &EndpointIpamConfig) -> Result<Vec<IpAddr>> {
+    let invalid = |text: &String| Error::invalid(format!("invalid link-local IP address: {text}"));
+    config.link_local_ips.iter().flatten().map(|text| text.parse().map_err(|_| invalid(text))).collect()
 }
 
 /// One of each, or none.

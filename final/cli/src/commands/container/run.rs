@@ -173,7 +173,10 @@ async fn start(client: &Client, id: &str, story: Option<&mut Story>) -> Result<(
 
 /// 127 for a program that is not there, 126 for one that cannot be run, 125 for everything else.
 fn start_status(message: &str) -> u8 {
-    let message = message.to_lowercase();
+    // Docker looks for Go's words, which begin small. The kernel's may also be about a device or a mount, and count only
+    // where they are about the program.
+    let program = message.contains("cannot execute");
+    let message = if program { message.to_lowercase() } else { message.to_owned() };
     let says = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
     if says(&["executable file not found", "no such file or directory"]) {
         127
@@ -235,6 +238,7 @@ mod tests {
     fn the_exit_status_follows_from_the_words() {
         assert_eq!(start_status("exec: \"nosuch\": executable file not found in $PATH: unknown"), 127);
         assert_eq!(start_status("cannot execute /x: No such file or directory"), 127);
+        assert_eq!(start_status("cannot use the device /dev/nope: No such file or directory"), 125);
         assert_eq!(start_status("exec: \"/etc\": permission denied: unknown"), 126);
         assert_eq!(start_status("cannot execute /etc: Is a directory"), 126);
         assert_eq!(start_status("port is already allocated"), 125);
