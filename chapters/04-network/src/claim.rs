@@ -75,20 +75,24 @@ impl PortClaims {
         requests: &[PortRequest],
         everywhere: &[IpAddr],
     ) -> Result<Vec<PublishedPort>> {
+        // Those that want a certain port first, so that none is taken from them by one that takes any.
+        let (certain, any): (Vec<_>, Vec<_>) =
+            requests.iter().enumerate().partition(|(_, request)| request.host_ports.is_some());
         let mut claimed = Vec::new();
-        for request in requests {
+        for (place, request) in certain.into_iter().chain(any) {
             match self.claim_one(container, request, everywhere) {
-                Ok(ports) => claimed.extend(ports),
+                Ok(ports) => claimed.push((place, ports)),
                 Err(failure) => {
                     // Only these: the container may hold others from an earlier call.
-                    for port in &claimed {
+                    for port in claimed.iter().flat_map(|(_, ports)| ports) {
                         self.give_back(container, port);
                     }
                     return Err(failure);
                 }
             }
         }
-        Ok(claimed)
+        claimed.sort_by_key(|(place, _)| *place);
+        Ok(claimed.into_iter().flat_map(|(_, ports)| ports).collect())
     }
 
     /// Notes what records say is claimed. It stays claimed even if another program has bound the port meanwhile: the

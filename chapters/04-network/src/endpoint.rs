@@ -60,6 +60,8 @@ pub struct Wish {
     pub index: usize,
     /// What the others in the network call the container, the best name first. Empty where names are not resolved.
     pub names: Vec<String>,
+    /// Links: names that only this container has for others in the network, and what those are called by all.
+    pub links: Vec<(String, String)>,
     /// Whom the resolver asks for other names. Empty: whom the host asks.
     pub servers: Vec<IpAddr>,
     /// What the interface inside is called. `None` is the network's prefix and the number.
@@ -81,6 +83,7 @@ impl Wish {
             ports: Vec::new(),
             index: 0,
             names: Vec::new(),
+            links: Vec::new(),
             servers: Vec::new(),
             interface: None,
             link_local: Vec::new(),
@@ -125,6 +128,9 @@ pub struct Endpoint {
     /// What the others in the network call the container, the best name first.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub names: Vec<String>,
+    /// Names that only this container has for others in the network, and what those are called by all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub links: Vec<(String, String)>,
     /// Whom the resolver asks for other names. Empty: whom the host asks.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub servers: Vec<IpAddr>,
@@ -162,6 +168,7 @@ impl Endpoint {
             mac: wish.mac.unwrap_or_else(|| mac_of(wish.address)),
             ports: wish.ports,
             names: wish.names,
+            links: wish.links,
             servers: wish.servers,
             link_local: wish.link_local.into_iter().map(link_local).collect::<Result<_>>()?,
             parameters: wish.parameters,

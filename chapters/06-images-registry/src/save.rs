@@ -28,16 +28,17 @@ use crate::store::{Known, Store, find};
 impl Store {
     /// Writes images as an archive that both `docker load` and OCI tools read.
     ///
-    /// An image that is asked for by name is saved with that name only; by id, without a name.
+    /// An image that is asked for by name is saved with that name only; by id, without a name. A name without a tag is the whole
+    /// repository.
     pub fn save(&self, names: &[String], writer: &mut dyn Write) -> Result<()> {
         let known = self.read().clone();
         let mut images: Vec<(&Known, Vec<Reference>)> = Vec::new();
         for name in names {
-            let image = find(&known, name)?;
-            let asked = name.parse().ok().map(Reference::or_latest).filter(|name| image.entry.names.contains(name));
-            match images.iter_mut().find(|(there, _)| there.id == image.id) {
-                Some((_, names)) => names.extend(asked),
-                None => images.push((image, asked.into_iter().collect())),
+            for (image, asked) in meant(&known, name)? {
+                match images.iter_mut().find(|(there, _)| there.id == image.id) {
+                    Some((_, names)) => names.extend(asked),
+                    None => images.push((image, asked.into_iter().collect())),
+                }
             }
         }
         let mut archive = tar::Builder::new(writer);
@@ -53,6 +54,10 @@ impl Store {
         if !images.is_empty() {
             append(&mut archive, "manifest.json", &serde_json::to_vec(&docker_list(&images)).step("write the list")?)?;
         }
+        let oldest = repositories(&images);
+        if !oldest.is_empty() {
+            append(&mut archive, "repositories", &serde_json::to_vec(&oldest).step("write the repositories")?)?;
+        }
         append(&mut archive, "oci-layout", br#"{"imageLayoutVersion":"1.0.0"}"#)?;
         Ok(archive.finish().step("write the archive")?)
     }
@@ -64,6 +69,25 @@ impl Store {
         let name = format!("blobs/sha256/{}", digest.hex());
         Ok(archive.append_data(&mut header(size), name, blob.take(size)).during("write the blob", digest)?)
     }
+}
+
+/// The images that a name means. One without a tag is a repository: all images in it, with the names that they have there.
+fn meant<'a>(known: &'a [Known], name: &str) -> Result<Vec<(&'a Known, Option<Reference>)>> {
+    let parsed = name.parse::<Reference>().ok();
+    if let Some(repository) = parsed.as_ref().filter(|name| name.tag().is_none() && name.digest().is_none()) {
+        let in_it = |image: &'a Known| {
+            let names =
+                image.entry.names.iter().filter(|name| name.tag().is_some() && name.same_repository(repository));
+            names.map(move |name| (image, Some(name.clone())))
+        };
+        let all: Vec<_> = known.iter().flat_map(in_it).collect();
+        if !all.is_empty() {
+            return Ok(all);
+        }
+    }
+    let image = find(known, name)?;
+    let asked = parsed.map(Reference::or_latest).filter(|name| image.entry.names.contains(name));
+    Ok(vec![(image, asked)])
 }
 
 impl Known {
@@ -88,6 +112,18 @@ fn layout_index(images: &[(&Known, Vec<Reference>)]) -> Index {
         names => names.iter().map(|name| line(image, Some(name))).collect(),
     };
     Index { schema_version: 2, media_type: Some(INDEX.to_owned()), manifests: images.iter().flat_map(lines).collect() }
+}
+
+/// What the oldest dockers read (`oldest.rs`): repository, tag, top layer.
+fn repositories(images: &[(&Known, Vec<Reference>)]) -> BTreeMap<String, BTreeMap<String, String>> {
+    let mut all: BTreeMap<_, BTreeMap<_, _>> = BTreeMap::new();
+    for (image, names) in images {
+        let Some(top) = image.manifest.layers.last() else { continue };
+        for (name, tag) in names.iter().filter_map(|name| Some((name, name.tag()?))) {
+            all.entry(name.familiar_name()).or_default().insert(tag.to_owned(), top.digest.hex());
+        }
+    }
+    all
 }
 
 /// docker's `manifest.json`.

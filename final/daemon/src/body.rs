@@ -2,7 +2,8 @@
 //!
 //! Lenient: `Cmd` and `Entrypoint` may be one string instead of a list, and a field may begin with a small letter (docker-py
 //! sends `detachKeys`; Go, and so docker, takes one for the other). Precise: what says that it is not JSON is refused as
-//! docker refuses it, and a value of the wrong type with its path, `HostConfig.Memory`, instead of a line and a column.
+//! docker refuses it, and a value of the wrong type with its path, `HostConfig.Memory`, instead of a line and a column. Where
+//! docker reads any word and refuses it later, it is refused here in docker's words.
 
 use axum::body::{Body, Bytes};
 use axum::extract::{FromRequest, Request};
@@ -95,8 +96,32 @@ pub(crate) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
             }
         }
     }
-    serde_path_to_error::deserialize(value)
-        .map_err(|error| Error::invalid(format!("invalid JSON: {}: {}", error.path(), error.inner())))
+    serde_path_to_error::deserialize(value).map_err(|error| {
+        let (path, why) = (error.path().to_string(), error.inner().to_string());
+        let word = why.strip_prefix("unknown variant `").and_then(|rest| rest.split('`').next());
+        let known = word.and_then(|word| unknown_word(&path, word));
+        Error::invalid(known.unwrap_or_else(|| format!("invalid JSON: {path}: {why}")))
+    })
+}
+
+/// Docker's sentence about a word that is none of those which may be at `path`.
+fn unknown_word(path: &str, word: &str) -> Option<String> {
+    let ends = |end: &str| path.ends_with(end);
+    Some(if ends("RestartPolicy.Name") {
+        format!(
+            "invalid restart policy: unknown policy '{word}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'"
+        )
+    } else if path.starts_with("HostConfig.Mounts[") && ends("].Type") {
+        format!("invalid mount config for type \"{word}\": mount type unknown")
+    } else if ends("BindOptions.Propagation") {
+        format!("invalid mount config for type \"bind\": invalid propagation mode: {word}")
+    } else if path == "HostConfig.CgroupnsMode" {
+        format!("invalid cgroup namespace mode: {word}")
+    } else if path == "HostConfig.Isolation" {
+        format!("Invalid isolation: \"{word}\" - linux only supports 'default'")
+    } else {
+        return None;
+    })
 }
 
 /// `detachKeys` is `DetachKeys`.
@@ -154,6 +179,10 @@ mod tests {
             @r#"invalid JSON: HostConfig.Memory: invalid type: string "64m", expected i64"#);
         insta::assert_snapshot!(create(r#"{"Env":{"A":"b"}}"#).unwrap_err(),
             @"invalid JSON: Env: invalid type: map, expected a sequence");
+        insta::assert_snapshot!(create(r#"{"HostConfig":{"RestartPolicy":{"Name":"something"}}}"#).unwrap_err(), @"invalid restart policy: unknown policy 'something'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'");
+        insta::assert_snapshot!(create(r#"{"HostConfig":{"Mounts":[{"Type":"notreal"}]}}"#).unwrap_err(), @r#"invalid mount config for type "notreal": mount type unknown"#);
+        insta::assert_snapshot!(create(r#"{"HostConfig":{"Mounts":[{"BindOptions":{"Propagation":"x"}}]}}"#).unwrap_err(), @r#"invalid mount config for type "bind": invalid propagation mode: x"#);
+        insta::assert_snapshot!(create(r#"{"HostConfig":{"CgroupnsMode":"x"}}"#).unwrap_err(), @"invalid cgroup namespace mode: x");
         insta::assert_snapshot!(create("{").unwrap_err(),
             @"invalid JSON: EOF while parsing an object at line 1 column 1");
         insta::assert_snapshot!(create("{invalid").unwrap_err(), @"invalid JSON: invalid character 'i' looking for beginning of object key string, at line 1 column 2");

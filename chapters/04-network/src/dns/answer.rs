@@ -179,7 +179,7 @@ mod tests {
 
     fn ask(packet: &[u8], forward: bool, tcp: bool, turn: usize) -> Answer {
         let endpoints = endpoints();
-        let names = Names { networks: vec![("back", endpoints.iter().collect())], forward };
+        let names = Names { networks: vec![("back", endpoints.iter().collect())], forward, ..Names::default() };
         answer(packet, &names, tcp, turn)
     }
 
@@ -245,7 +245,7 @@ mod tests {
             Endpoint::new(&network, "c1", wish).unwrap()
         };
         let endpoints: Vec<_> = (0..100).map(endpoint).collect();
-        let names = Names { networks: vec![("back", endpoints.iter().collect())], forward: true };
+        let names = Names { networks: vec![("back", endpoints.iter().collect())], forward: true, ..Names::default() };
         let reply = |tcp| match answer(&question("all.", RecordType::A), &names, tcp, 0) {
             Answer::Reply(bytes) => (bytes.len() <= 512, Message::from_vec(&bytes).unwrap()),
             other => panic!("{other:?}"),

@@ -117,9 +117,10 @@ impl<'a> Client<'a> {
         // Whoever asks for a digest knows what to get; a tag is what the registry says it is.
         let expected = reference.parse::<Digest>().ok().or_else(|| stated.and_then(|text| text.parse().ok()));
         if let Some(expected) = expected.filter(|expected| *expected != digest) {
-            let failure =
-                Failure::new("accept the manifest", format!("its content has the digest {digest}")).on(expected);
-            return Err(Error::new(Kind::Invalid, failure)
+            // Docker's words first: they are what people search for.
+            let words =
+                format!("manifest verification failed for digest {expected}: its content has the digest {digest}");
+            return Err(Error::worded(Kind::Invalid, words)
                 .with_hint("What arrived is not what was announced: it was damaged or changed on the way."));
         }
         Ok(Fetched { bytes, media_type, digest })

@@ -62,6 +62,11 @@ pub fn login(server: &str, credentials: &Credentials, options: &RegistryOptions)
     let mut response = ask(header.as_deref())?;
     match response.status() {
         StatusCode::OK => Ok(refresh),
+        StatusCode::UNAUTHORIZED => {
+            let status = StatusCode::UNAUTHORIZED;
+            let words = format!("login attempt to {address} failed with status: {status}");
+            Err(Error::worded(Kind::Denied, words).with_hint("Is the password right?"))
+        }
         _ => Err(refused(&address, &mut response)),
     }
 }

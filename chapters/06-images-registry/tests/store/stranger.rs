@@ -82,7 +82,7 @@ fn a_manifest_must_be_what_the_header_says() {
     let fake = Fake::start(move |request| served.answer(request).with("docker-content-digest", other.clone()));
     let (kind, text) = refused(&fake);
     assert_eq!(kind, Kind::Invalid);
-    assert!(text.starts_with("cannot accept the manifest"), "{text}");
+    assert!(text.starts_with("manifest verification failed for digest sha256:"), "{text}");
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 
+use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use futures_util::{StreamExt as _, stream};
@@ -12,6 +13,7 @@ use skiff_engine::{Engine, Error};
 use crate::body::{Asked, collect};
 use crate::params::Params;
 use crate::reply::{Reply, bytes_of, created, json, lines, nothing, pruned, typed};
+use crate::versions::Version;
 use crate::{complete, reply};
 
 pub(crate) async fn list(State(engine): State<Engine>, params: Params) -> Reply {
@@ -41,8 +43,17 @@ pub(crate) async fn top(State(engine): State<Engine>, Path(id): Path<String>, pa
 pub(crate) async fn create(
     State(engine): State<Engine>,
     params: Params,
+    Extension(version): Extension<Version>,
     Asked(body): Asked<ContainerCreateBody>,
 ) -> Reply {
+    let networks = body.networking_config.as_ref().and_then(|config| config.endpoints_config.as_ref());
+    // Clients of that time connect one by one, and take the first of several for the only one.
+    if let Some(networks) = networks.filter(|all| version < Version(1, 44) && all.len() > 1) {
+        let mut names: Vec<_> = networks.keys().map(String::as_str).collect();
+        names.sort_unstable();
+        let names = names.join(", ");
+        return Err(Error::invalid(format!("Container cannot be connected to network endpoints: {names}")).into());
+    }
     Ok(created(&engine.containers.create(params.text("name"), params.text("platform"), body).await?))
 }
 

@@ -61,6 +61,9 @@ pub(crate) async fn post(
 
 /// `DELETE /images/NAME`.
 pub(crate) async fn remove(State(engine): State<Engine>, Path(name): Path<String>, params: Params) -> Reply {
+    if name.trim().is_empty() {
+        return Err(Error::invalid("image name cannot be blank").into());
+    }
     Ok(json(&engine.remove_image(&name, params.flag("force")).await?))
 }
 

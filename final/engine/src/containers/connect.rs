@@ -50,9 +50,16 @@ impl Containers {
     ///
     /// # Errors
     /// As [`crate::Engine::disconnect_network`].
-    pub(crate) async fn disconnect(&self, name: &str, network: &str) -> Result<()> {
-        let (network, id, connects) = self.shared.networks.look_up(network)?;
-        let (this, container) = (self.clone(), self.find(name)?);
+    pub(crate) async fn disconnect(&self, name: &str, network: &str, force: bool) -> Result<()> {
+        let container = self.find(name)?;
+        let found = self.shared.networks.look_up(network);
+        // The network has been removed, and the container still asks for it.
+        if found.is_err() && force && container.asked().networks.contains_key(network) {
+            let _turn = container.turn.lock().await;
+            return container.ask(|asked| drop(asked.networks.remove(network)));
+        }
+        let (network, id, connects) = found?;
+        let this = self.clone();
         whole(async move {
             let _turn = container.turn.lock().await;
             let asked = container.asked();

@@ -30,9 +30,7 @@ impl Containers {
         platform: Option<&str>,
         body: ContainerCreateBody,
     ) -> Result<ContainerCreateResponse> {
-        let image_name = body.image.clone().filter(|name| !name.is_empty());
-        let image_name =
-            image_name.ok_or_else(|| Error::invalid("no image is given").hint("Say which image to run."))?;
+        let image_name = body.image.clone().filter(|name| !name.is_empty()).ok_or_else(|| no_image(&body))?;
         let image = self.shared.images.find(&image_name)?;
         if let Some(wanted) = platform.filter(|platform| !platform.is_empty()) {
             image.platform().check(&image_name, &wanted.parse()?)?;
@@ -131,6 +129,24 @@ impl Containers {
         }
         Ok(mounts)
     }
+}
+
+/// Why a request that names no image cannot be: docker tells three cases apart.
+fn no_image(body: &ContainerCreateBody) -> Error {
+    let is_empty = |list: &Option<Vec<String>>| list.as_ref().is_none_or(Vec::is_empty);
+    let hosts = ContainerCreateBody {
+        host_config: body.host_config.clone(),
+        networking_config: body.networking_config.clone(),
+        ..ContainerCreateBody::default()
+    };
+    let words = if *body == hosts {
+        "config cannot be empty in order to create a container"
+    } else if is_empty(&body.cmd) && is_empty(&body.entrypoint) {
+        "no command specified"
+    } else {
+        "no image is given"
+    };
+    Error::invalid(words).hint("Say which image to run.")
 }
 
 /// The wishes with the network of `NetworkMode` among them, so that the record names every network of the container.

@@ -275,6 +275,12 @@ impl Containers {
         let _ = remove_tree(&self.exec_directory(id));
     }
 
+    /// Forgets those execs of a container that were never run: it has ended, and its next life does not know them.
+    pub(super) fn forget_unbegun(&self, container: &str) {
+        let unbegun = |exec: &Arc<Exec>| exec.container.id == container && !lock(&exec.state).begun;
+        lock(&self.shared.execs).retain(|_, exec| !unbegun(exec));
+    }
+
     /// Forgets the execs of a container that is gone.
     pub(super) fn forget_execs(&self, container: &str) {
         let of_it = |_: &String, exec: &mut Arc<Exec>| exec.container.id == container;

@@ -107,7 +107,10 @@ fn show_host(asked: &Asked) -> HostConfig {
     let own = &asked.name;
     let show = |link: &String| links::parse(link).map(|(name, alias)| format!("/{name}:/{own}/{alias}")).ok();
     let links = asked.host.links.as_ref().map(|links| links.iter().filter_map(show).collect());
-    HostConfig { links, ..asked.host.clone() }
+    // What docker says where nothing is said: as much of the swap as of the memory.
+    let swap = asked.host.memory_swap.filter(|swap| *swap != 0);
+    let memory_swap = swap.or_else(|| asked.host.memory.filter(|memory| *memory > 0)?.checked_mul(2));
+    HostConfig { links, memory_swap: memory_swap.or(asked.host.memory_swap), ..asked.host.clone() }
 }
 
 fn show_state(state: &State) -> ContainerState {

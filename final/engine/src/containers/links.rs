@@ -1,18 +1,24 @@
 //! Links (`--link db:database`): other containers under a name of one's own. Docker's old way to find each other, from before
 //! networks had names in them; compose files of that time still ask for it.
 //!
-//! A link becomes a line in `/etc/hosts` when the container starts, and on the default network variables in the environment
-//! as well. With them come the other container's own variables, its passwords included: whoever wants to keep them apart uses
+//! On the default network a link becomes a line in `/etc/hosts` and variables in the environment when the container starts; in
+//! a network with names it is one more name, which the resolver answers to this container only. With the variables come the other container's own variables, its passwords included: whoever wants to keep them apart uses
 //! a network with names.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use bollard_stubs::models::ContainerConfig;
+use network::Attachment;
 
 use super::names::short;
 use super::record::Asked;
 use super::{Containers, whole};
 use crate::error::{Error, Kind, Result};
+
+/// Docker's words for a link from or to what has no address of its own.
+pub(super) const HOST_HAS_NO_LINKS: &str =
+    "conflicting options: host type networking can't be used with links. This would result in undefined behavior";
 
 /// `NAME`, `NAME:ALIAS`: both, the second the same as the first unless it is given.
 pub(super) fn parse(link: &str) -> Result<(&str, &str)> {
@@ -22,12 +28,6 @@ pub(super) fn parse(link: &str) -> Result<(&str, &str)> {
         return Err(Error::invalid(format!("bad format for links: {link}")));
     }
     Ok((name, alias))
-}
-
-/// All links of a container: those of the request, and those of its networks.
-pub(super) fn all(asked: &Asked) -> impl Iterator<Item = &str> {
-    let of_networks = asked.networks.values().flat_map(|wish| wish.links.iter().flatten());
-    asked.host.links.iter().flatten().chain(of_networks).map(String::as_str)
 }
 
 impl Containers {
@@ -45,7 +45,10 @@ impl Containers {
                 message: format!("could not get container for {name}: {}", error.message),
                 ..error
             };
-            self.find(name).map_err(unknown)?;
+            let other = self.find(name).map_err(unknown)?;
+            if other.asked().host.network_mode.as_deref() == Some("host") {
+                return Err(Error::invalid(HOST_HAS_NO_LINKS).hint("It is reached by the addresses of the host."));
+            }
         }
         Ok(())
     }
@@ -62,42 +65,61 @@ impl Containers {
             if !container.asked().host.links.iter().flatten().any(is_it) {
                 return Err(Error::not_found(format!("Cannot get parent {} for name: {alias}", container.name())));
             }
-            container.ask(|asked| asked.host.links.iter_mut().for_each(|links| links.retain(|link| !is_it(link))))
+            container.ask(|asked| {
+                asked.host.links.iter_mut().for_each(|links| links.retain(|link| !is_it(link)));
+                // What is not there is `null`, and not a list of nothing.
+                asked.host.links.take_if(|links| links.is_empty());
+            })
         })
         .await
     }
 
-    /// Addresses and names of the containers that `asked` links to: lines for `/etc/hosts`.
+    /// Addresses and names of the containers that `asked` links to on the default network: lines for `/etc/hosts`. In a network
+    /// with names the resolver knows them.
     ///
     /// # Errors
-    /// On the default network, one that does not run: it has no address. In a network with names it may come later.
+    /// One that does not run, or is not on that network: it has no address.
     pub(super) fn links(&self, asked: &Asked) -> Result<Vec<(IpAddr, String)>> {
+        if !on_default_network(asked) {
+            return Ok(Vec::new());
+        }
+        let (_, default, _) = self.shared.networks.look_up("bridge")?;
         let mut lines = Vec::new();
-        for link in all(asked) {
+        for link in asked.host.links.iter().flatten() {
             let (name, alias) = parse(link)?;
-            let other = match self.find(name) {
-                Err(_) if !on_default_network(asked) => continue,
-                found => found?,
-            };
+            let other = self.find(name)?;
+            let called = other.name();
             if !other.status().has_process() {
-                if !on_default_network(asked) {
-                    continue;
-                }
-                let (other, own) = (other.name(), &asked.name);
-                return Err(Error::invalid(format!(
-                    "Cannot link to a non running container: /{other} AS /{own}/{alias}"
-                ))
-                .hint(format!("Start it first: skiff start {other}")));
+                let own = &asked.name;
+                let words = format!("Cannot link to a non running container: /{called} AS /{own}/{alias}");
+                return Err(Error::invalid(words).hint(format!("Start it first: skiff start {called}")));
             }
-            let attachment = other.state().network;
-            // One that shares another's network has no address of its own.
-            let endpoint = attachment.as_ref().and_then(|attachment| attachment.endpoints().first());
-            let Some(endpoint) = endpoint else { continue };
-            let mut names = vec![alias.to_owned(), short(&other.id).to_owned(), other.name()];
+            let attachment = other.state().network.unwrap_or(Attachment::None);
+            let endpoint = attachment.endpoints().iter().find(|endpoint| endpoint.network == default);
+            let endpoint = endpoint.ok_or_else(|| {
+                Error::invalid(format!("Cannot link to /{called}, as it does not belong to the default network"))
+            })?;
+            let mut names = vec![alias.to_owned(), short(&other.id).to_owned(), called];
             names.dedup();
             lines.push((endpoint.address.addr(), names.join(" ")));
         }
         Ok(lines)
+    }
+
+    /// What containers are called by those that link to them, by id: `/web/database`.
+    pub(super) fn names_by_link(&self) -> HashMap<String, Vec<String>> {
+        let mut names: HashMap<String, Vec<String>> = HashMap::new();
+        // The index is locked for this line only: finding the other containers locks it again.
+        let all = self.index().all();
+        for container in all {
+            let asked = container.asked();
+            for link in asked.host.links.iter().flatten().filter(|_| on_default_network(&asked)) {
+                let Ok((name, alias)) = parse(link) else { continue };
+                let Ok(other) = self.find(name) else { continue };
+                names.entry(other.id.clone()).or_default().push(format!("/{}/{alias}", asked.name));
+            }
+        }
+        names
     }
 
     /// The variables that the links on the default network make, for the container and for execs in it.

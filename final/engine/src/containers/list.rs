@@ -36,8 +36,10 @@ impl Containers {
     /// The containers that are wanted, the newest first.
     pub async fn list(&self, options: &ListOptions) -> Result<Vec<ContainerSummary>> {
         let mut shown = Vec::new();
+        let by_link = self.names_by_link();
         for container in self.chosen(options)? {
             let mut summary = self.summarise(&container);
+            summary.names.get_or_insert_default().extend(by_link.get(&container.id).cloned().unwrap_or_default());
             if options.size {
                 let (rw, root) = self.sizes(&container).await?;
                 (summary.size_rw, summary.size_root_fs) = (Some(rw), Some(root));

@@ -220,7 +220,7 @@ impl Containers {
             lowers: self.shared.images.lowers(&image),
             network,
             links: self.link_variables(asked),
-            shared: self.shared_namespaces(&asked.host)?,
+            shared: self.shared_namespaces(&asked.id, &asked.host)?,
             devices,
             named,
             throttles: devices::throttles(&asked.host)?,
@@ -256,7 +256,7 @@ impl Containers {
         if asked.config.network_disabled == Some(true) {
             return Ok(Attachment::None);
         }
-        if let Some(pid) = self.pid_of(asked.host.network_mode.as_deref(), "network")? {
+        if let Some(pid) = self.pid_of(&asked.id, asked.host.network_mode.as_deref(), "network")? {
             return Ok(Attachment::Join(format!("/proc/{pid}/ns/net").into()));
         }
         let exposed: Vec<String> = asked.config.exposed_ports.iter().flatten().map(|(port, _)| port.clone()).collect();
@@ -270,9 +270,9 @@ impl Containers {
         self.shared.networks.claim(wishes).map_err(|error| port_taken(error, asked))
     }
 
-    fn shared_namespaces(&self, host: &HostConfig) -> Result<Shared> {
-        let pid = self.pid_of(host.pid_mode.as_deref(), "PID")?;
-        let ipc = self.pid_of(host.ipc_mode.as_deref(), "IPC")?;
+    fn shared_namespaces(&self, own: &str, host: &HostConfig) -> Result<Shared> {
+        let pid = self.pid_of(own, host.pid_mode.as_deref(), "PID")?;
+        let ipc = self.pid_of(own, host.ipc_mode.as_deref(), "IPC")?;
         if let Some(name) = of_container(host.ipc_mode.as_deref()) {
             let other = self.find(name)?.asked();
             if !matches!(other.host.ipc_mode.as_deref(), Some("shareable" | "host")) {
@@ -286,10 +286,13 @@ impl Containers {
         Ok(Shared { pid, ipc })
     }
 
-    /// The first process of the container in `container:ID`.
-    fn pid_of(&self, mode: Option<&str>, kind: &str) -> Result<Option<i32>> {
+    /// The first process of the container in `container:ID`, which cannot be the one that starts (`own`).
+    fn pid_of(&self, own: &str, mode: Option<&str>, kind: &str) -> Result<Option<i32>> {
         let Some(name) = of_container(mode) else { return Ok(None) };
         let other = self.find(name)?;
+        if other.id == own {
+            return Err(Error::invalid(format!("cannot join own {kind}")));
+        }
         let pid = other.state().pid.ok_or_else(|| {
             Error::conflict(format!("cannot join {kind} namespace of a non running container: {}", other.id))
                 .hint(format!("Start it first: skiff start {}", other.name()))

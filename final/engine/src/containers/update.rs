@@ -37,6 +37,7 @@ impl Containers {
                 ));
             }
             outgrown(&asked.host, &host)?;
+            either(&asked.host, &host)?;
             let limits = limits::checked(&host)?;
             if !ports.is_empty() {
                 this.publish(&container, &ports).await?;
@@ -64,6 +65,19 @@ fn outgrown(before: &HostConfig, after: &HostConfig) -> Result<()> {
         ));
     }
     Ok(())
+}
+
+/// Processors in two ways at once, of which the request says the second: docker tells which is there already.
+fn either(before: &HostConfig, after: &HostConfig) -> Result<()> {
+    let set = |value: Option<i64>| value.unwrap_or(0) != 0;
+    if !set(after.nano_cpus) {
+        return Ok(());
+    }
+    let others =
+        [(after.cpu_quota, before.cpu_quota, "CPU Quota"), (after.cpu_period, before.cpu_period, "CPU Period")];
+    let Some((_, other, name)) = others.into_iter().find(|(after, ..)| set(*after)) else { return Ok(()) };
+    let (new, old) = if set(other) { ("NanoCPUs", name) } else { (name, "NanoCPUs") };
+    Err(Error::invalid(format!("Conflicting options: {new} cannot be updated as {old} has already been set")))
 }
 
 /// `host` with what the request says. 0 and empty mean that the request says nothing.
@@ -99,6 +113,17 @@ fn changed(mut host: HostConfig, body: ContainerUpdateBody) -> HostConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn processors_are_limited_in_one_way() {
+        let host = |nano_cpus, cpu_quota| HostConfig { nano_cpus, cpu_quota, ..HostConfig::default() };
+        let refused = |before: &HostConfig| either(before, &host(Some(5), Some(5))).unwrap_err().message;
+        let said = "Conflicting options: CPU Quota cannot be updated as NanoCPUs has already been set";
+        assert_eq!(refused(&host(Some(5), None)), said);
+        let said = "Conflicting options: NanoCPUs cannot be updated as CPU Quota has already been set";
+        assert_eq!(refused(&host(None, Some(5))), said);
+        assert_eq!(either(&host(None, Some(0)), &host(Some(5), Some(0))), Ok(()));
+    }
 
     #[test]
     fn what_is_not_said_stays() {

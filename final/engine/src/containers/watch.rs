@@ -66,6 +66,7 @@ impl Containers {
                 life.state.restarts += 1;
             }
         });
+        self.forget_unbegun(&container.id);
         self.tell_end(container, &before.state, &exit);
         self.tell_given_back(container, &network.unwrap_or(Attachment::None));
         if asked.auto_remove() && !before.held && !before.removing {

@@ -23,7 +23,8 @@ impl Engine {
     /// # Errors
     /// 404 for a network or container that is not there, 403 when the container has not got it.
     pub async fn disconnect_network(&self, name: &str, request: NetworkDisconnectRequest) -> Result<()> {
-        self.containers.disconnect(&request.container.unwrap_or_default(), name).await
+        let force = request.force == Some(true);
+        self.containers.disconnect(&request.container.unwrap_or_default(), name, force).await
     }
 }
 

@@ -147,6 +147,32 @@ fn an_address_that_cannot_be_leaves_nothing_claimed() {
 }
 
 #[test]
+fn a_link_belongs_to_the_container_that_has_it() {
+    let home = tempfile::tempdir().unwrap();
+    let networks = open(&home);
+    networks.create(Request { name: "back".to_owned(), ..Request::default() }).unwrap();
+    let linked = HostConfig { links: Some(vec!["/db:database".to_owned(), "cache".to_owned()]), ..host("back", &[]) };
+    let links = |mode: &str| {
+        let host = HostConfig { network_mode: Some(mode.to_owned()), ..linked.clone() };
+        claim(&networks, mode.get(..1).unwrap(), &host).unwrap().endpoints()[0].links.clone()
+    };
+    let pair = |alias: &str, name: &str| (alias.to_owned(), name.to_owned());
+    assert_eq!(links("back"), [pair("database", "db"), pair("cache", "cache")]);
+}
+
+#[test]
+fn a_port_that_is_asked_for_is_not_taken_by_one_that_takes_any() {
+    let home = tempfile::tempdir().unwrap();
+    let networks = open(&home);
+    let any = claim(&networks, "a", &host("bridge", &[("", "80/tcp")])).unwrap().endpoints()[0].ports[0].host_port;
+    let next = (any + 1).to_string();
+    let ports = claim(&networks, "b", &host("bridge", &[("", "70/tcp"), (&next, "90/tcp")])).unwrap();
+    let got = |inside| ports.endpoints()[0].ports.iter().find(|port| port.container_port == inside).unwrap().host_port;
+    assert_eq!(got(90), any + 1);
+    assert_ne!(got(70), any + 1);
+}
+
+#[test]
 fn what_runs_on_is_taken_in_again() {
     let home = tempfile::tempdir().unwrap();
     let networks = open(&home);

@@ -54,7 +54,8 @@ pub(super) fn endpoint(
     }
     let mac = given(wish.mac_address.as_deref()).map(mac).transpose()?;
     let servers = servers(asked.host)?;
-    let names = if has_names(&held.network) { names(asked, wish) } else { Vec::new() };
+    let (names, links) =
+        if has_names(&held.network) { (names(asked, wish), links(asked, wish, name)) } else { Default::default() };
     let config = wish.ipam_config.clone().unwrap_or_default();
     let interface = option(wish, "ifname");
     let index = index(held, others);
@@ -71,7 +72,7 @@ pub(super) fn endpoint(
     };
     let interface = interface.map(str::to_owned);
     let ports = Vec::new();
-    let wish = Wish { address, address6, mac, ports, index, names, servers, interface, link_local, parameters };
+    let wish = Wish { address, address6, mac, ports, index, names, links, servers, interface, link_local, parameters };
     let endpoint = Endpoint::new(&held.network, asked.container, wish).map_err(|failure| {
         held.ipams.iter_mut().zip(&addresses).for_each(|(ipam, address)| ipam.release(*address));
         Error::invalid(failure.to_string())
@@ -129,6 +130,17 @@ fn link_local(config: &EndpointIpamConfig) -> Result<Vec<IpAddr>> {
     config.link_local_ips.iter().flatten().map(|text| text.parse().map_err(|_| invalid(text))).collect()
 }
 
+/// The links of the container in the network `network`: those that are asked for with it, and in its first network `--link`.
+fn links(asked: Asked<'_>, wish: &EndpointSettings, network: &str) -> Vec<(String, String)> {
+    let first = asked.host.network_mode.as_deref() == Some(network);
+    let of_host = asked.host.links.iter().flatten().filter(|_| first);
+    let pair = |link: &String| {
+        let (name, alias) = link.split_once(':').unwrap_or((link, link));
+        (alias.to_owned(), name.trim_start_matches('/').to_owned())
+    };
+    of_host.chain(wish.links.iter().flatten()).map(pair).collect()
+}
+
 /// One of each, or none.
 fn claim_addresses(ipams: &mut [Ipam], config: &EndpointIpamConfig) -> Result<Vec<IpAddr>> {
     let mut claimed = Vec::new();
@@ -137,8 +149,13 @@ fn claim_addresses(ipams: &mut [Ipam], config: &EndpointIpamConfig) -> Result<Ve
         let address = match given(wanted.as_deref()) {
             None => ipam.claim_next().map_err(Error::from),
             Some(text) => {
-                let address = text.parse::<IpAddr>();
-                let address = address.map_err(|_| Error::invalid(format!("invalid IP address: {text}")));
+                let family = if number == 0 { "IPv4" } else { "IPv6" };
+                let fits = |address: &IpAddr| match address {
+                    IpAddr::V4(_) => number == 0,
+                    IpAddr::V6(address) => number == 1 && address.to_ipv4_mapped().is_none(),
+                };
+                let address = text.parse::<IpAddr>().ok().filter(fits);
+                let address = address.ok_or_else(|| Error::invalid(format!("invalid {family} address: {text}")));
                 address.and_then(|address| Ok(ipam.claim(address).map(|()| address)?))
             }
         };

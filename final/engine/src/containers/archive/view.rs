@@ -12,7 +12,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::os::fd::OwnedFd;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use volumes::{Attachment, Origin};
 
 use crate::containers::Containers;
 use crate::containers::container::{Container, Life};
+use crate::containers::plan;
 use crate::error::{Error, Result};
 
 /// How long a program that is ending may take to be gone.
@@ -79,10 +80,14 @@ impl Containers {
             ..Overlay::default()
         };
         let volumes = match volumes {
+            // The files of /etc are written at the first start.
+            Volumes::With if places.etc("hosts").exists() => plan::volumes(&asked, &[], places).unwrap_or_default(),
             Volumes::With => asked.mounts.iter().map(|mounted| mounted.attachment.clone()).collect(),
             Volumes::Without => Vec::new(),
         };
-        Stopped { overlay, volumes, readonly: asked.host.readonly_rootfs == Some(true) }
+        let directory = asked.config.working_dir.clone().filter(|directory| directory.starts_with('/'));
+        let readonly = asked.host.readonly_rootfs == Some(true);
+        Stopped { overlay, volumes, directory: directory.map(PathBuf::from), readonly }
     }
 }
 
@@ -90,6 +95,8 @@ impl Containers {
 struct Stopped {
     overlay: Overlay,
     volumes: Vec<Attachment>,
+    /// The working directory, which is there from the beginning although nothing has been started yet.
+    directory: Option<PathBuf>,
     readonly: bool,
 }
 
@@ -112,6 +119,10 @@ impl Stopped {
     /// Memory is left out: what was in it has gone, and a new one would only hide what the image has there.
     fn mount_volumes(&self) -> Result<Root> {
         let root = Root::open(&self.overlay.target)?;
+        if let Some(directory) = &self.directory {
+            // Something else that is in its place is the start's to complain about.
+            let _ = root.create_dir_all(directory, Mode::from_raw_mode(0o755));
+        }
         for attachment in self.volumes.iter().filter(|each| !matches!(each.origin, Origin::Memory { .. })) {
             attachment.apply(&root)?;
         }

@@ -41,7 +41,12 @@ impl HostDevice {
         let kind = match metadata.file_type() {
             kind if kind.is_char_device() => DeviceKind::Character,
             kind if kind.is_block_device() => DeviceKind::Block,
-            _ => return Err(Error::invalid(format!("not a device node: {}", path.display()))),
+            _ => {
+                let path = path.display().to_string();
+                return Err(Error::invalid(format!(
+                    "error gathering device information while adding custom device {path:?}: not a device node"
+                )));
+            }
         };
         Ok(Self {
             path: inside.to_owned(),
@@ -206,7 +211,7 @@ mod tests {
         };
         let [null] = look_up(&host("/dev/null")).unwrap().try_into().unwrap();
         assert_eq!((null.rule().to_string(), null.node().path), ("c 1:3 r".into(), PathBuf::from("/dev/zilch")));
-        insta::assert_snapshot!(look_up(&host("/etc/passwd")).unwrap_err(), @"not a device node: /etc/passwd");
+        insta::assert_snapshot!(look_up(&host("/etc/passwd")).unwrap_err(), @r#"error gathering device information while adding custom device "/etc/passwd": not a device node"#);
         insta::assert_snapshot!(look_up(&host("/dev/nothing")).unwrap_err(), @r#"
         error gathering device information while adding custom device "/dev/nothing": no such file or directory
         Look for its name in /dev of the host.

@@ -73,7 +73,7 @@ pub(crate) struct Shared {
 /// The plan.
 pub(crate) fn plan(facts: &Facts<'_>) -> Result<Plan> {
     let asked = facts.asked;
-    let volumes = volumes(facts)?;
+    let volumes = volumes(facts.asked, &facts.named.mounts, facts.places)?;
     let root = RootFs {
         path: facts.places.root(),
         readonly: asked.host.readonly_rootfs == Some(true),
@@ -182,20 +182,20 @@ fn mounts(asked: &Asked) -> Vec<Mount> {
 
 /// The volumes that were asked for and the three files of `/etc`, the outer before the inner. A file for which a volume was
 /// asked is not ours.
-fn volumes(facts: &Facts<'_>) -> Result<Vec<Attachment>> {
-    let mut all: Vec<_> = facts.asked.mounts.iter().map(|mounted| mounted.attachment.clone()).collect();
-    all.extend(facts.named.mounts.iter().cloned());
+pub(super) fn volumes(asked: &Asked, named: &[Attachment], places: &Places) -> Result<Vec<Attachment>> {
+    let mut all: Vec<_> = asked.mounts.iter().map(|mounted| mounted.attachment.clone()).collect();
+    all.extend(named.iter().cloned());
     for name in files::NAMES {
         let target = Path::new("/etc").join(name);
         if all.iter().any(|attachment| attachment.mount.target == target) {
             continue;
         }
         let attributes = Attributes {
-            readonly: facts.asked.host.readonly_rootfs == Some(true),
+            readonly: asked.host.readonly_rootfs == Some(true),
             propagation: Some(::namespaces::Propagation::Private),
             ..Attributes::default()
         };
-        let mount = Mount { attributes, ..Mount::bind(facts.places.etc(name), target) };
+        let mount = Mount { attributes, ..Mount::bind(places.etc(name), target) };
         all.push(Attachment { mount, origin: Origin::Host { create: false } });
     }
     in_mount_order(all).map_err(Error::refusal)

@@ -6,6 +6,8 @@ use bollard_stubs::models::{
     ContainerConfig, DeviceRequest, HostConfig, HostConfigIsolationEnum, RestartPolicyNameEnum,
 };
 
+use network::PortRequest;
+
 use crate::containers::plan::{cdi, limits, log, security};
 use crate::containers::{health, signal};
 use crate::error::{Error, Result};
@@ -16,6 +18,7 @@ pub(crate) fn check(config: &ContainerConfig, host: &HostConfig) -> Result<Vec<S
     restart(host)?;
     processors(host)?;
     namespaces(config, host)?;
+    ports(host)?;
     not_here(host)?;
     security::of(host)?;
     log::check(host)?;
@@ -115,6 +118,19 @@ fn namespaces(config: &ContainerConfig, host: &HostConfig) -> Result<()> {
     Ok(())
 }
 
+/// Ports are claimed when the container starts; what is none is said now.
+fn ports(host: &HostConfig) -> Result<()> {
+    let refuse = |text: &str| Error::invalid(format!("invalid port specification: {text:?}"));
+    for (port, bindings) in host.port_bindings.iter().flatten() {
+        PortRequest::from_binding(port, "", "").map_err(|_| refuse(port))?;
+        for binding in bindings.iter().flatten() {
+            let wanted = binding.host_port.as_deref().unwrap_or_default();
+            PortRequest::from_binding(port, "", wanted).map_err(|_| refuse(wanted))?;
+        }
+    }
+    Ok(())
+}
+
 /// What docker has and this engine has not: better said now than found missing later.
 fn not_here(host: &HostConfig) -> Result<()> {
     use HostConfigIsolationEnum::{DEFAULT, EMPTY};
@@ -156,7 +172,7 @@ fn no_driver(request: &DeviceRequest) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use bollard_stubs::models::{HostConfigLogConfig, RestartPolicy};
+    use bollard_stubs::models::{HostConfigLogConfig, PortBinding, RestartPolicy};
 
     use super::*;
 
@@ -179,6 +195,7 @@ mod tests {
     #[test]
     fn what_cannot_be_is_refused_in_dockers_words() {
         let text = |text: &str| Some(text.to_owned());
+        let on = |port: &str| PortBinding { host_ip: None, host_port: text(port) };
         let policy = |name, most| Some(RestartPolicy { name: Some(name), maximum_retry_count: Some(most) });
         let all = [
             config(|c| c.working_dir = text("here")),
@@ -200,6 +217,8 @@ mod tests {
                 h.device_requests =
                     Some(vec![DeviceRequest { count: Some(-1), capabilities, ..DeviceRequest::default() }]);
             }),
+            host(|h| h.port_bindings = Some([("19039;1230".to_owned(), None)].into())),
+            host(|h| h.port_bindings = Some([("80/tcp".to_owned(), Some(vec![on("aa80")]))].into())),
             host(|h| h.cap_add = Some(vec!["FLY".into()])),
             host(|h| h.security_opt = Some(vec!["selinux=on".into()])),
             host(|h| h.log_config = Some(HostConfigLogConfig { typ: text("gelf"), config: None })),

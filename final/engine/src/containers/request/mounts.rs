@@ -190,6 +190,11 @@ fn from_bind(spec: &str, driver: Option<&str>) -> Result<Wanted> {
         driver.clone_into(&mut volume.driver);
     }
     let mode = spec.splitn(3, ':').nth(2).unwrap_or_default();
+    let travels = |word: &str| matches!(word.trim_start_matches('r'), "private" | "shared" | "slave");
+    if matches!(mount.kind, Kind::Volume(_)) && mode.split(',').any(travels) {
+        let words = "invalid mount config for type \"volume\": field BindOptions must not be specified";
+        return Err(Error::invalid(words).hint(format!("A volume has no propagation: leave {mode:?} out.")));
+    }
     let mode = if mode.is_empty() { default_mode(&mount) } else { mode.to_owned() };
     Ok(Wanted { mount, mode })
 }
@@ -220,12 +225,30 @@ fn check_target(typ: &str, target: &str) -> Result<()> {
     Ok(())
 }
 
+/// Options of another type of mount than this one is.
+fn check_options(mount: &Mount, typ: MountTypeEnum) -> Result<()> {
+    use MountTypeEnum::{BIND, IMAGE, TMPFS, VOLUME};
+    let all = [
+        (mount.bind_options.is_some(), BIND, "BindOptions"),
+        (mount.volume_options.is_some(), VOLUME, "VolumeOptions"),
+        (mount.tmpfs_options.is_some(), TMPFS, "TmpfsOptions"),
+        (mount.image_options.is_some(), IMAGE, "ImageOptions"),
+    ];
+    match all.into_iter().find(|(given, of, _)| *given && *of != typ) {
+        Some((_, _, field)) => {
+            Err(Error::invalid(format!("invalid mount config for type \"{typ}\": field {field} must not be specified")))
+        }
+        None => Ok(()),
+    }
+}
+
 fn from_mount(mount: &Mount) -> Result<VolumeMount> {
     let target = mount.target.as_deref().unwrap_or_default();
     let source = mount.source.as_deref().unwrap_or_default();
     let typ = mount.typ.unwrap_or(MountTypeEnum::EMPTY);
     if typ != MountTypeEnum::EMPTY {
         check_target(typ.as_ref(), target)?;
+        check_options(mount, typ)?;
     }
     let kind = match typ {
         MountTypeEnum::BIND | MountTypeEnum::IMAGE if source.is_empty() => {
@@ -425,10 +448,12 @@ mod tests {
         let at = |target: &str| Mount { target: Some(target.into()), ..missing.clone() };
         let memory = Mount { typ: Some(MountTypeEnum::TMPFS), ..missing.clone() };
         let nowhere = Mount { source: None, ..missing.clone() };
+        let mixed = Mount { volume_options: Some(MountVolumeOptions::default()), ..missing.clone() };
         let mounts = |mount| HostConfig { mounts: Some(vec![mount]), ..HostConfig::default() };
         let all = [
             refuse(binds(&["/:/a", "data:/a/"])),
             refuse(binds(&["relative"])),
+            refuse(binds(&["data:/a:shared"])),
             refuse(mounts(missing.clone())),
             refuse(mounts(image)),
             refuse(mounts(nowhere)),
@@ -436,6 +461,7 @@ mod tests {
             refuse(mounts(at("relative"))),
             refuse(mounts(at("//."))),
             refuse(mounts(memory)),
+            refuse(mounts(mixed)),
         ];
         insta::assert_snapshot!(all.join("\n"));
         assert!(store.list().unwrap().iter().all(|volume| !volume.anonymous), "an anonymous volume was left");

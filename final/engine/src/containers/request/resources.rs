@@ -46,6 +46,8 @@ pub(crate) fn check(host: &HostConfig) -> Result<()> {
         (quota > 0 && quota < 1000, "CPU cfs quota can not be less than 1ms (i.e. 1000)".to_owned()),
         (weight != 0 && !(10..=1000).contains(&weight), "Range of blkio weight is from 10 to 1000".to_owned()),
         (!(-1000..=1000).contains(&oom), format!("Invalid value {oom}, range for oom score adj is [-1000, 1000]")),
+        (of(host.cpu_shares) == 1, "the minimum allowed cpu-shares is 2".to_owned()),
+        (of(host.cpu_shares) > 262_144, "the maximum allowed cpu-shares is 262144".to_owned()),
         (of(host.shm_size) < 0, "SHM size can not be less than 0".to_owned()),
     ];
     match rules.into_iter().find(|(broken, _)| *broken) {

@@ -91,12 +91,16 @@ impl State {
     }
 
     /// The names that a container sees: those in its networks, in the order of the networks' names.
-    fn names(&self, container: &str) -> Names<'_> {
+    fn names<'a>(&'a self, container: &'a str) -> Names<'a> {
         let own = self.networks.values().filter(|held| held.endpoints.contains_key(container));
         let named = own.filter(|held| has_names(&held.network));
         let mut networks: Vec<_> =
             named.map(|held| (held.network.name.as_str(), held.endpoints.values().collect())).collect();
         networks.sort_by_key(|(name, _)| *name);
-        Names { networks, forward: self.endpoints_of(container).any(|endpoint| !endpoint.wire.is_internal()) }
+        Names {
+            asker: container,
+            networks,
+            forward: self.endpoints_of(container).any(|endpoint| !endpoint.wire.is_internal()),
+        }
     }
 }
