@@ -55,6 +55,7 @@ fn failures_say_what_to_do() {
     ");
     insta::assert_snapshot!(run(&["ROOTFS", "/bin"]), @r"
     namespaces: cannot execute /bin: Permission denied
+    It is a directory; name a program in it.
     [126]
     ");
     insta::assert_snapshot!(run(&["/no/such/rootfs", "true"]), @r"

@@ -97,8 +97,17 @@ fn run<C: Execute>(mut matches: ArgMatches, client: &Client) -> Pin<Box<dyn Futu
 
 /// Does something to several things, several at a time, and prints the names of those it was done to, in order.
 async fn each(names: &[String], act: impl AsyncFn(&str) -> Result<()>) -> Result<Exit> {
+    at_once(AT_ONCE, names, act).await
+}
+
+/// [`each`], one after the other, as docker removes networks and volumes: the second time a name is given, it is gone.
+async fn each_in_turn(names: &[String], act: impl AsyncFn(&str) -> Result<()>) -> Result<Exit> {
+    at_once(1, names, act).await
+}
+
+async fn at_once(most: usize, names: &[String], act: impl AsyncFn(&str) -> Result<()>) -> Result<Exit> {
     let act = &act;
-    let mut results = stream::iter(names.iter().map(|name| async move { (name, act(name).await) })).buffered(AT_ONCE);
+    let mut results = stream::iter(names.iter().map(|name| async move { (name, act(name).await) })).buffered(most);
     let mut errors = Vec::new();
     while let Some((name, result)) = results.next().await {
         match result {

@@ -59,10 +59,11 @@ impl Containers {
         if let Err(failure) = &trashed {
             tracing::warn!("{failure}");
         }
+        // First, so that of two that go at once the later one finds the volume that they shared used by nobody.
+        self.index().remove(&container.id);
         if volumes {
             self.remove_volumes(container).await;
         }
-        self.index().remove(&container.id);
         self.forget_execs(&container.id);
         container.change(|life| life.gone = true);
         drop(container.take_waiting());
@@ -99,12 +100,8 @@ impl Containers {
     async fn remove_volumes(&self, container: &Container) {
         let asked = container.asked();
         let others = self.index().all();
-        let used = |name: &str| {
-            others
-                .iter()
-                .filter(|other| other.id != container.id)
-                .any(|other| other.asked().mounts.iter().any(|mounted| mounted.volume() == Some(name)))
-        };
+        let has = |other: &Container, name: &str| other.asked().mounts.iter().any(|each| each.volume() == Some(name));
+        let used = |name: &str| others.iter().any(|other| has(other, name));
         let anonymous = asked.mounts.iter().filter(|mounted| mounted.anonymous).filter_map(|mounted| mounted.volume());
         for name in anonymous.filter(|name| !used(name)).map(str::to_owned) {
             let volumes = Arc::clone(&self.shared.volumes);

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::path;
 use crate::client::{Client, Request};
-use crate::commands::{Execute, Exit, each};
+use crate::commands::{Execute, Exit, each_in_turn};
 use crate::error::Result;
 
 /// The flags and arguments.
@@ -26,6 +26,6 @@ impl Execute for Rm {
             Err(error) if self.force && error.is_not_found() => Ok(()),
             other => other,
         };
-        each(&self.networks, remove).await
+        each_in_turn(&self.networks, remove).await
     }
 }

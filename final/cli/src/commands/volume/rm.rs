@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::path;
 use crate::client::{Client, Request};
-use crate::commands::{Execute, Exit, each};
+use crate::commands::{Execute, Exit, each_in_turn};
 use crate::error::Result;
 
 /// The flags and arguments.
@@ -23,6 +23,6 @@ impl Execute for Rm {
 
     async fn execute(self, client: &Client) -> Result<Exit> {
         let remove = async |name: &str| client.send(Request::delete(path(name)).flag("force", self.force)).await;
-        each(&self.volumes, remove).await
+        each_in_turn(&self.volumes, remove).await
     }
 }
