@@ -110,7 +110,7 @@ fn a_file_can_be_bound_over_a_file_or_over_nothing() {
     assert_eq!(stdout(&output), "127.0.0.1 here\n127.0.0.1 here\nbusy\n");
     assert!(!place.path("root/new").exists(), "the image is not written to");
     for wrong in ["HOST/hosts:/tmp", "HOST:/etc/hosts"] {
-        assert!(place.complaint(&["-v", wrong]).contains("a file only on a file"), "{wrong}");
+        assert!(place.complaint(&["-v", wrong]).contains("Each goes only on its like"), "{wrong}");
     }
 }
 

@@ -124,7 +124,8 @@ fn is_installed(runtime: &str) -> bool {
     there
 }
 
-/// What another runtime cannot do on a hybrid machine is done for it: its view has no unified tree.
+/// What another runtime cannot do on a hybrid machine is done for it: its view has no unified tree. Its standard input is an empty
+/// pipe: crun gives its standard streams to the container's root, and `/dev/null` is everybody's.
 fn run_by(runtime: &str, bundle: &Bundle) -> (Option<i32>, String, String) {
     let script = "umount /sys/fs/cgroup/unified 2>/dev/null; exec \"$@\"";
     let id = format!("{}-{runtime}", bundle.id);
@@ -132,7 +133,7 @@ fn run_by(runtime: &str, bundle: &Bundle) -> (Option<i32>, String, String) {
         .args(["-m", "--propagation", "private", "sh", "-c", script, "sh", runtime, "--root"])
         .arg(bundle.rootfs.join(runtime))
         .args(["run", "--bundle", bundle.path(), &id])
-        .stdin(Stdio::null())
+        .stdin(Stdio::piped())
         .output()
         .unwrap();
     let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
