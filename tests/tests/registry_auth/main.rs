@@ -90,7 +90,7 @@ fn passwords_over_https() {
     daemon.skiff(&["rmi", &name]).ok();
     daemon.skiff(&["pull", &name]).fails(1, "pull access denied");
     for client in ["skiff", "docker"] {
-        login(&daemon, client, address, "wrong").fails(1, "unauthorized: authentication required");
+        login(&daemon, client, address, "wrong").fails(1, "failed with status: 401 Unauthorized");
     }
     assert!(!fs::exists(daemon.directory().join("client/config.json")).unwrap());
 
