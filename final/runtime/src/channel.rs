@@ -12,6 +12,7 @@ use std::path::Path;
 
 use namespaces::{Context, Failure, Result};
 use rustix::fs::{MemfdFlags, Mode, OFlags};
+use rustix::io::Errno;
 use rustix::net::{
     AddressFamily, RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, ReturnFlags, SendAncillaryBuffer,
     SendAncillaryMessage, SendFlags, SocketAddrUnix, SocketFlags, SocketType,
@@ -140,8 +141,13 @@ impl Channel {
 
     /// A datagram's length is asked first, so that a monitor holds no buffer for the longest one.
     fn receive_datagram(&self) -> Result<Option<(Vec<u8>, Vec<OwnedFd>)>> {
-        let ask = RecvFlags::PEEK | RecvFlags::TRUNC;
-        let (_, length) = rustix::net::recv(&self.fd, &mut [0_u8; 1][..], ask).step("receive a message")?;
+        let ask = || rustix::net::recv(&self.fd, &mut [0_u8; 1][..], RecvFlags::PEEK | RecvFlags::TRUNC);
+        let length = match ask() {
+            // The other end has closed without reading all. That is told once, and before what it had said itself.
+            Err(Errno::CONNRESET) => ask(),
+            length => length,
+        };
+        let (_, length) = length.step("receive a message")?;
         if length == 0 {
             return Ok(None);
         }

@@ -191,9 +191,11 @@ async fn converse(
                 let sent = send(&channel, &asking).await;
                 match (asking.answer, sent) {
                     (Some(answer), Ok(())) => listeners.answers.push_back(answer),
+                    // It is gone, and may have said why.
+                    (Some(answer), Err(failure)) if failure.is(Errno::PIPE) || failure.is(Errno::CONNRESET) => {
+                        listeners.answers.push_back(answer);
+                    }
                     (Some(answer), Err(failure)) => {
-                        let gone = failure.is(Errno::PIPE) || failure.is(Errno::CONNRESET);
-                        let failure = if gone { ended() } else { failure };
                         let _ = answer.send(Err(failure));
                     }
                     (None, _) => {}
